@@ -1,0 +1,221 @@
+"""The grid: square cells in EPSG:3035, and the area of interest they cover.
+
+A cell holds the points with ``west <= easting < west + cell_m`` (and likewise north), so a point on
+the east or north edge belongs to the next cell and to the next tile. Coordinates are compared in
+whole centimetres, the resolution of the files, which makes edges exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.errors import BadArgument
+from egms_io.names import tile_bounds, tile_name
+
+CRS = "EPSG:3035"
+BLOCK = 100  # cells along one side of a block: 10 km at 100 m
+LAEA_EUROPE = (900_000, 900_000, 7_400_000, 5_500_000)  # m: the EEA reference grid
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A rectangle of square cells, aligned to multiples of the cell size from (0, 0).
+
+    Attributes
+    ----------
+    cell_m
+        Side of a cell, m (a multiple of 0.01).
+    column0, row0
+        Index of the south-western cell, counted from the origin of EPSG:3035.
+    columns, rows
+        Number of cells.
+    """
+
+    cell_m: float
+    column0: int
+    row0: int
+    columns: int
+    rows: int
+
+    @classmethod
+    def covering(cls, bounds: tuple[float, float, float, float], cell_m: float) -> Lattice:
+        """Snap west, south, east, north (m) outwards to whole cells."""
+        cell_cm = _centimetres(cell_m)
+        west, south = (round(value * 100) // cell_cm for value in bounds[:2])
+        east, north = (-(-round(value * 100) // cell_cm) for value in bounds[2:])
+        if east <= west or north <= south:
+            raise BadArgument(f"the area {bounds} is empty: give west, south, east, north in m")
+        return cls(cell_m, west, south, east - west, north - south)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north, m."""
+        west, south = self.column0 * self.cell_m, self.row0 * self.cell_m
+        return west, south, west + self.columns * self.cell_m, south + self.rows * self.cell_m
+
+    def keys(self, easting: npt.ArrayLike, northing: npt.ArrayLike) -> Ints:
+        """Give ``row * columns + column`` of the cell of each point, -1 outside.
+
+        Parameters
+        ----------
+        easting, northing
+            (n,) m, EPSG:3035; rounded to the centimetre.
+
+        Returns
+        -------
+        (n,) int64.
+        """
+        cell_cm = _centimetres(self.cell_m)
+        column = np.rint(np.asarray(easting, float) * 100).astype(np.int64) // cell_cm
+        row = np.rint(np.asarray(northing, float) * 100).astype(np.int64) // cell_cm
+        column -= self.column0
+        row -= self.row0
+        inside = (column >= 0) & (column < self.columns) & (row >= 0) & (row < self.rows)
+        return np.where(inside, row * self.columns + column, -1)
+
+    def centres(self, keys: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Give easting and northing (m) of the cell centres of these keys."""
+        row, column = np.divmod(np.asarray(keys, np.int64), self.columns)
+        return (
+            (column + self.column0 + 0.5) * self.cell_m,
+            (row + self.row0 + 0.5) * self.cell_m,
+        )
+
+    def blocks(self, keys: npt.ArrayLike) -> Ints:
+        """Give the block of each cell as ``block row * 2**20 + block column``.
+
+        Blocks are `BLOCK` cells on a side and lie at the same places for every area, so a cell is
+        computed together with the same neighbours whatever was asked for.
+        """
+        row, column = np.divmod(np.asarray(keys, np.int64), self.columns)
+        return (row + self.row0) // BLOCK * 2**20 + (column + self.column0) // BLOCK
+
+
+def band_of(block: int) -> int:
+    """Give the row of blocks (counted northwards) that a block belongs to."""
+    return block >> 20
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area of interest: its cells, its name, and its outline where it is no rectangle.
+
+    ``outline`` is a shapely (multi)polygon in EPSG:3035, or the path of a WKB file that holds it
+    (a country's outline is too large to travel with every task).
+    """
+
+    lattice: Lattice
+    name: str
+    outline: Any = None
+
+    def contains(self, keys: Ints) -> npt.NDArray[np.bool_]:
+        """Say which cells belong to the area: those whose centre is in the outline."""
+        if self.outline is None:
+            return np.ones(len(keys), bool)
+        import shapely
+
+        outline = self.outline
+        if isinstance(outline, Path):
+            outline = shapely.from_wkb(outline.read_bytes())
+        shapely.prepare(outline)
+        inside: npt.NDArray[np.bool_] = shapely.intersects_xy(outline, *self.lattice.centres(keys))
+        return inside
+
+    def outline_on_disk(self, path: Path) -> Area:
+        """Give the same area with its outline written to a WKB file."""
+        if self.outline is None or isinstance(self.outline, Path):
+            return self
+        import shapely
+        from workbench.files import atomic
+
+        with atomic(path, overwrite=True) as file:
+            file.write(shapely.to_wkb(self.outline))
+        return replace(self, outline=path)
+
+
+def area_of(aoi: Any, cell_m: float = 100) -> Area:
+    """Make an `Area` from what a user says.
+
+    Parameters
+    ----------
+    aoi
+        The name of an official tile (``"E45N17"``), bounds (west, south, east, north; m, EPSG:3035),
+        a shapely polygon in EPSG:3035, or a GeoSeries or GeoDataFrame with any CRS.
+    cell_m
+        Side of a cell, m.
+
+    Raises
+    ------
+    BadArgument
+        For bounds in degrees, a frame without CRS, or an area outside LAEA Europe.
+    """
+    if isinstance(aoi, Area):
+        return aoi
+    if isinstance(aoi, str):
+        return Area(Lattice.covering(tile_bounds(aoi), cell_m), aoi.strip().upper())
+    if hasattr(aoi, "to_crs"):
+        if aoi.crs is None:
+            raise BadArgument("the area has no CRS: set one, for example aoi.set_crs('EPSG:4326')")
+        aoi = aoi.to_crs(CRS).geometry.union_all()
+    if hasattr(aoi, "geom_type"):
+        return _polygon_area(aoi, cell_m)
+    try:
+        bounds = tuple(float(value) for value in aoi)
+    except (TypeError, ValueError):
+        bounds = ()
+    if len(bounds) != 4:
+        raise BadArgument(
+            f"aoi={aoi!r}: give a tile name, four bounds, a polygon or a GeoDataFrame"
+        )
+    _check_extent(bounds)
+    lattice = Lattice.covering(bounds, cell_m)
+    return Area(lattice, tile_name(lattice.bounds) or "custom")
+
+
+def compute_cell_id(easting: npt.ArrayLike, northing: npt.ArrayLike, lattice: Lattice) -> Ints:
+    """Give the cell of each point as ``row * columns + column``, -1 outside the lattice."""
+    return lattice.keys(easting, northing)
+
+
+def cell_id_to_coords(
+    cell_id: npt.ArrayLike, lattice: Lattice
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Give easting and northing of cell centres, m; the inverse of `compute_cell_id`."""
+    return lattice.centres(cell_id)
+
+
+def _polygon_area(outline: Any, cell_m: float) -> Area:
+    if outline.geom_type not in ("Polygon", "MultiPolygon") or outline.is_empty:
+        raise BadArgument(f"the area is a {outline.geom_type}, not a polygon with an inside")
+    if not outline.is_valid:
+        from shapely.validation import explain_validity
+
+        raise BadArgument(f"the area's polygon is invalid: {explain_validity(outline)}")
+    _check_extent(outline.bounds)
+    return Area(Lattice.covering(outline.bounds, cell_m), "custom", outline)
+
+
+def _check_extent(bounds: tuple[float, ...]) -> None:
+    west, south, east, north = bounds
+    if all(abs(value) <= 360 for value in bounds):
+        raise BadArgument(
+            f"the area {bounds} looks like degrees; give metres in {CRS}, "
+            "or a GeoDataFrame that carries its CRS"
+        )
+    limits = LAEA_EUROPE
+    if west < limits[0] or south < limits[1] or east > limits[2] or north > limits[3]:
+        raise BadArgument(f"the area {bounds} reaches outside LAEA Europe {limits} (m, {CRS})")
+
+
+def _centimetres(cell_m: float) -> int:
+    cell_cm = round(cell_m * 100)
+    if cell_cm <= 0 or abs(cell_cm - cell_m * 100) > 1e-6:
+        raise BadArgument(f"cell_m={cell_m}: the cell size must be a positive multiple of 0.01 m")
+    return cell_cm

@@ -1,0 +1,209 @@
+"""East and up displacement from lines of sight.
+
+Bursts of one cell give normal equations ``N (e, u) = r`` with ``N = Σ a aᵀ`` and ``r = Σ a z`` over
+bursts, where ``a`` is a burst's mean line of sight (east, up) and ``z`` its mean displacement.
+North is not solved: two look directions say nothing of it. Sums run in the order of the bursts'
+names and elementwise, so the result does not depend on workers or on the order of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.errors import BadArgument
+from egms_io.sums import COSINE, MM, CellSums
+
+MAX_CONDITION = 20.0  # of the square root of N: beyond it, the look directions are too alike
+Combine = Literal["burst", "pass", "point"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Means:
+    """What one burst (or one pass) says about the cells of a block.
+
+    Attributes
+    ----------
+    cells
+        (m,) positions of its cells among those of the block.
+    ascending
+        Its pass.
+    points
+        (m,) number of points.
+    los
+        (2, 1 or dates, m) mean line of sight, east and up.
+    series
+        (dates, m) mean displacement, mm, NaN where unknown.
+    gnss
+        (m,) mean GNSS velocity along the line of sight, mm / yr, NaN where unknown.
+    squares, products
+        For least squares over points: Σ a aᵀ as (3, m) east·east, east·up, up·up, and Σ a z as
+        (2, dates, m), mm; None otherwise.
+    """
+
+    cells: npt.NDArray[np.int64]
+    ascending: bool
+    points: Floats
+    los: Floats
+    series: Floats
+    gnss: Floats
+    squares: Floats | None = None
+    products: Floats | None = None
+
+
+@dataclass
+class Solution:
+    """East and up displacement of the cells of a block.
+
+    Attributes
+    ----------
+    east, up
+        (dates, cells) mm; NaN at dates that cannot be solved.
+    gnss
+        (2, cells) east and up GNSS velocity, mm / yr.
+    condition
+        (cells,) condition number of the square root of N, the worst over dates; NaN where a pass is
+        missing.
+    """
+
+    east: Floats
+    up: Floats
+    gnss: Floats
+    condition: Floats
+
+
+def mean_los(sums: CellSums) -> Floats:
+    """Give the mean line of sight of each cell, (2, m) east and up."""
+    return sums.los / (sums.points * COSINE)
+
+
+def mean_series(sums: CellSums) -> tuple[Floats, Bools | None]:
+    """Give the mean displacement at each acquisition, (acquisitions, m) mm, and where there is one.
+
+    Missing values are left out of the mean; the second result is None when none is missing.
+    """
+    if sums.present is None:
+        return sums.series[0] / (sums.points * MM), None
+    there = sums.present > 0
+    return sums.series[0] / (np.where(there, sums.present, 1) * MM), there
+
+
+def mean_gnss(sums: CellSums) -> Floats:
+    """Give the mean GNSS velocity along the line of sight, (m,) mm / yr, NaN without any."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sums.gnss / (sums.velocities * MM))
+
+
+def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -> Solution:
+    """Solve for east and up displacement.
+
+    Parameters
+    ----------
+    parts
+        Bursts in the order of their names.
+    cells, dates
+        Size of the result.
+    combine
+        ``"burst"``: bursts count equally. ``"pass"``: the bursts of a pass are averaged first, by
+        number of points. ``"point"``: points count equally.
+
+    Returns
+    -------
+    Solution
+        A date is solved when at least one ascending and one descending burst have a value and the
+        condition is at most `MAX_CONDITION`.
+    """
+    if combine not in ("burst", "pass", "point"):
+        raise BadArgument(f"combine={combine!r}: choose 'burst', 'pass' or 'point'")
+    if combine == "pass":
+        parts = _merge_passes(parts, cells, dates)
+    normal = np.zeros((3, dates, cells))
+    right = np.zeros((2, dates, cells))
+    velocity_normal = np.zeros((3, cells))
+    velocity_right = np.zeros((2, cells))
+    seen = np.zeros((2, dates, cells), bool)
+    for part in parts:
+        there = ~np.isnan(part.series)
+        squares = _squares(part.los) if part.squares is None else part.squares[:, None]
+        products = part.los * part.series if part.products is None else part.products
+        normal[:, :, part.cells] += np.where(there, squares, 0.0)
+        right[:, :, part.cells] += np.where(there, products, 0.0)
+        seen[int(part.ascending)][:, part.cells] |= there
+        known = ~np.isnan(part.gnss)
+        los = part.los.mean(axis=1)
+        velocity_normal[:, part.cells] += np.where(known, _squares(los), 0.0)
+        velocity_right[:, part.cells] += np.where(known, los * part.gnss, 0.0)
+    condition = _condition(normal)
+    solvable = seen.all(axis=0) & (condition <= MAX_CONDITION)
+    east, up = np.where(solvable, _solve(normal, right), np.nan)
+    condition = np.where(seen.all(axis=0), condition, -np.inf).max(axis=0, initial=-np.inf)
+    velocities = np.where(
+        _condition(velocity_normal) <= MAX_CONDITION,
+        _solve(velocity_normal, velocity_right),
+        np.nan,
+    )
+    return Solution(east, up, velocities, np.where(np.isinf(condition), np.nan, condition))
+
+
+def _squares(los: Floats) -> Floats:
+    return los[[0, 0, 1]] * los[[0, 1, 1]]
+
+
+def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]:
+    """Average the bursts of each pass, weighted by their points, date by date."""
+    sums = {
+        ascending: (
+            np.zeros((dates, cells)),
+            np.zeros((2, dates, cells)),
+            np.zeros((dates, cells)),
+            np.zeros((2, cells)),
+        )
+        for ascending in (False, True)
+    }
+    for part in parts:
+        weight, los, series, gnss = sums[part.ascending]
+        there = ~np.isnan(part.series)
+        weight[:, part.cells] += np.where(there, part.points, 0.0)
+        los[:, :, part.cells] += np.where(there, part.points * part.los, 0.0)
+        series[:, part.cells] += np.where(there, part.points * part.series, 0.0)
+        known = np.where(np.isnan(part.gnss), 0.0, part.points)
+        gnss[:, part.cells] += [known, known * np.nan_to_num(part.gnss)]
+    merged = []
+    for ascending, (weight, los, series, gnss) in sums.items():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            merged.append(
+                Means(
+                    cells=np.arange(cells),
+                    ascending=ascending,
+                    points=weight.max(axis=0, initial=0),
+                    los=np.nan_to_num(los / weight),
+                    series=series / weight,
+                    gnss=gnss[1] / gnss[0],
+                )
+            )
+    return merged
+
+
+def _condition(normal: Floats) -> Floats:
+    """Give the condition number of the square root of 2×2 matrices (ee, eu, uu), inf if singular."""
+    ee, eu, uu = normal
+    largest = (ee + uu + np.sqrt((ee - uu) ** 2 + 4 * eu**2)) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        smallest = (ee * uu - eu**2) / largest
+        return np.asarray(np.where(smallest > 0, np.sqrt(largest / smallest), np.inf))
+
+
+def _solve(normal: Floats, right: Floats) -> Floats:
+    ee, eu, uu = normal
+    with np.errstate(invalid="ignore", divide="ignore"):
+        determinant = ee * uu - eu**2
+        return np.asarray(
+            [uu * right[0] - eu * right[1], ee * right[1] - eu * right[0]] / determinant
+        )

@@ -1,0 +1,164 @@
+"""The product of a run: finished blocks on disk, as frames or as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from egms_io.blocks import Block, Method
+from egms_io.cells import CRS, Area, band_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from distributed import Client
+
+Format = Literal["zip", "tiff", "cog", "parquet", "zarr"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """The blocks of one row of blocks, west to east: what is written together."""
+
+    number: int
+    blocks: tuple[Block, ...]
+
+    def table(self, component: str, columns: Sequence[str] | None = None) -> Any:
+        """Read the rows of the band, by northing and then easting, as a pyarrow.Table."""
+        import pyarrow as pa
+
+        tables = []
+        for block in self.blocks:
+            with pa.memory_map(str(block.files[component])) as file:
+                table = pa.ipc.open_file(file).read_all()
+                tables.append(table.select(columns) if columns else table)
+        table = pa.concat_tables(tables)
+        return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
+
+
+@dataclass
+class OrthoProduct:
+    """East and up displacement of an area; see `egms_io.ortho`.
+
+    Attributes
+    ----------
+    area
+        Cells, name and outline.
+    method
+        The parameters it was made with.
+    blocks
+        The finished blocks, south to north and west to east.
+    report
+        What was read, solved, left out and worth knowing; plain values, ready for JSON.
+    """
+
+    area: Area
+    method: Method
+    blocks: list[Block]
+    report: dict[str, Any]
+    folder: Path
+    client: Client | None = None
+    holder: TemporaryDirectory[str] | None = None  # removes the folder when the product goes
+
+    @property
+    def cells(self) -> int:
+        """Number of cells with a solution."""
+        return sum(block.cells for block in self.blocks)
+
+    @property
+    def bands(self) -> list[Band]:
+        """Rows of blocks, south to north."""
+        rows: dict[int, list[Block]] = {}
+        for block in self.blocks:
+            if block.cells:
+                rows.setdefault(band_of(block.number), []).append(block)
+        return [Band(number, tuple(rows[number])) for number in sorted(rows)]
+
+    @cached_property
+    def east(self) -> Any:
+        """East component: one row per cell, in the columns of the product, unrounded.
+
+        A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. Behind the
+        dates stand ``cell`` (key), ``condition`` and the points of each pass.
+        """
+        return self._frame("E")
+
+    @cached_property
+    def up(self) -> Any:
+        """Up component: as `east`, displacement in mm, positive up."""
+        return self._frame("U")
+
+    def write(
+        self,
+        folder: str | Path,
+        formats: Sequence[Format] = ("zip", "tiff", "parquet"),
+        overwrite: bool = False,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        production_date: dt.date | None = None,
+    ) -> list[Path]:
+        """Write the product files of both components.
+
+        Parameters
+        ----------
+        folder
+            Where to; made if need be.
+        formats
+            ``zip`` (official CSV and XML, with its ``.md5``), ``tiff`` (mean velocity), ``cog`` (the
+            same as a compressed cloud-optimised GeoTIFF), ``parquet`` (GeoParquet), ``zarr`` (cube of
+            time, y, x).
+        overwrite
+            Replace files that are there. Otherwise files of the same inputs and parameters are left
+            as they are, and others make the call fail before anything is written.
+        name
+            Name of the area in the file names; by default the tile or ``custom``.
+        version
+            Last number of the file names.
+        production_date
+            Date in the XML; today (UTC) by default.
+
+        Returns
+        -------
+        The files, those with data first; beside them ``…_provenance.json`` says what they are made
+        from. An empty product gives tables with a header only.
+
+        Raises
+        ------
+        workbench.errors.OutputExists
+            When files of other inputs or parameters are in the way.
+        """
+        from egms_io.writers import write_product
+
+        return write_product(self, Path(folder), formats, overwrite, name, version, production_date)
+
+    def _frame(self, component: str) -> Any:
+        import geopandas as gpd
+        import pyarrow as pa
+
+        from egms_io.product import l3_table
+
+        tables = [band.table(component) for band in self.bands]
+        if tables:
+            frame = pa.concat_tables(tables).to_pandas()
+        else:
+            none = np.empty(0)
+            statistics = _no_statistics()
+            series = np.empty((len(self.method.dates), 0))
+            gnss = np.empty((3, 0))
+            table = l3_table(none, none, none, statistics, gnss, series, self.method.dates)
+            frame = table.to_pandas()
+        points = gpd.points_from_xy(frame["easting"], frame["northing"])
+        return gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
+
+
+def _no_statistics() -> dict[str, Any]:
+    from egms_io.statistics import STATISTICS
+
+    return {name: np.empty(0) for name in STATISTICS}

@@ -1,0 +1,175 @@
+"""Point identifiers (PIDs): ten base-62 characters that say which point or cell a row is.
+
+The digits are 0-9, A-Z, a-z, most significant first. An L2 PID is the facility digit, four digits
+of burst code and five digits of point code; an L3 PID is the facility digit and nine digits of the
+cell centre. The year range and version of a release take no part, so PIDs join releases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.errors import EgmsError
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+POLARISATIONS = ("HH", "HV", "VH", "VV")  # code 0..3
+
+_ALPHABET = np.frombuffer(DIGITS.encode(), np.uint8)
+_VALUE = np.full(256, -1, np.int64)
+_VALUE[_ALPHABET] = np.arange(62)
+
+
+def encode(numbers: npt.ArrayLike, digits: int) -> npt.NDArray[np.bytes_]:
+    """Write non-negative integers in base 62, left-padded with ``0``.
+
+    Parameters
+    ----------
+    numbers
+        (n,) integers.
+    digits
+        Characters per number; a number that needs more raises `EgmsError`.
+
+    Returns
+    -------
+    (n,) bytes of length ``digits``.
+    """
+    rest = np.atleast_1d(np.asarray(numbers, np.int64)).copy()
+    if rest.size and rest.min() < 0:
+        raise EgmsError(f"cannot write {rest.min()} in base 62: it is negative")
+    text = np.empty((rest.size, digits), np.uint8)
+    for place in range(digits - 1, -1, -1):
+        rest, digit = np.divmod(rest, 62)
+        text[:, place] = _ALPHABET[digit]
+    if rest.any():
+        raise EgmsError(f"{np.max(numbers)} does not fit {digits} base-62 digits")
+    return text.reshape(-1).view(f"S{digits}")
+
+
+def decode(pids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Read base-62 text of equal length (at most ten characters) back as integers.
+
+    Raises `EgmsError` naming the first text that holds another character.
+    """
+    text = np.atleast_1d(np.asarray(pids, "S"))
+    width = text.dtype.itemsize
+    if width > 10:
+        raise EgmsError(f"{text[0].decode(errors='replace')!r} has more than ten characters")
+    values = _VALUE[np.frombuffer(text.tobytes(), np.uint8).reshape(-1, width)]
+    bad = (values < 0).any(axis=1)
+    if bad.any():
+        first = text[bad][0].decode(errors="replace")
+        raise EgmsError(f"{first!r} is not {width} base-62 characters (0-9, A-Z, a-z)")
+    numbers = np.zeros(len(values), np.int64)
+    for place in range(width):
+        numbers = numbers * 62 + values[:, place]
+    return numbers
+
+
+@dataclass(frozen=True)
+class PointId:
+    """What an L2 PID says about its point."""
+
+    facility: int
+    track: int
+    burst: int
+    swath: int
+    polarisation: str
+    line: int
+    pixel: int
+
+    def encode(self) -> str:
+        """Give the ten characters of this point.
+
+        >>> PointId(1, 22, 845, 2, "VV", 1217, 4670).encode()
+        '166ax5Ofja'
+        """
+        code = POLARISATIONS.index(self.polarisation)
+        code += 4 * self.swath + 16 * self.burst + 65536 * self.track
+        parts = (encode(self.facility, 1), encode(code, 4))
+        point = encode(self.pixel + 65536 * self.line, 5)
+        return b"".join([parts[0][0], parts[1][0], point[0]]).decode()
+
+    @classmethod
+    def decode(cls, pid: str) -> PointId:
+        """Read the ten characters of an L2 PID."""
+        _require_ten(pid)
+        facility, code, point = (
+            int(decode(part.encode())[0]) for part in (pid[0], pid[1:5], pid[5:])
+        )
+        return cls(
+            facility=facility,
+            track=code >> 16,
+            burst=(code >> 4) & 0xFFF,
+            swath=(code >> 2) & 0x3,
+            polarisation=POLARISATIONS[code & 0x3],
+            line=point >> 16,
+            pixel=point & 0xFFFF,
+        )
+
+
+def point_pids(
+    facility: int, burst_code: int, line: npt.ArrayLike, pixel: npt.ArrayLike
+) -> npt.NDArray[np.bytes_]:
+    """Give the L2 PIDs of many points of one burst, (n,) S10."""
+    head = encode(facility, 1)[0] + encode(burst_code, 4)[0]
+    tail = encode(np.asarray(pixel, np.int64) + 65536 * np.asarray(line, np.int64), 5)
+    return np.char.add(head, tail)
+
+
+def burst_code(track: int, burst: int, swath: int, polarisation: str) -> int:
+    """Give the integer that the four burst digits of an L2 PID stand for."""
+    return POLARISATIONS.index(polarisation) + 4 * swath + 16 * burst + 65536 * track
+
+
+def cell_pids(
+    easting: npt.ArrayLike, northing: npt.ArrayLike, facility: int = 1
+) -> npt.NDArray[np.bytes_]:
+    """Give the L3 PIDs of cells from their centres.
+
+    Parameters
+    ----------
+    easting, northing
+        (n,) cell centres, m, EPSG:3035.
+    facility
+        Production facility, one base-62 digit (1 e-GEOS, 2 GAF, 3 NORCE, 4 TRE Altamira).
+
+    Returns
+    -------
+    (n,) S10.
+
+    Examples
+    --------
+    >>> cell_pids(4597550, 1739750)[0]
+    np.bytes_(b'10LDTjEkDv')
+    """
+    column = np.floor_divide(np.rint(np.asarray(easting, float)).astype(np.int64), 100)
+    row = np.floor_divide(np.rint(np.asarray(northing, float)).astype(np.int64), 100)
+    return np.char.add(encode(facility, 1)[0], encode(row * 2**32 + column, 9))
+
+
+def decode_cell_pid(pid: str) -> tuple[int, int, int]:
+    """Give facility, easting and northing (centre of the 100 m cell, m) of an L3 PID."""
+    _require_ten(pid)
+    number = int(decode(pid[1:].encode())[0])
+    row, column = divmod(number, 2**32)
+    return int(decode(pid[0].encode())[0]), column * 100 + 50, row * 100 + 50
+
+
+def compute_pid(frame: Any, facility: int = 1) -> Any:
+    """Give the L3 PIDs of a frame with ``easting`` and ``northing`` as a Series of text."""
+    import pandas as pd
+
+    missing = [name for name in ("easting", "northing") if name not in frame]
+    if missing:
+        raise EgmsError(f"compute_pid needs the columns easting and northing; missing: {missing}")
+    pids = cell_pids(frame["easting"], frame["northing"], facility).astype(str)
+    return pd.Series(pids, index=frame.index, name="pid")
+
+
+def _require_ten(pid: str) -> None:
+    if len(pid) != 10:
+        raise EgmsError(f"{pid!r} has {len(pid)} characters; a PID has ten")

@@ -1,0 +1,148 @@
+"""Models of a displacement series and the statistics that the products carry.
+
+Time ``t`` is in years of 365 days since the first output date; 365.25 would change the printed
+statistics. All fits are plain least squares on the unrounded series.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.errors import BadArgument
+from egms_io.timekernel import fixed_order_product
+
+DAYS_PER_YEAR = 365.0
+STATISTICS = (
+    "rmse_ts",
+    "mean_velocity",
+    "mean_velocity_std",
+    "acceleration",
+    "acceleration_std",
+    "seasonality",
+    "seasonality_std",
+)
+
+Floats = npt.NDArray[np.float64]
+Days = npt.NDArray[np.datetime64]
+
+
+def years_since_first(dates: Days) -> Floats:
+    """Give t of each output date."""
+    return (dates - dates[0]).astype("timedelta64[D]").astype(float) / DAYS_PER_YEAR
+
+
+def design(t: Floats, degree: int) -> Floats:
+    """Give the columns t … t^degree, cos 2πt, sin 2πt, 1; (dates, degree + 3)."""
+    powers = [t**power for power in range(1, degree + 1)]
+    angle = 2 * np.pi * t
+    return np.column_stack([*powers, np.cos(angle), np.sin(angle), np.ones_like(t)])
+
+
+def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
+    """Refer series to their fitted value at the first date and give their statistics.
+
+    Parameters
+    ----------
+    series
+        (dates, n) mm, NaN where unknown.
+    t
+        (dates,) years since the first date.
+
+    Returns
+    -------
+    series
+        (dates, n) mm, less the value at t = 0 of the cubic and seasonal model.
+    statistics
+        (n,) each, by the names of `STATISTICS`: mm, mm / yr, mm / yr² and their standard deviations;
+        NaN for a series with fewer dates than the model has unknowns.
+
+    Notes
+    -----
+    With residuals e_d of the model of degree d, s_d = sqrt(mean e_d²) and C_d the inverse normal
+    matrix: rmse s_3; seasonality sqrt(a² + b²) of d = 3 and its deviation
+    s_3 sqrt((4 - π) / 2 · (C_aa + C_bb) / 2), the spread of a Rayleigh-distributed amplitude;
+    acceleration twice the quadratic term of d = 2; velocity the linear term of d = 1.
+    """
+    out = np.full_like(series, np.nan)
+    found = {name: np.full(series.shape[1], np.nan) for name in STATISTICS}
+    there = ~np.isnan(series)
+    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        if np.count_nonzero(pattern) < 6:
+            continue
+        cells = which.ravel() == number
+        part = np.ix_(pattern, cells)
+        first, statistics = _fit_complete(series[part], t[pattern])
+        out[part] = series[part] - first
+        for name, values in statistics.items():
+            found[name][cells] = values
+    return out, found
+
+
+def _fit_complete(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
+    linear, linear_rms, linear_cov = _least_squares(series, design(t, 1))
+    square, square_rms, square_cov = _least_squares(series, design(t, 2))
+    cubic, cubic_rms, cubic_cov = _least_squares(series, design(t, 3))
+    cos, sin, one = cubic[3:]
+    amplitude_variance = (4 - np.pi) / 2 * (cubic_cov[3, 3] + cubic_cov[4, 4]) / 2
+    return one + cos, {
+        "rmse_ts": cubic_rms,
+        "mean_velocity": linear[0],
+        "mean_velocity_std": np.sqrt(linear_cov[0, 0]) * linear_rms,
+        "acceleration": 2 * square[1],
+        "acceleration_std": 2 * np.sqrt(square_cov[1, 1]) * square_rms,
+        "seasonality": np.hypot(cos, sin),
+        "seasonality_std": np.sqrt(amplitude_variance) * cubic_rms,
+    }
+
+
+def _least_squares(series: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give coefficients, residual root mean square and inverse normal matrix of one model."""
+    inverse = np.linalg.pinv(matrix)
+    coefficients = fixed_order_product(inverse, series)
+    residuals = series - fixed_order_product(matrix, coefficients)
+    mean = np.full((1, len(series)), 1 / len(series))
+    rms = np.sqrt(fixed_order_product(mean, residuals**2)[0])
+    return coefficients, rms, inverse @ inverse.T
+
+
+def model_curve(series: Floats, t: Floats, degree: int = 3) -> Floats:
+    """Give the fitted model of series at every date, (dates, n) mm; NaN dates take no part."""
+    curves = np.full_like(series, np.nan)
+    matrix = design(t, degree)
+    for number, values in enumerate(series.T):
+        there = ~np.isnan(values)
+        if np.count_nonzero(there) > matrix.shape[1]:
+            curves[:, number] = matrix @ np.linalg.lstsq(matrix[there], values[there])[0]
+    return curves
+
+
+def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.465760) -> Floats:
+    """Give |mean exp(4πi / wavelength · residual)| of a linear fit to complete series, (n,)."""
+    matrix = np.column_stack([t, np.ones_like(t)])
+    residuals = series - matrix @ np.linalg.lstsq(matrix, series)[0]
+    phase = np.exp(4j * np.pi / wavelength_mm * residuals)
+    return np.abs(phase.mean(axis=0))
+
+
+def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
+    """Give a copy of a frame with its series referred to the first date and the statistics added.
+
+    The frame needs ``YYYYMMDD`` columns in mm. Added: ``rmse``, the other names of `STATISTICS` and
+    ``temporal_coherence``. The frame given is left as it was.
+    """
+    import pandas as pd
+
+    names = sorted(name for name in map(str, frame.columns) if name.isdigit() and len(name) == 8)
+    if not names:
+        raise BadArgument("the frame has no YYYYMMDD column, so there is no series to model")
+    t = years_since_first(pd.to_datetime(names).to_numpy().astype("datetime64[D]"))
+    series, statistics = fit(frame[names].to_numpy(float).T, t)
+    out = frame.copy()
+    out[names] = series.T
+    statistics["rmse"] = statistics.pop("rmse_ts")
+    statistics["temporal_coherence"] = temporal_coherence(series, t, wave_length_mm)
+    return out.assign(**statistics)

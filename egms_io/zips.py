@@ -1,0 +1,130 @@
+"""One ZIP from pieces deflated apart.
+
+Deflating takes most of the time of writing a product, so each band of a tile is deflated by its own
+task and the pieces are put behind each other: a deflate stream may be cut at any full flush, and the
+checksum of the whole follows from those of the pieces. The archive is an ordinary ZIP.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+LEVEL = 6
+_BIG = 0xFFFFFFFF
+_POLYNOMIAL = 0xEDB88320  # CRC-32, reflected
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of deflated bytes, in memory or in a file, and the facts of what it holds."""
+
+    data: bytes | Path
+    crc: int
+    size: int  # bytes before deflating
+    packed: int  # bytes after
+
+    def read(self) -> bytes:
+        """Give the deflated bytes."""
+        return self.data.read_bytes() if isinstance(self.data, Path) else self.data
+
+
+def deflate(content: bytes, level: int = LEVEL) -> Piece:
+    """Deflate one piece so that others can stand before and after it."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    packed = packer.compress(content) + packer.flush(zlib.Z_FULL_FLUSH)
+    return Piece(packed, zlib.crc32(content), len(content), len(packed))
+
+
+def join_crc(first: int, second: int, second_size: int) -> int:
+    """Give the CRC-32 of two runs of bytes put together, from their own.
+
+    Appending n zero bytes is a linear map of the 32 bits, applied here by repeated squaring.
+    """
+    matrix = [_POLYNOMIAL] + [1 << bit for bit in range(31)]  # one zero bit
+    for _ in range(3):
+        matrix = _square(matrix)  # one zero byte
+    while second_size:
+        if second_size & 1:
+            first = _times(matrix, first)
+        second_size >>= 1
+        matrix = _square(matrix)
+    return first ^ second
+
+
+def write_zip(
+    file: IO[bytes], members: Sequence[tuple[str, Iterable[Piece]]], day: dt.date
+) -> None:
+    """Write a ZIP of members given as pieces.
+
+    Parameters
+    ----------
+    members
+        Name and pieces of each member, in order.
+    day
+        Date of the members; their time is midnight, so the same content gives the same bytes.
+    """
+    stamp = ((day.year - 1980) << 9 | day.month << 5 | day.day) << 16
+    directory = b""
+    for name, parts in members:
+        pieces = list(parts)
+        crc, size, packed = 0, 0, 2  # two bytes end the deflate stream
+        for piece in pieces:
+            crc = join_crc(crc, piece.crc, piece.size)
+            size, packed = size + piece.size, packed + piece.packed
+        start = file.tell()
+        file.write(_header(name, crc, size, packed, stamp, start=None))
+        for piece in pieces:
+            file.write(piece.read())
+        file.write(b"\x03\x00")  # an empty final block
+        directory += _header(name, crc, size, packed, stamp, start=start)
+    _write_end(file, directory, len(members))
+
+
+def _header(name: str, crc: int, size: int, packed: int, stamp: int, *, start: int | None) -> bytes:
+    """Give the local header of a member, or with its `start` the entry of the directory."""
+    wide = [number for number in (size, packed, start or 0) if number >= _BIG]
+    large = max(size, packed) >= _BIG
+    numbers = [size, packed] if large else []
+    if start is not None and start >= _BIG:
+        numbers.append(start)
+    extra = struct.pack(f"<HH{len(numbers)}Q", 1, 8 * len(numbers), *numbers) if numbers else b""
+    version = 45 if wide else 20
+    encoded = name.encode("ascii")
+    shown = (_BIG, _BIG) if large else (packed, size)
+    common = struct.pack("<HHHIIIIHH", version, 0, 8, stamp, crc, *shown, len(encoded), len(extra))
+    if start is None:
+        return b"PK\x03\x04" + common + encoded + extra
+    rights = 0o100644 << 16
+    place = struct.pack("<HHHII", 0, 0, 0, rights, min(start, _BIG))
+    return b"PK\x01\x02" + struct.pack("<BB", version, 3) + common + place + encoded + extra
+
+
+def _write_end(file: IO[bytes], directory: bytes, count: int) -> None:
+    start = file.tell()
+    file.write(directory)
+    if start >= _BIG:
+        end = file.tell()
+        sizes = (count, count, len(directory), start)
+        file.write(b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, *sizes))
+        file.write(b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1))
+    sizes = (count, count, len(directory), min(start, _BIG))
+    file.write(b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, *sizes, 0))
+
+
+def _times(matrix: list[int], vector: int) -> int:
+    product = 0
+    for row in matrix:
+        if vector & 1:
+            product ^= row
+        vector >>= 1
+    return product
+
+
+def _square(matrix: list[int]) -> list[int]:
+    return [_times(matrix, row) for row in matrix]

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.errors import OutputExists, WorkbenchError
+from workbench.files import (
+    Manifest,
+    atomic,
+    atomic_path,
+    check_outputs,
+    file_record,
+    sweep,
+    write_json,
+)
+
+
+@pytest.fixture
+def manifest():
+    return Manifest(
+        ({"path": "in/a.csv", "bytes": 3, "md5": "0a"},), {"step": 6, "aoi": [1, 2]}, "0.1.0"
+    )
+
+
+@pytest.fixture
+def writer():
+    """Start a process that opens `target` with `opener`, writes to it, and then waits."""
+    started = []
+
+    def start(target: Path, opener: str) -> subprocess.Popen[str]:
+        script = f"""
+import sys
+from workbench.files import atomic, atomic_path
+with {opener} as file:
+    if hasattr(file, "write_bytes"):
+        file.write_bytes(b"half")
+    else:
+        file.write(b"half")
+        file.flush()
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(target)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == "writing\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_bytes_appear_when_the_block_ends(tmp_path):
+    target = tmp_path / "new" / "folder" / "a.bin"
+    with atomic(target) as file:
+        file.write(b"abc")
+        assert not target.exists()
+        (hidden,) = target.parent.iterdir()
+        assert hidden.name.startswith(".")
+        assert str(os.getpid()) in hidden.name
+    assert target.read_bytes() == b"abc"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_text_is_utf8_with_its_own_line_ends(tmp_path):
+    with atomic(tmp_path / "a.txt", "w") as file:
+        file.write("ä\n\r\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xa4\n\r\n"
+
+
+def test_a_new_file_has_the_rights_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    with atomic(tmp_path / "ours") as file:
+        file.write(b"x")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")}
+    assert len(modes) == 1
+
+
+@pytest.mark.parametrize("mode", ["ab", "r", "wt", "x"])
+def test_only_whole_files_are_written(tmp_path, mode):
+    with pytest.raises(ValueError, match=repr(mode)):
+        atomic(tmp_path / "a", mode)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_error_leaves_nothing(tmp_path, error):
+    with pytest.raises(error), atomic(tmp_path / "a") as file:
+        file.write(b"abc")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    with pytest.raises(RuntimeError), atomic(target, overwrite=True) as file:
+        file.write(b"new")
+        raise RuntimeError
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_existing_file_is_refused_unless_told(tmp_path):
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputExists, match=r"a exists: pass overwrite=True"), atomic(target):
+        pytest.fail("the block must not start")
+    with atomic(target, overwrite=True) as file:
+        file.write(b"new")
+    assert target.read_bytes() == b"new"
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+    target = tmp_path / "a"
+    with pytest.raises(OutputExists), atomic(target) as file:
+        file.write(b"late")
+        target.write_bytes(b"first")
+    assert target.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writers_at_once_leave_one_whole_file(tmp_path):
+    target, size = tmp_path / "a", 200_000
+
+    def write(letter: bytes) -> None:
+        with atomic(target, overwrite=True) as file:
+            for _ in range(size // 1000):
+                file.write(letter * 1000)
+
+    threads = [threading.Thread(target=write, args=(bytes([65 + n]),)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = target.read_bytes()
+    assert len(content) == size
+    assert len(set(content)) == 1
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tif", "ä" * 120 + ".tif", "with space.nc.zip", "x" * 250]
+)
+def test_a_library_gets_a_name_with_the_same_suffix(tmp_path, name):
+    with atomic_path(tmp_path / name) as temporary:
+        assert temporary.suffix == Path(name).suffix
+        temporary.write_bytes(b"x")
+    assert (tmp_path / name).read_bytes() == b"x"
+
+
+def test_a_raster_is_written_by_name_without_leftovers(tmp_path):
+    target = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "uint8"}
+    profile["transform"] = rasterio.Affine(100, 0, 4_500_000, 0, -100, 1_800_000)
+    with atomic_path(target) as temporary:
+        with rasterio.open(temporary, "w", **profile) as raster:
+            raster.write(np.full((1, 3, 4), 7, "uint8"))
+        Path(f"{temporary}.aux.xml").touch()
+    with rasterio.open(target) as raster:
+        assert raster.read(1).tolist() == [[7] * 4] * 3
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_library_that_writes_nothing_is_caught(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a\.tif: nothing was written"):
+        with atomic_path(tmp_path / "a.tif"):
+            pass
+
+
+@pytest.mark.parametrize("opener", ["atomic(sys.argv[1])", "atomic_path(sys.argv[1])"])
+def test_a_killed_writer_leaves_no_file_and_is_swept(tmp_path, writer, opener):
+    target = tmp_path / "deep" / "a.tif"
+    process = writer(target, opener)
+    assert sweep(target.parent) == [], "a living writer keeps its file"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not target.exists()
+    (leftover,) = target.parent.iterdir()
+    assert sweep(tmp_path) == []
+    assert sweep(tmp_path, recursive=True) == [leftover]
+    assert list(target.parent.iterdir()) == []
+
+
+def test_sweep_takes_only_our_dead(tmp_path):
+    others = [
+        "data.csv",
+        ".part-notours",
+        ".part-elsewhere-1-0123abcd~a.csv",  # another host's
+        ".part-host-x-0123abcd~a.csv",
+    ]
+    for name in others:
+        (tmp_path / name).touch()
+    with atomic(tmp_path / "mine") as file:
+        file.write(b"x")
+        assert sweep(tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "mine"}
+
+
+def test_a_record_holds_size_and_md5(tmp_path):
+    content = os.urandom(3_000_000)
+    (tmp_path / "a.bin").write_bytes(content)
+    assert file_record(tmp_path / "a.bin") == {
+        "path": str(tmp_path / "a.bin"),
+        "bytes": len(content),
+        "md5": hashlib.md5(content).hexdigest(),
+    }
+
+
+def test_json_replaces_and_spells_out(tmp_path):
+    write_json(tmp_path / "a.json", {"old": 1})
+    write_json(tmp_path / "a.json", {"where": Path("x"), "rmse": float("nan")})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"where": "x", "rmse": "nan"}
+
+
+parameters = st.dictionaries(
+    st.text(), st.none() | st.integers() | st.floats() | st.text() | st.lists(st.dates())
+)
+names = st.text("abcä .-", min_size=1).filter(lambda name: Path(name).name == name)
+records = st.lists(
+    st.fixed_dictionaries({"path": names, "bytes": st.integers(0), "md5": st.text()})
+)
+
+
+@given(records, parameters, st.text())
+def test_a_manifest_survives_its_file(tmp_path_factory, inputs, values, version):
+    path = tmp_path_factory.mktemp("manifest") / "manifest.json"
+    manifest = Manifest(tuple(inputs), values, version)
+    manifest.save(path)
+    assert Manifest.load(path) == manifest
+    assert Manifest.load(path).key == manifest.key
+    assert json.loads(path.read_text())["key"] == manifest.key
+
+
+@given(records)
+def test_order_and_folder_of_inputs_do_not_count(inputs):
+    moved = [{**record, "path": f"/elsewhere/{Path(record['path']).name}"} for record in inputs]
+    assert Manifest(tuple(inputs), {}, "1").key == Manifest(tuple(reversed(moved)), {}, "1").key
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"parameters": {"step": 12, "aoi": [1, 2]}}, r"parameter step \(6 -> 12\)"),
+        ({"parameters": {"step": 6}}, r"parameter aoi \(\[1,2\] -> absent\)"),
+        ({"version": "0.2.0"}, r"version \(0\.1\.0 -> 0\.2\.0\)"),
+        ({"inputs": ({"path": "b/a.csv", "bytes": 3, "md5": "0b"},)}, r"input a\.csv"),
+        ({"inputs": ()}, r"input a\.csv"),
+    ],
+)
+def test_other_outputs_are_refused_with_the_difference(tmp_path, manifest, change, said):
+    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
+    manifest.save(record)
+    output.touch()
+    fields = {"inputs": manifest.inputs, "parameters": manifest.parameters, "version": "0.1.0"}
+    other = Manifest(**{**fields, **change})
+    assert other.key != manifest.key
+    with pytest.raises(OutputExists, match=rf"out\.zip exists and .*{said}.*--overwrite"):
+        check_outputs([output], record, other, overwrite=False)
+    assert check_outputs([output], record, other, overwrite=True)
+    assert output.exists()
+
+
+def test_outputs_are_skipped_continued_or_written(tmp_path, manifest, caplog):
+    caplog.set_level("INFO")
+    outputs, record = [tmp_path / "a", tmp_path / "b"], tmp_path / "manifest.json"
+    assert check_outputs(outputs, record, manifest, overwrite=False)
+    manifest.save(record, outputs)
+    outputs[0].touch()
+    assert check_outputs(outputs, record, manifest, overwrite=False)
+    assert "1 of 2 outputs are done" in caplog.text
+    outputs[1].touch()
+    assert not check_outputs(outputs, record, manifest, overwrite=False)
+    assert "2 outputs are up to date" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"inputs": 3, "parameters": {}}'])
+def test_outputs_without_a_sound_manifest_are_refused(tmp_path, manifest, content):
+    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
+    output.touch()
+    if content is not None:
+        record.write_text(content)
+        with pytest.raises(WorkbenchError, match="is not a manifest"):
+            Manifest.load(record)
+    with pytest.raises(OutputExists, match="manifest"):
+        check_outputs([output], record, manifest, overwrite=False)
+
+
+def test_saving_removes_what_another_manifest_vouched_for(tmp_path, manifest):
+    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
+    manifest.save(record)
+    output.write_text("old")
+    manifest.save(record, [output])
+    assert output.exists(), "a run that goes on keeps what it has"
+    Manifest((), {}, "9").save(record, [output])
+    assert not output.exists(), "a killed run must not pass old outputs for new"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+
+import workbench.progress as module
+from workbench.progress import log_to_stderr, progress
+
+
+@pytest.fixture
+def loggers():
+    """Put the root logger back as it was."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    talkative = {name: logging.getLogger(name).level for name in module._TALKATIVE}
+    yield root
+    root.handlers[:] = before
+    root.setLevel(level)
+    for name, old in talkative.items():
+        logging.getLogger(name).setLevel(old)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that moves four seconds whenever somebody looks."""
+    now = iter(range(0, 10_000, 4))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+
+def test_all_items_pass_in_order():
+    assert list(progress(range(5))) == [0, 1, 2, 3, 4]
+    assert list(progress(iter("ab"))) == ["a", "b"]
+
+
+def test_logs_get_a_line_now_and_then_and_one_at_the_end(caplog, clock):
+    caplog.set_level("INFO")
+    list(progress(range(6), label="tiles", unit="tile"))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "tiles: 3/6 tile (50 %), 12 s, about 12 s left",
+        "tiles: 6/6 tile (100 %), 24 s, about 0 s left",
+        "tiles: 6 tile in 28.0 s",
+    ]
+    assert {record.name for record in caplog.records} == {"workbench.progress"}
+
+
+def test_without_a_total_only_counts_are_told(caplog, clock):
+    caplog.set_level("INFO")
+    list(progress(iter(range(3)), unit="burst"))
+    assert caplog.messages == ["burst: 3 burst, 12 s", "burst: 3 burst in 16.0 s"]
+
+
+def test_a_total_that_grows_under_way_is_not_an_error(caplog, clock):
+    caplog.set_level("INFO")
+    list(progress(iter(range(6)), total=2, label="x"))
+    assert caplog.messages[0] == "x: 3 it, 12 s"
+
+
+def test_a_loop_that_is_left_says_so(caplog):
+    caplog.set_level("INFO")
+
+    def fails():
+        yield 1
+        raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        list(progress(fails(), label="bursts"))
+    loop = progress(range(5), label="tiles")
+    next(loop)
+    next(loop)
+    loop.close()
+    assert [message.rsplit(" in ")[0] for message in caplog.messages] == [
+        "bursts: stopped after 1 it",
+        "tiles: stopped after 1 it",
+    ]
+
+
+def test_a_terminal_gets_a_bar_and_the_summary(terminal, capsys, caplog):
+    caplog.set_level("INFO")
+    assert list(progress([1, 2, 3], label="tiles", unit="tile")) == [1, 2, 3]
+    assert "tiles" in capsys.readouterr().err
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("tiles: 3 tile in")
+
+
+def test_messages_go_to_stderr_once_and_libraries_stay_quiet(loggers, capsys):
+    log_to_stderr("DEBUG")
+    log_to_stderr("INFO")
+    logging.getLogger("egms_io.reading").info("read %d rows", 3)
+    logging.getLogger("egms_io.reading").debug("not this")
+    logging.getLogger("distributed.core").info("nor this")
+    logging.getLogger("rasterio").warning("but this")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "INFO    egms_io.reading: read 3 rows",
+        "WARNING rasterio: but this",
+    ]
+
+
+def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(loggers, capsys):
+    log_to_stderr()
+    logging.getLogger("egms_io").info("%d rows", "three")
+    assert "Logging error" in capsys.readouterr().err

@@ -1,0 +1,60 @@
+"""The errors of the ground floor, and how any package tells the command line about its own.
+
+The systems of the workbench do not derive their errors from `WorkbenchError`: importing a system
+must not depend on the name of a class down here. What the command line looks for instead is one
+class attribute::
+
+    class EgmsError(Exception):
+        exit_code = 1  # shown as one line on stderr, no traceback
+
+An exception that has an integer `exit_code` is meant for the person at the keyboard: its message
+names the value at fault and the way out, so `workbench` prints that message alone and leaves with
+that code. An exception without one is a defect: it keeps its traceback. `workbench --debug` shows
+the traceback of both. The codes in use are 0 done, 1 failed, 2 bad arguments and 130 interrupted;
+a system may add its own from 3 upwards.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
+
+__all__ = [
+    "NoCluster",
+    "OutputExists",
+    "UnknownParameter",
+    "UserError",
+    "WorkbenchError",
+    "is_user_error",
+]
+
+
+@runtime_checkable
+class UserError(Protocol):
+    """An exception whose message is for the person at the keyboard; satisfied by attribute."""
+
+    exit_code: int
+
+
+def is_user_error(error: BaseException) -> TypeGuard[UserError]:
+    """Tell whether `error` is to be shown as one line and its `exit_code` used."""
+    return isinstance(getattr(error, "exit_code", None), int)
+
+
+class WorkbenchError(Exception):
+    """Base of what `workbench` raises; the message names the value at fault and the way out."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class OutputExists(WorkbenchError, FileExistsError):  # noqa: N818
+    """A finished output stands in the way and nobody asked to overwrite it."""
+
+
+class UnknownParameter(WorkbenchError, ValueError):  # noqa: N818
+    """A notebook was given a parameter that it does not declare."""
+
+    exit_code = 2
+
+
+class NoCluster(WorkbenchError):  # noqa: N818
+    """No cluster could be started or reached, or its workers did not arrive in time."""

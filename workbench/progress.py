@@ -1,0 +1,146 @@
+"""Progress of long loops: a bar where somebody watches, plain lines where a log is kept."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, TypeVar
+
+__all__ = ["log_to_stderr", "progress", "watched"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 10.0  # between two lines of a log
+
+# Libraries that speak at INFO about their own affairs.
+_TALKATIVE = (
+    "asyncio",
+    "bokeh",
+    "botocore",
+    "distributed",
+    "fsspec",
+    "matplotlib",
+    "nbclient",
+    "numba",
+    "papermill",
+    "rasterio",
+    "tornado",
+    "traitlets",
+)
+
+
+def progress(
+    iterable: Iterable[T], *, total: int | None = None, label: str = "", unit: str = "it"
+) -> Iterator[T]:
+    """Yield the items of `iterable` and show how far it has come.
+
+    A bar in terminals and notebooks; elsewhere a line on the logger ``workbench.progress`` every
+    ten seconds. Either way one summary line is logged at the end, also of a loop that was left.
+
+    Parameters
+    ----------
+    total
+        Number of items, if `iterable` cannot tell or grows under way.
+    label
+        What is being done, such as "tiles".
+    unit
+        What one item is called.
+    """
+    if total is None and isinstance(iterable, Sized):
+        total = len(iterable)
+    meter = _Meter(total, label or unit, unit)
+    shown = _bar(iterable, total, label, unit) if watched() else iterable
+    logs = shown is iterable
+    try:
+        for item in shown:
+            yield item
+            meter.done += 1
+            if logs:
+                meter.line_if_due()
+        meter.finished = True
+    finally:
+        meter.summary()
+
+
+class _Meter:
+    """Count items against the clock and put both into words."""
+
+    def __init__(self, total: int | None, label: str, unit: str) -> None:
+        self.total, self.label, self.unit = total, label, unit
+        self.done = 0
+        self.finished = False
+        self._start = self._last = time.monotonic()
+
+    def line_if_due(self) -> None:
+        now = time.monotonic()
+        if now - self._last < INTERVAL_S:
+            return
+        self._last = now
+        spent = now - self._start
+        if self.total and self.done <= self.total:
+            left = spent * (self.total - self.done) / self.done
+            share = f"{self.done}/{self.total} {self.unit} ({100 * self.done // self.total} %)"
+            logger.info("%s: %s, %.0f s, about %.0f s left", self.label, share, spent, left)
+        else:
+            logger.info("%s: %d %s, %.0f s", self.label, self.done, self.unit, spent)
+
+    def summary(self) -> None:
+        spent = time.monotonic() - self._start
+        verdict = "" if self.finished else "stopped after "
+        logger.info("%s: %s%d %s in %.1f s", self.label, verdict, self.done, self.unit, spent)
+
+
+def _bar(iterable: Iterable[T], total: int | None, label: str, unit: str) -> Iterable[T]:
+    from tqdm.auto import tqdm
+
+    bar: Iterable[T] = tqdm(iterable, total=total, desc=label or None, unit=unit, leave=False)
+    return bar
+
+
+def watched() -> bool:
+    """Tell whether somebody sees a bar: in a terminal or a notebook."""
+    return sys.stderr.isatty() or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class _StderrHandler(logging.Handler):
+    """Write to whatever stderr is at the time, without tearing a bar that stands there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+            tqdm: Any = getattr(sys.modules.get("tqdm"), "tqdm", None)
+            if tqdm is None:
+                sys.stderr.write(line + "\n")
+            else:
+                tqdm.write(line, file=sys.stderr)
+        except Exception:
+            self.handleError(record)
+
+
+def log_to_stderr(level: int | str = logging.INFO) -> None:
+    """Show log messages on stderr: of `level` in general, of talkative libraries from WARNING on.
+
+    For the command line and for the first cell of a notebook. Calling it again changes the level.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _StderrHandler):
+            root.removeHandler(handler)
+    handler = _StderrHandler()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+    )
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
