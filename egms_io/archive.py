@@ -89,7 +89,7 @@ def file_md5(path: Path) -> str:
 
 
 def stated_md5(path: Path) -> str | None:
-    """Read the checksum that the ``.md5`` file beside an archive states, None without such a file."""
+    """Read the checksum in the ``.md5`` file beside an archive, None without such a file."""
     beside = path.with_suffix(".md5")
     if not beside.exists():
         return None

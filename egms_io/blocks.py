@@ -85,8 +85,9 @@ def finish_block(
     folder
         Where the files go.
     """
-    from workbench.files import atomic
     import pyarrow as pa
+
+    from workbench.files import atomic
 
     tables, counts = block_tables(number, partials, lattice, method)
     files = {}

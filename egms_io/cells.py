@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from egms_io.names import tile_bounds, tile_name
 CRS = "EPSG:3035"
 BLOCK = 100  # cells along one side of a block: 10 km at 100 m
 LAEA_EUROPE = (900_000, 900_000, 7_400_000, 5_500_000)  # m: the EEA reference grid
+
+_ANCHORS = {"start": -0.5, "center": 0.0, "end": 0.5}
 
 Ints = npt.NDArray[np.int64]
 
@@ -78,7 +80,7 @@ class Lattice:
         column -= self.column0
         row -= self.row0
         inside = (column >= 0) & (column < self.columns) & (row >= 0) & (row < self.rows)
-        return np.where(inside, row * self.columns + column, -1)
+        return np.asarray(np.where(inside, row * self.columns + column, -1))
 
     def centres(self, keys: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Give easting and northing (m) of the cell centres of these keys."""
@@ -95,7 +97,8 @@ class Lattice:
         computed together with the same neighbours whatever was asked for.
         """
         row, column = np.divmod(np.asarray(keys, np.int64), self.columns)
-        return (row + self.row0) // BLOCK * 2**20 + (column + self.column0) // BLOCK
+        blocks: Ints = (row + self.row0) // BLOCK * 2**20 + (column + self.column0) // BLOCK
+        return blocks
 
 
 def band_of(block: int) -> int:
@@ -133,6 +136,7 @@ class Area:
         if self.outline is None or isinstance(self.outline, Path):
             return self
         import shapely
+
         from workbench.files import atomic
 
         with atomic(path, overwrite=True) as file:
@@ -146,8 +150,8 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
     Parameters
     ----------
     aoi
-        The name of an official tile (``"E45N17"``), bounds (west, south, east, north; m, EPSG:3035),
-        a shapely polygon in EPSG:3035, or a GeoSeries or GeoDataFrame with any CRS.
+        The name of an official tile (``"E45N17"``), bounds (west, south, east, north; m,
+        EPSG:3035), a shapely polygon in EPSG:3035, or a GeoSeries or GeoDataFrame with any CRS.
     cell_m
         Side of a cell, m.
 
@@ -185,10 +189,23 @@ def compute_cell_id(easting: npt.ArrayLike, northing: npt.ArrayLike, lattice: La
 
 
 def cell_id_to_coords(
-    cell_id: npt.ArrayLike, lattice: Lattice
+    cell_id: npt.ArrayLike,
+    lattice: Lattice,
+    anchor: Literal["start", "center", "end"] = "center",
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Give easting and northing of cell centres, m; the inverse of `compute_cell_id`."""
-    return lattice.centres(cell_id)
+    """Give easting and northing of cells, m; the inverse of `compute_cell_id`.
+
+    Parameters
+    ----------
+    anchor
+        Which place of the cell: its south-western corner, its centre (as in the products), or its
+        north-eastern corner. It moves the label, never the points.
+    """
+    if anchor not in _ANCHORS:
+        raise BadArgument(f"anchor={anchor!r}: choose 'start', 'center' or 'end'")
+    easting, northing = lattice.centres(cell_id)
+    shift = _ANCHORS[anchor] * lattice.cell_m
+    return easting + shift, northing + shift
 
 
 def _polygon_area(outline: Any, cell_m: float) -> Area:

@@ -192,7 +192,7 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
 
 
 def _condition(normal: Floats) -> Floats:
-    """Give the condition number of the square root of 2×2 matrices (ee, eu, uu), inf if singular."""
+    """Give the condition of the square root of 2×2 matrices (ee, eu, uu), inf if singular."""
     ee, eu, uu = normal
     largest = (ee + uu + np.sqrt((ee - uu) ** 2 + 4 * eu**2)) / 2
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""What can go wrong with EGMS files and requests; one base, three kinds a caller may want to catch."""
+"""What can go wrong with EGMS files and requests: one base, three kinds a caller may catch."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def read_csv_or_zip(path: str | Path, *, read_xml: bool = True, **options: Any) 
 
     Returns
     -------
-    frame, or (frame, xml) with `read_xml`. The geometry is from easting and northing (EPSG:3035), or
-    else from longitude and latitude (EPSG:4326).
+    frame, or (frame, xml) with `read_xml`. The geometry is from easting and northing (EPSG:3035),
+    or else from longitude and latitude (EPSG:4326).
     """
     import geopandas as gpd
     import pandas as pd
@@ -139,8 +139,8 @@ def create_ortho_geotiff(frame: Any, mean_velocity_field: str, *, aoi: Any = Non
     Parameters
     ----------
     aoi
-        What the raster covers (see `egms_io.ortho`). By default the official tile when all cells are
-        in one, else the extent of the cells.
+        What the raster covers (see `egms_io.ortho`). By default the official tile when all cells
+        are in one, else the extent of the cells.
 
     Raises
     ------

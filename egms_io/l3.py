@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from egms_io.blocks import Method
 from egms_io.bursts import Burst, open_burst
-from egms_io.cells import Area, area_of
+from egms_io.cells import area_of
 from egms_io.decomposition import Combine
 from egms_io.errors import BadArgument, BadBurst
 from egms_io.mapreduce import MapOptions, Outcome, run
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.orthoproduct import OrthoProduct, Plan
 from egms_io.timekernel import Kernel, kernel_weights, output_dates
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ def ortho(
     Parameters
     ----------
     bursts
-        L2b or L2a archives (``.zip``, or ``.csv`` with an XML beside it): a folder, or paths. A list
-        of paths in place of a path stands for one burst whose points are spread over several files.
+        L2b or L2a archives (``.zip``, or ``.csv`` with an XML beside it): a folder, or paths. A
+        list of paths in place of a path stands for one burst whose points are spread over several
+        files.
     aoi
         A tile name (``"E45N17"``), bounds (west, south, east, north in m, EPSG:3035), a polygon in
-        EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is inside.
+        EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is
+        inside.
     start, end, step_days
         Output dates. By default those of the official lattice on which every burst has data.
     cell_m
@@ -64,8 +66,8 @@ def ortho(
         How acquisitions become output dates: ``exp(-rate |days|)`` up to a gap of `max_gap_days`,
         as the official product does, or ``"linear"``.
     combine
-        Bursts count equally (``"burst"``), those of a pass are averaged first (``"pass"``), or points
-        count equally (``"point"``).
+        Bursts count equally (``"burst"``), those of a pass are averaged first (``"pass"``), or
+        points count equally (``"point"``).
     gnss_model
         An A-EPND file for the three GNSS velocities. Without it, east and up come from the bursts
         and north stays empty; a number is taken as the north velocity, mm / yr.
@@ -104,16 +106,56 @@ def ortho(
     series. Results have the same bytes for any order of rows, batches, workers and schedulers on
     one kind of processor.
     """
+    plan = plan_ortho(
+        bursts,
+        aoi=aoi,
+        start=start,
+        end=end,
+        step_days=step_days,
+        cell_m=cell_m,
+        kernel=kernel,
+        kernel_rate=kernel_rate,
+        max_gap_days=max_gap_days,
+        combine=combine,
+        gnss_model=gnss_model,
+        on_error=on_error,
+        duplicates=duplicates,
+        md5=md5,
+        max_missing=max_missing,
+    )
+    return carry_out(plan, client=client, work=work)
+
+
+def plan_ortho(
+    bursts: str | Path | Iterable[Source],
+    *,
+    aoi: Any,
+    start: Any = None,
+    end: Any = None,
+    step_days: int = 6,
+    cell_m: float = 100,
+    kernel: Kernel = "exponential",
+    kernel_rate: float = 1.0,
+    max_gap_days: float = 90,
+    combine: Combine = "burst",
+    gnss_model: str | Path | float | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    duplicates: Literal["raise", "latest"] = "raise",
+    md5: Literal["error", "warn", "ignore"] = "error",
+    max_missing: float = 0.1,
+) -> Plan:
+    """Check a request and open its bursts, without reading a point; parameters as for `ortho`."""
     _choose("on_error", on_error, ("raise", "skip"))
     _choose("md5", md5, ("error", "warn", "ignore"))
     _choose("duplicates", duplicates, ("raise", "latest"))
     _choose("combine", combine, ("burst", "pass", "point"))
+    if not 0 <= max_missing <= 1:
+        raise BadArgument(f"max_missing={max_missing}: a share between 0 and 1")
     area = area_of(aoi, cell_m)
     skip = on_error == "skip"
     opened, skipped, warnings = _open_all(_sources(bursts), skip=skip, duplicates=duplicates)
     days = output_dates([burst.days for burst in opened], start, end, step_days)
     _check_kernel(opened, days, kernel, kernel_rate, max_gap_days)
-    facility = _facility(opened)
     method = Method(
         dates=tuple(str(day).replace("-", "") for day in days),
         kernel=kernel,
@@ -122,29 +164,42 @@ def ortho(
         combine=combine,
         gnss_model=_gnss_source(gnss_model),
         max_missing=max_missing,
-        facility=facility,
+        facility=_facility(opened),
     )
+    options = MapOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
+    return Plan(area, method, tuple(opened), options, skip, tuple(skipped), tuple(warnings))
+
+
+def carry_out(
+    plan: Plan, *, client: Client | None = None, work: str | Path | None = None
+) -> OrthoProduct:
+    """Compute what was planned; `client` and `work` as for `ortho`."""
     holder = None if work is not None else TemporaryDirectory(prefix="egms-")
-    folder = Path(holder.name if work is None else work)  # type: ignore[union-attr]
+    folder = Path(holder.name if holder is not None else str(work)).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    dates = plan.method.dates
     log.info(
-        "%d bursts, %d dates %s to %s, %s", len(opened), len(days), days[0], days[-1], area.name
+        "%s: %d bursts, %d dates from %s to %s",
+        plan.area.name,
+        len(plan.bursts),
+        len(dates),
+        dates[0],
+        dates[-1],
     )
     outcome = run(
-        opened,
-        area,
-        method,
+        plan.bursts,
+        plan.area,
+        plan.method,
         folder,
-        options=MapOptions(combine == "point", skip, md5),
-        skip_bad=skip,
+        options=plan.options,
+        skip_bad=plan.skip_bad,
         keep_partials=holder is None,
         client=client,
     )
-    outcome.skipped = skipped + outcome.skipped
-    report = _report(opened, area, method, outcome, warnings)
+    report = _report(plan, outcome)
     for warning in report["warnings"]:
         log.warning("%s", warning)
-    return OrthoProduct(area, method, outcome.blocks, report, folder, client, holder)
+    return OrthoProduct(plan, outcome.blocks, report, folder, client, holder)
 
 
 def _sources(bursts: str | Path | Iterable[Source]) -> list[Source]:
@@ -237,35 +292,26 @@ def _facility(bursts: Sequence[Burst]) -> int:
     return min(votes, key=lambda facility: (-votes[facility], facility)) if votes else 1
 
 
-def _report(
-    bursts: Sequence[Burst], area: Area, method: Method, outcome: Outcome, warnings: list[str]
-) -> dict[str, Any]:
+def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for block in outcome.blocks:
         counts.update(block.counts)
     passes = {partial.direction for partial in outcome.partials if partial.blocks}
-    told = [*warnings, *(text for partial in outcome.partials for text in partial.warnings)]
+    told = [*plan.warnings, *(text for partial in outcome.partials for text in partial.warnings)]
     if not passes:
         told.append("no point of any burst lies in the area: the product is empty")
     elif len(passes) == 1:
         told.append(f"only the {passes.pop()} pass sees the area: east and up cannot be told apart")
     elif not counts["cells"]:
         told.append("no cell is seen from both passes: the product is empty")
-    by_name = {str(burst.name): burst for burst in bursts}
+    by_name = {str(burst.name): burst for burst in plan.bursts}
+    dates = plan.method.dates
     return {
-        "area": area.name,
-        "bounds": area.lattice.bounds,
-        "cell_m": area.lattice.cell_m,
-        "dates": {
-            "first": method.dates[0],
-            "last": method.dates[-1],
-            "count": len(method.dates),
-        },
-        "method": {name: value for name, value in vars(method).items() if name != "dates"},
-        "versions": {
-            "dem": _versions(bursts, "dem_version"),
-            "gnss": _versions(bursts, "gnss_version"),
-        },
+        "area": plan.area.name,
+        "bounds": plan.area.lattice.bounds,
+        "cell_m": plan.area.lattice.cell_m,
+        "dates": {"first": dates[0], "last": dates[-1], "count": len(dates)},
+        "method": {name: value for name, value in vars(plan.method).items() if name != "dates"},
         "bursts": [
             {
                 "name": partial.burst,
@@ -278,16 +324,10 @@ def _report(
             }
             for partial in outcome.partials
         ],
-        "skipped": outcome.skipped,
+        "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
         "warnings": told,
     }
-
-
-def _versions(bursts: Sequence[Burst], name: str) -> list[str]:
-    """List the distinct versions that the XMLs state, the most frequent first."""
-    votes = Counter(value for burst in bursts if (value := getattr(burst.metadata, name)))
-    return sorted(votes, key=lambda value: (-votes[value], value))
 
 
 def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:

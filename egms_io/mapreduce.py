@@ -5,8 +5,8 @@ stores the finished block. A block starts as soon as no burst that could reach i
 Tasks get paths and small descriptions, results are records: nothing large passes through the
 scheduler, and the memory of a worker is that of one task, however many bursts there are.
 
-There is no shuffle and no tree of merges: a block meets 2 to 12 bursts, and folding them in the order
-of their names inside one task fixes the order of the floating-point sums.
+There is no shuffle and no tree of merges: a block meets 2 to 12 bursts, and folding them in the
+order of their names inside one task fixes the order of the floating-point sums.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ import numpy as np
 
 from egms_io.archive import file_md5, stated_md5
 from egms_io.blocks import Block, Method, finish_block
-from egms_io.bursts import Burst, read_points
+from egms_io.bursts import Burst
 from egms_io.cells import BLOCK, Area, Lattice
 from egms_io.errors import BadBurst
 from egms_io.partials import FORMAT, Partial, Pass, open_partial, save_partial
+from egms_io.points import read_points
 from egms_io.sums import sum_burst
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: MapOptions) -> Pa
         log.info("%s: partial sums reused", burst.name)
         return partial
     tally: Counter[str] = Counter()
-    heading = _Heading(burst)
+    heading = Heading(burst)
     points = heading.watch(read_points(burst, tally, skip_rows=options.skip_rows))
     try:
         sums = sum_burst(points, area, per_point=options.per_point, tally=tally)
@@ -120,7 +121,7 @@ def run(
     outcome = Outcome()
     found: dict[int, Partial] = {}
     steps = _steps(bursts, area, method, folder, options, keep_partials, client, outcome.blocks)
-    for number, result in progress(steps, total=len(bursts), label="bursts", unit="burst"):
+    for number, result in progress(steps, total=len(bursts), label="reading", unit="bursts"):
         if isinstance(result, Partial):
             found[number] = result
         elif skip_bad:
@@ -243,7 +244,7 @@ class _Waiting:
                 del self._users[path]
 
 
-class _Heading:
+class Heading:
     """The pass of a burst, read off its points as they stream by; also their reach."""
 
     def __init__(self, burst: Burst) -> None:

@@ -122,7 +122,7 @@ def product_stem(
 
 
 def generate_output_name(frame: Any, direction: str, aoi_name: str, release: int = 1) -> str:
-    """Give the file stem for a frame with ``YYYYMMDD`` columns; the years are those of its dates."""
+    """Give the file stem for a frame with ``YYYYMMDD`` columns; its dates give the years."""
     years = [name[:4] for name in map(str, frame.columns) if re.fullmatch(r"\d{8}", name)]
     if not years:
         raise BadArgument("the frame has no YYYYMMDD column, so its years are unknown")

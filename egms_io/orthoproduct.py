@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from egms_io.blocks import Block, Method
+from egms_io.bursts import Burst
 from egms_io.cells import CRS, Area, band_of
+from egms_io.mapreduce import MapOptions
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -42,29 +44,76 @@ class Band:
         return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A request that was checked: what will be computed, from which bursts.
+
+    Attributes
+    ----------
+    area, method
+        The cells and the parameters.
+    bursts
+        Opened, in the order of their names.
+    options
+        How bursts are read.
+    skip_bad
+        Leave out bursts that turn out to be bad.
+    skipped, warnings
+        Inputs already left out, with the reason, and what a user should know.
+    """
+
+    area: Area
+    method: Method
+    bursts: tuple[Burst, ...]
+    options: MapOptions
+    skip_bad: bool = False
+    skipped: tuple[dict[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def inputs(self) -> tuple[dict[str, Any], ...]:
+        """Path, size and MD5 of every file of the bursts."""
+        from workbench.files import file_record
+
+        return tuple(file_record(part.path) for burst in self.bursts for part in burst.parts)
+
+    def version(self, name: str) -> str | None:
+        """Give the ``dem`` or ``gnss`` version that most bursts state."""
+        stated = [getattr(burst.metadata, f"{name}_version") for burst in self.bursts]
+        known = sorted(value for value in stated if value)
+        return max(known, key=known.count) if known else None
+
+
 @dataclass
 class OrthoProduct:
     """East and up displacement of an area; see `egms_io.ortho`.
 
     Attributes
     ----------
-    area
-        Cells, name and outline.
-    method
-        The parameters it was made with.
+    plan
+        The request it answers.
     blocks
         The finished blocks, south to north and west to east.
     report
         What was read, solved, left out and worth knowing; plain values, ready for JSON.
     """
 
-    area: Area
-    method: Method
+    plan: Plan
     blocks: list[Block]
     report: dict[str, Any]
     folder: Path
     client: Client | None = None
     holder: TemporaryDirectory[str] | None = None  # removes the folder when the product goes
+
+    @property
+    def area(self) -> Area:
+        """Cells, name and outline."""
+        return self.plan.area
+
+    @property
+    def method(self) -> Method:
+        """The parameters it was made with."""
+        return self.plan.method
 
     @property
     def cells(self) -> int:
@@ -84,8 +133,8 @@ class OrthoProduct:
     def east(self) -> Any:
         """East component: one row per cell, in the columns of the product, unrounded.
 
-        A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. Behind the
-        dates stand ``cell`` (key), ``condition`` and the points of each pass.
+        A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. Behind
+        the dates stand ``cell`` (key), ``condition`` and the points of each pass.
         """
         return self._frame("E")
 
@@ -111,9 +160,9 @@ class OrthoProduct:
         folder
             Where to; made if need be.
         formats
-            ``zip`` (official CSV and XML, with its ``.md5``), ``tiff`` (mean velocity), ``cog`` (the
-            same as a compressed cloud-optimised GeoTIFF), ``parquet`` (GeoParquet), ``zarr`` (cube of
-            time, y, x).
+            ``zip`` (official CSV and XML, with its ``.md5``), ``tiff`` (mean velocity), ``cog``
+            (the same as a compressed cloud-optimised GeoTIFF), ``parquet`` (GeoParquet), ``zarr``
+            (cube of time, y, x).
         overwrite
             Replace files that are there. Otherwise files of the same inputs and parameters are left
             as they are, and others make the call fail before anything is written.
@@ -134,9 +183,10 @@ class OrthoProduct:
         workbench.errors.OutputExists
             When files of other inputs or parameters are in the way.
         """
-        from egms_io.writers import write_product
+        from egms_io.writers import Output, write_product
 
-        return write_product(self, Path(folder), formats, overwrite, name, version, production_date)
+        output = Output(self.plan, Path(folder), tuple(formats), name, version)
+        return write_product(self, output, overwrite=overwrite, production_date=production_date)
 
     def _frame(self, component: str) -> Any:
         import geopandas as gpd

@@ -65,6 +65,7 @@ class Partial:
 def save_partial(path: Path, partial: Partial, sums: CellSums | None, lattice: Lattice) -> Partial:
     """Write sums by block, atomically, and give the partial that stands for them."""
     import pyarrow as pa
+
     from workbench.files import atomic
 
     if sums is None:
@@ -72,7 +73,7 @@ def save_partial(path: Path, partial: Partial, sums: CellSums | None, lattice: L
     block = lattice.blocks(sums.key)
     order = np.lexsort((sums.key, block))
     blocks, starts = np.unique(block[order], return_index=True)
-    ends = [*starts[1:], len(order)]
+    ends = [*starts[1:], len(order)] if len(starts) else []
     batches = [
         _to_batch(sums.take(order[start:end])) for start, end in zip(starts, ends, strict=True)
     ]

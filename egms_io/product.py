@@ -167,8 +167,9 @@ def l3_header(dates: Iterable[str], convention: OutputNamingConvention = L3_ORTH
 def format_dataframe(frame: Any, naming_convention: OutputNamingConvention = L3_ORTHO) -> Any:
     """Give the columns of a product, rounded as they are printed.
 
-    Values are rounded half to even, integers to the nearest (never cut). Columns that are no part of
-    the product are dropped; a GeoDataFrame keeps its geometry. The frame given is left as it was.
+    Values are rounded half to even, integers to the nearest (never cut). Columns that are no part
+    of the product are dropped; a GeoDataFrame keeps its geometry. The frame given is left as it
+    was.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The shipped sample: three simulated bursts over 6 km by 5 km of ground that moves in known ways."""
+"""The shipped sample: three simulated bursts over ground that moves in known ways."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _truth() -> dict[str, Any]:
         "bounds": GROUND.bounds,
         "crs": "EPSG:3035",
         "motion": {
-            "south-west": "bowl, linear: up to -15 mm/yr up and 4 mm/yr inward",
+            "south-west": "bowl, linear: up to -15 mm/yr up and 3.6 mm/yr inward",
             "south-east": "aquifer, seasonal: up to 7 mm amplitude up",
             "north-west": "slope, accelerating: up to 2.4 mm/yr + 3.2 mm/yr2 east, and down",
             "north-east": f"fault, one step on {STEP_DAY}: up to 14 mm east and 6 mm up",

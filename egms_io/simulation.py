@@ -58,7 +58,7 @@ class Track:
     @property
     def metadata(self) -> BurstMetadata:
         """The XML of the burst."""
-        start = "051200" if np.cos(np.radians(self.track_angle)) < 0 else "170400"
+        start = "0512" if np.cos(np.radians(self.track_angle)) < 0 else "1704"
         return BurstMetadata(
             product_level=self.name.level,
             track=self.name.track,
@@ -69,7 +69,7 @@ class Track:
             dem_version="SIMULATED",
             gnss_version="2.0",
             images=tuple(
-                f"S1A_IW_SLC__1SDV_{date}T{start}_{date}T{start[:4]}27_{30000 + number:06d}_0{number:05X}_SIMU"
+                f"S1A_IW_SLC__1SDV_{date}T{start}00_{date}T{start}27_{number:06d}_{number:06X}_SIMU"
                 for number, date in enumerate(self.dates)
             ),
         )
@@ -92,11 +92,11 @@ class Ground:
             self._bump(easting, northing, *place)
             for place in ((0.25, 0.30), (0.75, 0.30), (0.25, 0.75), (0.75, 0.75))
         )
-        inward = -np.sign(easting - self._at(0.25, 0.30)[0]) * bowl
+        inward = -(easting - self._at(0.25, 0.30)[0]) / self._radius * bowl
         stepped = (days >= STEP_DAY)[:, None]
         season = np.cos(2 * np.pi * (t - 0.2)) - np.cos(2 * np.pi * -0.2)
         slide = 3.0 * t + 2.0 * t**2
-        east = GNSS[0] * t + 4.0 * t * inward + 0.8 * slide * slope + 14.0 * stepped * fault
+        east = GNSS[0] * t + 6.0 * t * inward + 0.8 * slide * slope + 14.0 * stepped * fault
         up = GNSS[1] * t - 15.0 * t * bowl + 7.0 * season * aquifer - 0.5 * slide * slope
         return east, up + 6.0 * stepped * fault
 
@@ -109,7 +109,7 @@ class Ground:
     def scatterers(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Scatter points as they are found: crowded in settlements, sparse between."""
         west, south, east, north = self.bounds
-        towns = rng.uniform((west, south), (east, north), (12, 2))
+        towns = np.random.default_rng(12).uniform((west, south), (east, north), (12, 2))
         spread = 0.06 * (east - west)
         crowd = towns[rng.integers(12, size=count)] + rng.normal(0, spread, (count, 2))
         lone = rng.uniform((west, south), (east, north), (count, 2))
@@ -118,15 +118,19 @@ class Ground:
         y = south + np.mod(y - south, north - south)
         return np.round(x, 2), np.round(y, 2)
 
+    @property
+    def _radius(self) -> float:
+        """Scale of the places that move, m."""
+        return 0.13 * (self.bounds[2] - self.bounds[0])
+
     def _at(self, x: float, y: float) -> tuple[float, float]:
         west, south, east, north = self.bounds
         return west + x * (east - west), south + y * (north - south)
 
     def _bump(self, easting: Floats, northing: Floats, x: float, y: float) -> Floats:
         centre = self._at(x, y)
-        radius = 0.13 * (self.bounds[2] - self.bounds[0])
         away = np.hypot(easting - centre[0], northing - centre[1])
-        return np.exp(-((away / radius) ** 2) / 2)
+        return np.asarray(np.exp(-((away / self._radius) ** 2) / 2))
 
 
 def observe(

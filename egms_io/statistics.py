@@ -31,7 +31,8 @@ Days = npt.NDArray[np.datetime64]
 
 def years_since_first(dates: Days) -> Floats:
     """Give t of each output date."""
-    return (dates - dates[0]).astype("timedelta64[D]").astype(float) / DAYS_PER_YEAR
+    days: Floats = (dates - dates[0]).astype("timedelta64[D]").astype(float)
+    return days / DAYS_PER_YEAR
 
 
 def design(t: Floats, degree: int) -> Floats:
@@ -56,8 +57,8 @@ def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
     series
         (dates, n) mm, less the value at t = 0 of the cubic and seasonal model.
     statistics
-        (n,) each, by the names of `STATISTICS`: mm, mm / yr, mm / yr² and their standard deviations;
-        NaN for a series with fewer dates than the model has unknowns.
+        (n,) each, by the names of `STATISTICS`: mm, mm / yr, mm / yr² and their standard
+        deviations; NaN for a series with fewer dates than the model has unknowns.
 
     Notes
     -----
@@ -101,7 +102,7 @@ def _fit_complete(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]
 
 def _least_squares(series: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
     """Give coefficients, residual root mean square and inverse normal matrix of one model."""
-    inverse = np.linalg.pinv(matrix)
+    inverse = np.asarray(np.linalg.pinv(matrix), np.float64)
     coefficients = fixed_order_product(inverse, series)
     residuals = series - fixed_order_product(matrix, coefficients)
     mean = np.full((1, len(series)), 1 / len(series))
@@ -125,7 +126,7 @@ def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.4657
     matrix = np.column_stack([t, np.ones_like(t)])
     residuals = series - matrix @ np.linalg.lstsq(matrix, series)[0]
     phase = np.exp(4j * np.pi / wavelength_mm * residuals)
-    return np.abs(phase.mean(axis=0))
+    return np.asarray(np.abs(phase.mean(axis=0)))
 
 
 def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:

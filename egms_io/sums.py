@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.bursts import MAX_DISPLACEMENT, Points
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
+from egms_io.points import Points
 
 MM = 1e4  # units per mm, per mm / yr and per m; files have one decimal
+MAX_DISPLACEMENT = 1e6  # mm: a kilometre; a larger number is no displacement
 COSINE = 1e6  # units per 1 in the parts of the line of sight; files have three decimals
 NORM_TOLERANCE = 5e-3  # of a unit vector with three decimals
 
@@ -63,11 +64,10 @@ class CellSums:
 
     def take(self, cells: Any) -> CellSums:
         """Give the sums of some of the cells (an index or slice of the last axis)."""
-        return CellSums(**{name: _take(value, cells) for name, value in vars(self).items()})
-
-
-def _take(array: Ints | None, cells: Any) -> Ints | None:
-    return None if array is None else array[..., cells]
+        values: dict[str, Any] = {
+            name: None if array is None else array[..., cells] for name, array in vars(self).items()
+        }
+        return CellSums(**values)
 
 
 def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[str]) -> CellSums:
@@ -153,7 +153,7 @@ def merge(parts: Sequence[CellSums]) -> CellSums:
                 part.present = np.broadcast_to(part.points, part.series.shape[1:]).copy()
     key, place = np.unique(np.concatenate([part.key for part in parts]), return_inverse=True)
     places = np.split(place, np.cumsum([len(part.key) for part in parts])[:-1])
-    merged: dict[str, Ints | None] = {"key": key}
+    merged: dict[str, Any] = {"key": key}
     for name, first in vars(parts[0]).items():
         if name == "key" or first is None:
             merged.setdefault(name, None)
@@ -162,7 +162,7 @@ def merge(parts: Sequence[CellSums]) -> CellSums:
         for part, cells in zip(parts, places, strict=True):
             total[..., cells] += getattr(part, name)  # cells are unique within a part
         merged[name] = total
-    return CellSums(**merged)  # type: ignore[arg-type]
+    return CellSums(**merged)
 
 
 def _select(good: npt.NDArray[np.bool_], reason: str, tally: Counter[str]) -> Any:

@@ -1,8 +1,8 @@
 """CSV text of numbers by table look-up.
 
-A displacement of one decimal is one of a few thousand texts: round to a whole number of tenths, look
-its text up, and drop the padding. The text is Python's shortest form of the rounded value (``-0.3``,
-``0.0``, and ``-0.0`` where a negative value rounds to zero), rounded half to even.
+A displacement of one decimal is one of a few thousand texts: round to a whole number of tenths,
+look its text up, and drop the padding. The text is Python's shortest form of the rounded value
+(``-0.3``, ``0.0``, and ``-0.0`` where a negative value rounds to zero), rounded half to even.
 """
 
 from __future__ import annotations

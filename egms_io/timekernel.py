@@ -205,7 +205,7 @@ def interpolate_time_columns(
 
 
 def _linear_weights(days: Floats, max_gap_days: float) -> Floats:
-    """Give linear weights from signed distances (dates, acquisitions); held constant at the ends."""
+    """Give linear weights from signed distances (dates, acquisitions), constant at the ends."""
     dates, acquisitions = days.shape
     weights = np.zeros((dates, acquisitions))
     if not acquisitions:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +22,12 @@ from egms_io.cells import BLOCK, CRS, Lattice
 from egms_io.errors import BadArgument
 from egms_io.metadata import generate_xml_content
 from egms_io.names import product_stem
-from egms_io.orthoproduct import Band, OrthoProduct
+from egms_io.orthoproduct import Band, OrthoProduct, Plan
 from egms_io.product import l3_header, l3_text
 from egms_io.zips import Piece, deflate, write_zip
+
+if TYPE_CHECKING:
+    from workbench.files import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -37,67 +42,108 @@ _SUFFIXES = {
 }
 
 
+@dataclass(frozen=True)
+class Output:
+    """Which files a product is written to.
+
+    Attributes
+    ----------
+    plan
+        The request.
+    folder
+        Where to.
+    formats
+        See `OrthoProduct.write`.
+    name, version
+        Area name (None: that of the plan) and last number in the file names.
+    """
+
+    plan: Plan
+    folder: Path
+    formats: tuple[str, ...]
+    name: str | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        for wanted in self.formats:
+            if wanted not in _SUFFIXES:
+                raise BadArgument(f"format {wanted!r}: choose from {', '.join(_SUFFIXES)}")
+
+    def path(self, component: str, wanted: str) -> Path:
+        """Give the path of one format of one component."""
+        dates = self.plan.method.dates
+        stem = product_stem(
+            self.name or self.plan.area.name,
+            component,
+            int(dates[0][:4]),
+            int(dates[-1][:4]),
+            self.version,
+        )
+        return self.folder / (stem + _SUFFIXES[wanted])
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files with data."""
+        paths = []
+        for wanted in self.formats:
+            for component in COMPONENTS:
+                paths.append(self.path(component, wanted))
+                if wanted == "zip":
+                    paths.append(paths[-1].with_suffix(".md5"))
+        return paths
+
+    @property
+    def provenance(self) -> Path:
+        """The file that says what the others are made from."""
+        stem = self.path("E", "zip").stem.replace("_E_", "_")
+        return self.folder / f"{stem}_provenance.json"
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """Inputs by content, and every parameter that counts."""
+        from importlib.metadata import version as installed
+
+        from workbench.files import Manifest
+
+        lattice, outline = self.plan.area.lattice, self.plan.area.outline
+        method = dict(vars(self.plan.method))
+        dates = method.pop("dates")
+        parameters = {
+            "area": self.plan.area.name,
+            "bounds": lattice.bounds,
+            "outline": None if outline is None else outline.wkt,
+            "cell_m": lattice.cell_m,
+            "dates": f"{len(dates)} from {dates[0]} to {dates[-1]}",
+            **method,
+            "on_error": "skip" if self.plan.skip_bad else "raise",
+            "version": self.version,
+        }
+        return Manifest(self.plan.inputs, parameters, installed("eo-workbench"))
+
+    def needed(self, *, overwrite: bool) -> bool:
+        """Say whether anything has to be written; see `workbench.files.check_outputs`."""
+        from workbench.files import check_outputs, sweep
+
+        if self.folder.is_dir():
+            sweep(self.folder)
+        return check_outputs(self.paths, self.provenance, self.manifest, overwrite=overwrite)
+
+
 def write_product(
-    product: OrthoProduct,
-    folder: Path,
-    formats: Sequence[str],
-    overwrite: bool,
-    name: str | None,
-    version: int,
-    production_date: dt.date | None,
+    product: OrthoProduct, output: Output, *, overwrite: bool, production_date: dt.date | None
 ) -> list[Path]:
     """Write a product; see `OrthoProduct.write`."""
-    from workbench.files import check_outputs, sweep
-
-    for wanted in formats:
-        if wanted not in _SUFFIXES:
-            raise BadArgument(f"format {wanted!r}: choose from {', '.join(_SUFFIXES)}")
+    output.folder.mkdir(parents=True, exist_ok=True)
+    if not output.needed(overwrite=overwrite):
+        return output.paths
+    output.manifest.save(output.provenance, output.paths)
     day = production_date or dt.datetime.now(dt.UTC).date()
-    area = name or product.area.name
-    years = int(product.method.dates[0][:4]), int(product.method.dates[-1][:4])
-    stems = {component: product_stem(area, component, *years, version) for component in COMPONENTS}
-    outputs = [
-        folder / (stem + suffix)
-        for wanted in formats
-        for stem in stems.values()
-        for suffix in ([".zip", ".md5"] if wanted == "zip" else [_SUFFIXES[wanted]])
-    ]
-    manifest = product_manifest(product, version)
-    provenance = folder / f"{stems['E'].replace('_E_', '_')}_provenance.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
-    if not check_outputs(outputs, provenance, manifest, overwrite=overwrite):
-        return outputs
-    manifest.save(provenance, outputs)
-    for component, stem in stems.items():
-        for wanted in formats:
-            path = folder / (stem + _SUFFIXES[wanted])
+    for component in COMPONENTS:
+        for wanted in output.formats:
+            path = output.path(component, wanted)
             _WRITERS[wanted](product, component, path, day)
             log.info("wrote %s", path)
-    return outputs
-
-
-def product_manifest(product: OrthoProduct, version: int) -> Any:
-    """Say what a product is made from: inputs by content, and every parameter that counts."""
-    from importlib.metadata import version as installed
-
-    from workbench.files import Manifest, file_record
-
-    files = [Path(path) for burst in product.report["bursts"] for path in burst["files"]]
-    parameters = {
-        "area": product.area.name,
-        "bounds": product.area.lattice.bounds,
-        "outline": _outline_text(product.area.outline),
-        "cell_m": product.area.lattice.cell_m,
-        **vars(product.method),
-        "version": version,
-    }
-    records = tuple(file_record(path) for path in files)
-    return Manifest(records, parameters, installed("eo-workbench"))
-
-
-def _outline_text(outline: Any) -> str | None:
-    return None if outline is None else str(outline.wkt)
+    return output.paths
 
 
 def write_tile_zip(product: OrthoProduct, component: str, path: Path, day: dt.date) -> None:
@@ -111,11 +157,11 @@ def write_tile_zip(product: OrthoProduct, component: str, path: Path, day: dt.da
         tasks.submit(deflate_band, band, component, store, tag=place, priority=-place)
     pieces: dict[Any, Piece] = dict(tasks)
     header = deflate(l3_header(product.method.dates))
-    versions = product.report["versions"]
+    stated = {name: product.plan.version(name) for name in ("dem", "gnss")}
     xml = generate_xml_content(
         facility=product.method.facility,
         production_date=day,
-        **{f"{key}_version": found[0] for key, found in versions.items() if found},
+        **{f"{name}_version": value for name, value in stated.items() if value},
     )
     members = [
         (path.with_suffix(".xml").name, [deflate(xml)]),
@@ -155,6 +201,7 @@ def write_velocity_tiff(
     """Write the mean velocity, as printed in the CSV, as a GeoTIFF over the area's cells."""
     import rasterio
     from rasterio.shutil import copy
+
     from workbench.files import atomic_path
 
     lattice = product.area.lattice
@@ -211,6 +258,7 @@ def write_geoparquet(product: OrthoProduct, component: str, path: Path, day: dt.
     """Write the unrounded table as GeoParquet 1.1, numbers as float32, one row group per band."""
     import pyarrow as pa
     import pyarrow.parquet as pq
+
     from workbench.files import atomic
 
     frame = product.east.iloc[:0] if not product.bands else None
@@ -282,7 +330,8 @@ def _empty_cube(product: OrthoProduct, component: str) -> Any:
     x = west + (np.arange(lattice.columns) + 0.5) * lattice.cell_m
     y = north - (np.arange(lattice.rows) + 0.5) * lattice.cell_m
     shape = (len(days), lattice.rows, lattice.columns)
-    empty = da.full(shape, np.nan, dtype="float32", chunks=(len(days), BLOCK, BLOCK))
+    chunks = (len(days), BLOCK, BLOCK)
+    empty = da.full(shape, np.nan, dtype="float32", chunks=chunks)  # type: ignore[no-untyped-call]
     return xr.Dataset(
         {
             "displacement": (("time", "y", "x"), empty, {"units": "mm"}),
@@ -301,7 +350,7 @@ def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
     import zarr
 
     lattice = product.area.lattice
-    store = zarr.open_group(path, mode="r+")
+    store: Any = zarr.open_group(path, mode="r+")
     for band in product.bands:
         table = band.table(component)
         row, column = np.divmod(table["cell"].to_numpy(), lattice.columns)

@@ -1,8 +1,8 @@
 """One ZIP from pieces deflated apart.
 
 Deflating takes most of the time of writing a product, so each band of a tile is deflated by its own
-task and the pieces are put behind each other: a deflate stream may be cut at any full flush, and the
-checksum of the whole follows from those of the pieces. The archive is an ordinary ZIP.
+task and the pieces are put behind each other: a deflate stream may be cut at any full flush, and
+the checksum of the whole follows from those of the pieces. The archive is an ordinary ZIP.
 """
 
 from __future__ import annotations

@@ -9,9 +9,11 @@ whatever the kind says: a notebook runs unchanged on a scheduler that somebody s
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ from dask.utils import parse_timedelta
 from workbench.errors import NoCluster
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
     from distributed.deploy.cluster import Cluster
 
 __all__ = ["client_or_none", "connect", "make_client", "make_cluster"]
@@ -134,6 +136,8 @@ def _local(jobs: int | None, asynchronous: bool, options: Mapping[str, Any]) -> 
     if settings.get("processes", True):
         limits = dict.fromkeys(_THREAD_LIMITS, str(settings["threads_per_worker"]))
         settings["env"] = {**limits, **settings.get("env", {})}
+    else:  # in-process addresses would put the wrong host into the dashboard link
+        settings.setdefault("protocol", "tcp://")
     try:
         return LocalCluster(asynchronous=asynchronous, **settings)
     except (RuntimeError, OSError) as error:
@@ -174,13 +178,26 @@ def _reach(address: str | None, options: Mapping[str, Any]) -> Client:
             "workbench.cluster.address in Dask's configuration, or DASK_SCHEDULER_ADDRESS"
         )
     try:
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop already
+            thread.submit(asyncio.run, _greet(address, options.get("security"))).result()
         return Client(address, timeout=CONNECT_TIMEOUT_S, **options)
     except Exception as error:  # what listens there may speak anything
         raise NoCluster(
-            f"no Dask scheduler answers at {address} ({error}): check that it runs, that this is "
-            "not the port of its dashboard and that the port is open from here, or drop the "
-            "address to start a cluster of your own"
+            f"no Dask scheduler answers at {address} ({error or type(error).__name__}): check that "
+            "it runs, that this is not the port of its dashboard and that the port is open from "
+            "here, or drop the address to start a cluster of your own"
         ) from error
+
+
+async def _greet(address: str, security: Security | None) -> None:
+    """Shake hands with a scheduler; Client would wait for ever for a listener that is none."""
+    from distributed import Security
+    from distributed.comm.core import connect as open_comm
+
+    arguments = (security or Security()).get_connection_args("client")
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        comm = await open_comm(address, timeout=CONNECT_TIMEOUT_S, **arguments)
+        await comm.close()
 
 
 def _await_workers(

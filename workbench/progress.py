@@ -53,16 +53,19 @@ def progress(
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     meter = _Meter(total, label or unit, unit)
-    shown = _bar(iterable, total, label, unit) if watched() else iterable
-    logs = shown is iterable
+    bar = _bar(total, label, unit) if watched() else None
     try:
-        for item in shown:
+        for item in iterable:
             yield item
             meter.done += 1
-            if logs:
+            if bar is None:
                 meter.line_if_due()
+            else:
+                bar.update()
         meter.finished = True
     finally:
+        if bar is not None:
+            bar.close()
         meter.summary()
 
 
@@ -94,11 +97,10 @@ class _Meter:
         logger.info("%s: %s%d %s in %.1f s", self.label, verdict, self.done, self.unit, spent)
 
 
-def _bar(iterable: Iterable[T], total: int | None, label: str, unit: str) -> Iterable[T]:
+def _bar(total: int | None, label: str, unit: str) -> Any:
     from tqdm.auto import tqdm
 
-    bar: Iterable[T] = tqdm(iterable, total=total, desc=label or None, unit=unit, leave=False)
-    return bar
+    return tqdm(total=total, desc=label or None, unit=unit, leave=False)
 
 
 def watched() -> bool:

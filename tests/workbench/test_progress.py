@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
 import pytest
 
 import workbench.progress as module
-from workbench.progress import log_to_stderr, progress
+from workbench.progress import log_to_stderr, progress, watched
 
 
 @pytest.fixture
@@ -27,11 +28,6 @@ def clock(monkeypatch):
     """A clock that moves four seconds whenever somebody looks."""
     now = iter(range(0, 10_000, 4))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
 
 
 def test_all_items_pass_in_order():
@@ -68,9 +64,9 @@ def test_a_loop_that_is_left_says_so(caplog):
 
     def fails():
         yield 1
-        raise ValueError
+        raise ValueError("broken")
 
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="broken"):
         list(progress(fails(), label="bursts"))
     loop = progress(range(5), label="tiles")
     next(loop)
@@ -82,10 +78,14 @@ def test_a_loop_that_is_left_says_so(caplog):
     ]
 
 
-def test_a_terminal_gets_a_bar_and_the_summary(terminal, capsys, caplog):
+def test_a_terminal_gets_a_bar_and_the_summary(monkeypatch, caplog):
     caplog.set_level("INFO")
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert watched()
     assert list(progress([1, 2, 3], label="tiles", unit="tile")) == [1, 2, 3]
-    assert "tiles" in capsys.readouterr().err
+    assert "tiles:   0%" in terminal.getvalue()
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("tiles: 3 tile in")
 
@@ -104,7 +104,10 @@ def test_messages_go_to_stderr_once_and_libraries_stay_quiet(loggers, capsys):
     ]
 
 
-def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(loggers, capsys):
+def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(
+    loggers, capsys, monkeypatch
+):
+    monkeypatch.setattr(loggers, "handlers", [])
     log_to_stderr()
     logging.getLogger("egms_io").info("%d rows", "three")
     assert "Logging error" in capsys.readouterr().err

@@ -1,0 +1,175 @@
+"""The command ``workbench egms``.
+
+Exit codes: 0 done, 1 failed, 2 bad arguments, 3 nothing to produce, 4 done with skipped inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+NOTHING, SKIPPED = 3, 4
+
+log = logging.getLogger(__name__)
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def egms() -> None:
+    """European ground motion: L3 Ortho products (east and up) from L2 bursts."""
+
+
+@egms.command()
+@click.argument("bursts", nargs=-1, required=True, type=_FILE, metavar="BURST...")
+@click.option(
+    "--aoi", required=True, help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file."
+)
+@click.option("-o", "--output", required=True, type=_FILE, help="Folder for the product.")
+@click.option("--start", help="First output date, 2020-01-03.  [default: when all bursts began]")
+@click.option("--end", help="Last output date.  [default: before any burst ended]")
+@click.option("--step-days", default=6, show_default=True, help="Days between output dates.")
+@click.option("--cell-m", default=100.0, show_default=True, help="Side of a cell, m.")
+@click.option("--kernel", default="exponential", show_default=True, help="Or linear.")
+@click.option("--kernel-rate", default=1.0, show_default=True, help="Per day.")
+@click.option("--max-gap-days", default=90.0, show_default=True, help="Reach of an acquisition.")
+@click.option("--combine", default="burst", show_default=True, help="Or pass, or point.")
+@click.option("--gnss-model", type=_FILE, help="A-EPND file for the GNSS velocities.")
+@click.option(
+    "--max-missing", default=0.1, show_default=True, help="Share of dates a cell may lack."
+)
+@click.option(
+    "--format", "formats", multiple=True, default=("zip", "tiff", "parquet"), show_default=True,
+    help="zip, tiff, cog, parquet or zarr; repeatable.",
+)  # fmt: skip
+@click.option("--name", help="Name of the area in the file names.")
+@click.option("--version", default=1, show_default=True, help="Last number of the file names.")
+@click.option("--skip-bad", is_flag=True, help="Leave out bad files and rows, and count them.")
+@click.option("--latest", is_flag=True, help="Of a burst given twice, take the latest.")
+@click.option(
+    "--md5", default="error", show_default=True, help="On a wrong checksum: or warn, ignore."
+)
+@click.option("--overwrite", is_flag=True, help="Replace files of other inputs or parameters.")
+@click.option("--keep-work", is_flag=True, help="Keep partial sums, for a run with more bursts.")
+@click.option("--cluster", default="none", show_default=True, help="none, local or existing.")
+@click.option("--jobs", type=int, help="Workers of the cluster.")
+def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
+    """Make the east and up product of an area from L2 bursts (files, or one folder)."""
+    from egms_io.l3 import carry_out, plan_ortho
+    from egms_io.writers import Output
+    from workbench.clusters import client_or_none
+    from workbench.runs import Run
+
+    formats, name, version = (options.pop(key) for key in ("formats", "name", "version"))
+    cluster, jobs = options.pop("cluster"), options.pop("jobs")
+    overwrite, keep = options.pop("overwrite"), options.pop("keep_work")
+    asked = {"aoi": options["aoi"], **{key: str(value) for key, value in options.items()}}
+    plan = plan_ortho(
+        _inputs(bursts),
+        aoi=_area(options.pop("aoi")),
+        on_error="skip" if options.pop("skip_bad") else "raise",
+        duplicates="latest" if options.pop("latest") else "raise",
+        **options,
+    )
+    target = Output(plan, output, tuple(formats), name, version)
+    if not target.needed(overwrite=overwrite):
+        click.echo(f"nothing to do: {output} holds this product")
+        return
+    work = output / ".work"
+    with (
+        client_or_none(cluster, jobs=jobs) as client,
+        Run(output, system="egms", parameters=asked, inputs=plan.inputs, client=client) as run,
+    ):
+        with run.phase("compute"):
+            product = carry_out(plan, client=client, work=work)
+        run.set("report", product.report)
+        for warning in product.report["warnings"]:
+            run.warnings.append({"message": warning})
+        run.count("cells", product.cells)
+        run.count("skipped inputs", len(product.report["skipped"]))
+        if product.cells:
+            with run.phase("write"):
+                paths = product.write(output, formats, overwrite, name=name, version=version)
+            for path in paths:
+                click.echo(run.output(path))
+    if not keep:
+        _remove(work)
+    raise SystemExit(_exit_code(product))
+
+
+@egms.command()
+@click.argument("ours", type=_FILE)
+@click.argument("official", type=_FILE)
+@click.option("--json", "json_file", type=_FILE, help="Write the table as JSON.")
+@click.option("--figure", type=_FILE, help="Write a figure (PNG, PDF or SVG).")
+@click.option("--overwrite", is_flag=True, help="Replace these files.")
+def compare(
+    ours: Path, official: Path, json_file: Path | None, figure: Path | None, overwrite: bool
+) -> None:
+    """Compare two L3 files of the same component, cell by cell."""
+    from egms_io.comparison import compare as compare_products
+    from egms_io.figures import comparison_plot
+    from workbench.files import atomic, atomic_path
+
+    found = compare_products(ours, official)
+    click.echo(str(found))
+    if json_file is not None:
+        with atomic(json_file, "w", overwrite=overwrite) as file:
+            file.write(json.dumps(found.as_dict(), indent=2) + "\n")
+    if figure is not None:
+        with atomic_path(figure, overwrite=overwrite) as path:
+            comparison_plot(found).savefig(path, dpi=150)
+
+
+@egms.command()
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(file: Path, as_json: bool) -> None:
+    """Say what an L2 burst or an L3 product holds."""
+    from egms_io.summary import describe
+
+    facts = describe(file)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        click.echo(f"{name:<22} {value}")
+
+
+def _inputs(bursts: tuple[Path, ...]) -> Any:
+    return bursts[0] if len(bursts) == 1 else bursts
+
+
+def _area(text: str) -> Any:
+    """Read the area: bounds, a file with polygons, or a tile name."""
+    from egms_io.errors import BadArgument
+
+    if text.count(",") == 3:
+        return text.split(",")
+    if Path(text).suffix:
+        import geopandas as gpd
+
+        try:
+            return gpd.read_file(text)
+        except Exception as error:  # whatever the driver raises for this file
+            raise BadArgument(f"{text}: cannot be read as an area: {error}") from error
+    return text
+
+
+def _exit_code(product: Any) -> int:
+    if not product.cells:
+        return NOTHING
+    return SKIPPED if product.report["skipped"] else 0
+
+
+def _remove(work: Path) -> None:
+    """Remove the work folder: only what a run puts there."""
+    for pattern in ("*.arrow", "*.deflate", "outline.wkb"):
+        for path in work.glob(pattern):
+            path.unlink()
+    if not any(work.iterdir()):
+        work.rmdir()

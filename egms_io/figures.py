@@ -1,0 +1,242 @@
+"""Figures of a product: maps, series with their model, points per cell, residuals, comparison.
+
+Each function gives a matplotlib figure; the caller shows or saves it. Figures are for light
+backgrounds, with colours that the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from egms_io.comparison import Comparison
+from egms_io.orthoproduct import OrthoProduct
+from egms_io.product import date_columns
+from egms_io.statistics import model_curve, years_since_first
+
+_VELOCITY = "RdBu"
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
+
+
+def burst_map(frame: Any, *, note: str = "") -> Any:
+    """Map the points of one burst by their mean velocity along the line of sight.
+
+    Parameters
+    ----------
+    frame
+        A burst as `egms_io.read_csv_or_zip` gives it.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(7.5, 5), layout="constrained")
+    speed = frame["mean_velocity"]
+    limit = max(float(np.ceil(np.percentile(np.abs(speed), 99))), 1.0)
+    points = axis.scatter(
+        frame["easting"] / 1000, frame["northing"] / 1000, c=speed, s=3, cmap=_VELOCITY,
+        vmin=-limit, vmax=limit,
+    )  # fmt: skip
+    bar = figure.colorbar(points, extend="both")
+    bar.set_label("line-of-sight velocity [mm / yr], positive towards the satellite")
+    axis.set(xlabel="easting [km]", ylabel="northing [km]", aspect="equal")
+    axis.ticklabel_format(useOffset=False)
+    axis.set_title(f"{len(frame):,} points of one burst" + (f" ({note})" if note else ""))
+    return figure
+
+
+def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
+    """Show the series of one point at its acquisitions and at the output dates.
+
+    Parameters
+    ----------
+    acquired, regular
+        Rows (Series) of frames with ``YYYYMMDD`` columns, before and after
+        `egms_io.interpolate_time_columns`.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(11, 3.2), layout="constrained")
+    for row, style, colour, label in (
+        (regular, ".-", _BLUE, "output dates"),
+        (acquired, "o", _ORANGE, "acquisitions"),
+    ):
+        dates = date_columns(row.index)
+        days = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in dates], "datetime64[D]")
+        hollow = {"fillstyle": "none"} if style == "o" else {"linewidth": 0.6}
+        axis.plot(
+            days, row[dates].astype(float), style, color=colour, markersize=4, label=label, **hollow
+        )
+    axis.set_ylabel("line of sight [mm]")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
+    axis.set_title("One point, before and after interpolation" + (f" ({note})" if note else ""))
+    return figure
+
+
+def velocity_maps(product: OrthoProduct, *, note: str = "", limit: float | None = None) -> Any:
+    """Map east and up velocity side by side.
+
+    Parameters
+    ----------
+    note
+        Shown in the title; say there when the data are simulated.
+    limit
+        End of the colour scale, mm / yr; by default the 99th percentile of both.
+    """
+    import matplotlib.pyplot as plt
+
+    frames = {"East": product.east, "Up": product.up}
+    speeds = np.concatenate([frame["mean_velocity"] for frame in frames.values()])
+    limit = limit or float(np.ceil(np.nanpercentile(np.abs(speeds), 99)))
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+    for axis, (name, frame) in zip(axes, frames.items(), strict=True):
+        image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, _VELOCITY)
+        axis.set_title(f"{name} velocity")
+    bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="both")
+    bar.set_label("mm / yr (positive east, up)")
+    figure.suptitle(_title(product, note))
+    return figure
+
+
+def point_count_maps(product: OrthoProduct, *, note: str = "") -> Any:
+    """Map how many points of each pass the cells hold."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+    frame = product.east
+    top = max(float(frame[f"points_{way}"].max()) for way in ("ascending", "descending"))
+    for axis, way in zip(axes, ("ascending", "descending"), strict=True):
+        image = _cell_map(axis, product, frame, f"points_{way}", 1, max(top, 2), "viridis")
+        axis.set_title(f"{way.capitalize()} points")
+    figure.colorbar(image, ax=axes, shrink=0.9).set_label("points per cell")
+    figure.suptitle(_title(product, note))
+    return figure
+
+
+def series_plot(
+    product: OrthoProduct, cells: Sequence[tuple[float, float]], *, note: str = ""
+) -> Any:
+    """Plot east and up series of some cells with the cubic and seasonal model.
+
+    Parameters
+    ----------
+    cells
+        Easting and northing (m) of points; the nearest cell to each is shown.
+    """
+    import matplotlib.pyplot as plt
+
+    days, t = product.method.days, years_since_first(product.method.days)
+    dates = list(product.method.dates)
+    figure, axes = plt.subplots(
+        len(cells), 2, figsize=(11, 0.6 + 2.1 * len(cells)), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for row, (easting, northing) in zip(axes, cells, strict=True):
+        for axis, (name, frame) in zip(row, _components(product), strict=True):
+            away = np.hypot(frame["easting"] - easting, frame["northing"] - northing)
+            cell = frame.iloc[int(np.argmin(away))]
+            series = cell[dates].to_numpy(float)
+            axis.plot(days, series, ".", color=_GREY, markersize=3, label="displacement")
+            curve = model_curve(series[:, None], t)[:, 0]
+            axis.plot(days, curve, color=_BLUE if name == "East" else _ORANGE, label="model")
+            axis.set_title(
+                f"{name}, cell {cell['easting']:.0f} E {cell['northing']:.0f} N: "
+                f"{cell['mean_velocity']:+.1f} mm/yr",
+                fontsize=10,
+            )
+            axis.set_ylabel("mm")
+            axis.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    for axis in axes[-1]:
+        axis.tick_params(axis="x", rotation=30)
+    figure.suptitle(_title(product, note))
+    return figure
+
+
+def residual_histogram(product: OrthoProduct, *, note: str = "") -> Any:
+    """Show the distribution of residuals from the cubic and seasonal model."""
+    import matplotlib.pyplot as plt
+
+    t = years_since_first(product.method.days)
+    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    for name, frame in _components(product):
+        series = frame[list(product.method.dates)].to_numpy(float).T
+        residuals = (series - model_curve(series, t)).ravel()
+        residuals = residuals[~np.isnan(residuals)]
+        colour = _BLUE if name == "East" else _ORANGE
+        reach = float(np.percentile(np.abs(residuals), 99.5))
+        axis.hist(
+            residuals, bins=np.linspace(-reach, reach, 121).tolist(), histtype="step", density=True,
+            color=colour, label=f"{name}: standard deviation {residuals.std():.2f} mm",
+        )  # fmt: skip
+    axis.set_xlabel("residual from the cubic and seasonal model [mm]")
+    axis.set_ylabel("density [1 / mm]")
+    axis.legend(frameon=False)
+    axis.grid(alpha=0.3)
+    axis.set_title(_title(product, note))
+    return figure
+
+
+def comparison_plot(comparison: Comparison, *, note: str = "") -> Any:
+    """Show two products against each other: velocity, difference by date, differences of series."""
+    import matplotlib.pyplot as plt
+
+    found = comparison.differences
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4.0), layout="constrained")
+    axes[0].plot(found["other"], found["ours"], ".", color=_BLUE, markersize=4)
+    low, high = (pick(found["ours"].tolist() + found["other"].tolist()) for pick in (min, max))
+    axes[0].plot([low, high], [low, high], color=_GREY, linewidth=0.8)
+    axes[0].set(xlabel="other [mm / yr]", ylabel="ours [mm / yr]", title="Mean velocity")
+    size = np.abs(found["series"])
+    axes[1].plot(found["dates"], np.nanmax(size, axis=1), color=_ORANGE, label="largest")
+    axes[1].plot(found["dates"], np.nanmedian(size, axis=1), color=_BLUE, label="median")
+    axes[1].set(ylabel="|ours - other| [mm]", title="Difference by date")
+    axes[1].set_ylim(bottom=0)
+    axes[1].tick_params(axis="x", rotation=30)
+    axes[1].legend(frameon=False)
+    reach = max(float(np.nanmax(size)), 0.06)
+    axes[2].hist(found["series"].ravel(), bins=np.linspace(-reach, reach, 81).tolist(), color=_BLUE)
+    axes[2].set(xlabel="ours - other [mm]", ylabel="values", title="Differences of the series")
+    axes[2].set_yscale("log")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    cells = comparison.cells
+    figure.suptitle(
+        f"{cells['common']} cells in common, {cells['missing']} missing, {cells['extra']} extra"
+        + (f"; {note}" if note else "")
+    )
+    return figure
+
+
+def _components(product: OrthoProduct) -> list[tuple[str, Any]]:
+    return [("East", product.east), ("Up", product.up)]
+
+
+def _cell_map(
+    axis: Any, product: OrthoProduct, frame: Any, name: str, low: float, high: float, colours: str
+) -> Any:
+    """Draw one value per cell over the extent of the cells, in km."""
+    side = product.area.lattice.cell_m
+    column = np.rint((frame["easting"] - frame["easting"].min()) / side).astype(int)
+    row = np.rint((frame["northing"] - frame["northing"].min()) / side).astype(int)
+    values = np.full((row.max() + 1, column.max() + 1), np.nan)
+    values[row, column] = frame[name]
+    west, south = frame["easting"].min() - side / 2, frame["northing"].min() - side / 2
+    east, north = frame["easting"].max() + side / 2, frame["northing"].max() + side / 2
+    image = axis.imshow(
+        values, origin="lower", interpolation="nearest", vmin=low, vmax=high, cmap=colours,
+        extent=[edge / 1000 for edge in (west, east, south, north)],
+    )  # fmt: skip
+    axis.set_facecolor("#d0d0d0")
+    axis.set_xlabel("easting [km]")
+    if axis.get_subplotspec().is_first_col():
+        axis.set_ylabel("northing [km]")
+    axis.ticklabel_format(useOffset=False)
+    return image
+
+
+def _title(product: OrthoProduct, note: str) -> str:
+    dates = product.method.dates
+    years = f"{dates[0][:4]}-{dates[0][4:6]} to {dates[-1][:4]}-{dates[-1][4:6]}"
+    return f"{product.area.name}, {years}" + (f" ({note})" if note else "")
