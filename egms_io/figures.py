@@ -63,10 +63,9 @@ def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
     ):
         dates = date_columns(row.index)
         days = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in dates], "datetime64[D]")
-        hollow = {"fillstyle": "none"} if style == "o" else {"linewidth": 0.6}
-        axis.plot(
-            days, row[dates].astype(float), style, color=colour, markersize=4, label=label, **hollow
-        )
+        look: dict[str, Any] = {"color": colour, "markersize": 4, "label": label}
+        look |= {"fillstyle": "none"} if style == "o" else {"linewidth": 0.6}
+        axis.plot(days, row[dates].astype(float), style, **look)
     axis.set_ylabel("line of sight [mm]")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)

@@ -18,8 +18,8 @@
 #
 # **Question.** How does the ground of an area move, east and up, since the first date?
 #
-# **Input.** L2b bursts of the European Ground Motion Service, at least one from an ascending and one
-# from a descending track. Without any, a small simulated sample is written and used.
+# **Input.** L2b bursts of the European Ground Motion Service, at least one from an ascending and
+# one from a descending track. Without any, a small simulated sample is written and used.
 #
 # **Output.** The L3 Ortho product of the area in the official formats, and figures.
 #
@@ -49,9 +49,10 @@ jobs: int = 2  # workers of a local cluster
 # %%
 from pathlib import Path
 
-import egms_io
 import matplotlib.pyplot as plt
 import numpy as np
+
+import egms_io
 from egms_io import figures
 from egms_io.cells import area_of
 from workbench.progress import log_to_stderr
@@ -94,9 +95,10 @@ plt.show()
 # %% [markdown]
 # ## Step 2: interpolation in time
 #
-# Tracks pass on different days, so every burst is brought to the same dates. Each output date is a
-# mean over all acquisitions with weights exp(-|days|): in effect the nearest one, ties averaged.
-# Shown for one point; the run itself averages the points of a cell first, which is the same and faster.
+# Tracks pass on different days, so every burst is brought to the same dates. Each output date is
+# a mean over all acquisitions with weights exp(-|days|): in effect the nearest one, ties
+# averaged. Shown for one point; the run itself averages the points of a cell first, which is the
+# same and faster.
 
 # %%
 sampled = frame.iloc[len(frame) // 2 : len(frame) // 2 + 1]
@@ -109,8 +111,8 @@ plt.show()
 # %% [markdown]
 # ## Step 3: rasterization
 #
-# Points fall into square cells aligned to the grid of EPSG:3035. A point on the east or north edge of
-# a cell belongs to the next one.
+# Points fall into square cells aligned to the grid of EPSG:3035. A point on the east or north
+# edge of a cell belongs to the next one.
 
 # %%
 area = area_of(aoi.split(",") if "," in aoi else aoi, cell_m)
@@ -124,10 +126,11 @@ counts.tail(3).rename("points in the fullest cells")
 # %% [markdown]
 # ## Step 4: least squares
 #
-# Each burst sees a cell along one line of sight: `d = los_east · east + los_up · up`. An ascending and
-# a descending one are enough for east and up; north is not solved. The call below does every step for
-# all bursts: one task per burst, then one per block of 10 km. Shown are the points that the cells
-# have from each pass, and how well the two directions can be told apart (1 would be at right angles).
+# Each burst sees a cell along one line of sight: `d = los_east · east + los_up · up`. An
+# ascending and a descending one are enough for east and up; north is not solved. The call below
+# does every step for all bursts: one task per burst, then one per block of 10 km. Shown are the
+# points that the cells have from each pass, and how well the two directions can be told apart (1
+# would be at right angles).
 
 # %%
 with Run(folder, system="egms", parameters={"aoi": aoi}, inputs=sources, client=client) as run:
@@ -147,8 +150,8 @@ plt.show()
 # %% [markdown]
 # ## Step 5: the cubes
 #
-# One row per cell and one column per date, for east and up alike. Values are unrounded until they are
-# written.
+# One row per cell and one column per date, for east and up alike. Values are unrounded until they
+# are written.
 
 # %%
 dates = list(product.method.dates)
@@ -158,8 +161,8 @@ product.up.loc[:4, ["pid", "easting", "northing", *dates[:3], *dates[-3:]]].roun
 # %% [markdown]
 # ## Step 6: the model
 #
-# Series are referred to the fitted value at the first date; velocity, acceleration and seasonality are
-# fits to the unrounded series. Shown for the cells that move most, up and east.
+# Series are referred to the fitted value at the first date; velocity, acceleration and
+# seasonality are fits to the unrounded series. Shown for the cells that move most, up and east.
 
 # %%
 fastest = [part.loc[part["mean_velocity"].abs().idxmax()] for part in (product.east, product.up)]
@@ -175,8 +178,8 @@ plt.show()
 # %% [markdown]
 # ## Step 7: output
 #
-# The official ZIP (CSV and XML) with its checksum, the GeoTIFF of mean velocity, and GeoParquet with
-# all values unrounded.
+# The official ZIP (CSV and XML) with its checksum, the GeoTIFF of mean velocity, and GeoParquet
+# with all values unrounded.
 
 # %%
 paths = product.write(folder, overwrite=overwrite, name=aoi_name or None)
@@ -203,6 +206,5 @@ if official:
 if client is not None:
     client.close()
 speeds = np.concatenate([product.east["mean_velocity"], product.up["mean_velocity"]])
-print(
-    f"{product.cells} cells, {speeds.min():.1f} to {speeds.max():.1f} mm/yr; see {folder}/velocity.png"
-)
+print(f"{product.cells} cells, {speeds.min():.1f} to {speeds.max():.1f} mm/yr")
+print(f"see {folder}/velocity.png")

@@ -47,7 +47,7 @@ def test_the_extra_all_holds_every_extra(project):
 
 def test_constraints_pin_every_direct_dependency(project):
     lines = (ROOT / "constraints.txt").read_text().split()
-    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["lab"], *extras["test"]]
     names = {requirement(item)[0] for item in wanted}

@@ -46,15 +46,15 @@ class WorkbenchError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-class OutputExists(WorkbenchError, FileExistsError):  # noqa: N818
+class OutputExists(WorkbenchError, FileExistsError):
     """A finished output stands in the way and nobody asked to overwrite it."""
 
 
-class UnknownParameter(WorkbenchError, ValueError):  # noqa: N818
+class UnknownParameter(WorkbenchError, ValueError):
     """A notebook was given a parameter that it does not declare."""
 
     exit_code = 2
 
 
-class NoCluster(WorkbenchError):  # noqa: N818
+class NoCluster(WorkbenchError):
     """No cluster could be started or reached, or its workers did not arrive in time."""

@@ -69,10 +69,9 @@ def test_a_run_that_is_done_says_all(tmp_path, summary, caplog):
     ],
 )
 def test_a_run_that_stops_says_why(tmp_path, summary, error, status):
-    with pytest.raises(type(error)), Run(tmp_path, system="egms") as run:
-        with run.phase("reading"):
-            run.count("rows", 6)
-            raise error
+    with pytest.raises(type(error)), Run(tmp_path, system="egms") as run, run.phase("reading"):
+        run.count("rows", 6)
+        raise error
     found = summary()
     assert found["status"] == status
     assert found["counts"] == {"rows": 6}
