@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit notebooks notebook-tests lab bench clean
+.PHONY: help setup demo test lint types unit notebooks notebook-tests pictures lab bench clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ notebook-tests: $(VENV)/all ## Run every notebook on small parameters
 notebooks: $(VENV)/all ## Bring each .py and .ipynb in step and strip outputs
 	$(BIN)/jupytext --sync notebooks/*.py
 	$(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version" notebooks/*.ipynb
+
+pictures: $(VENV)/all ## Make the pictures of README and guides
+	$(BIN)/python docs/pictures.py
 
 lab: $(VENV)/lab ## Open JupyterLab with the Dask panel
 	$(BIN)/workbench lab

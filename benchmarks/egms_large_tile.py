@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -14,13 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# The same one thread for the numeric libraries with and without a cluster; set before they load.
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 from machine import machine, print_facts, print_table
 from memory import Watch
-from simulated_tile import AREA, generate, layout
+from simulated_tile import AREA, SPREAD, generate, layout
 
 TARGET_S, TARGET_MIB = 300, 4000
 HEADER = (
@@ -38,6 +33,7 @@ def main() -> None:
     make.add_argument("--points", type=int, default=10_000_000)
     make.add_argument("--dates", type=int, default=300)
     make.add_argument("--bursts", type=int, default=60)
+    make.add_argument("--spread", type=float, default=SPREAD, help="share of points outside towns")
     make.add_argument("--workers", type=int, default=2)
     run = commands.add_parser("run", help="make the product of the bursts and measure it")
     run.add_argument("folder", type=Path)
@@ -55,7 +51,7 @@ def write_tile(arguments: argparse.Namespace) -> None:
     """Write the bursts that are missing and say how long it took."""
     begin = time.perf_counter()
     with Watch() as watch:
-        pieces = layout(arguments.points, arguments.dates, arguments.bursts)
+        pieces = layout(arguments.points, arguments.dates, arguments.bursts, arguments.spread)
         paths = generate(arguments.folder, pieces, arguments.workers)
     size = sum(path.stat().st_size for path in paths)
     print(
@@ -91,12 +87,10 @@ def run_once(bursts: Sequence[Path], workers: int, folder: Path) -> list[Any]:
     import egms_io
 
     out = folder / f"out_{len(bursts)}_{workers}"
-    work = folder / f"work_{len(bursts)}_{workers}"
-    for old in (out, work):
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(out, ignore_errors=True)
     with _client(workers) as client, Watch() as watch:
         begin = time.perf_counter()
-        product = egms_io.ortho(bursts, aoi=AREA, client=client, work=work)
+        product = egms_io.ortho(bursts, aoi=AREA, client=client)
         computed = time.perf_counter() - begin
         product.write(out, ("zip", "tiff", "parquet"))
         seconds = time.perf_counter() - begin
@@ -104,7 +98,6 @@ def run_once(bursts: Sequence[Path], workers: int, folder: Path) -> list[Any]:
     print(f"computed in {computed:.1f} s, written in {seconds - computed:.1f} s; cells:", end=" ")
     print(product.report["cells"], "warnings:", product.report["warnings"][:3])
     written = sum(path.stat().st_size for path in out.iterdir())
-    shutil.rmtree(work)
     return [
         len(bursts),
         workers or "serial",

@@ -26,7 +26,8 @@ WIDTH, HEIGHT = 50_000.0, 18_000.0  # m, of a burst
 COLUMN_STEP, ROW_STEP = 25_000.0, 17_000.0  # m, between bursts of a pass
 COLUMNS, ROWS = 5, 6  # of a pass
 TOWNS = 900  # in and around the tile
-TOWN_RADIUS = 900.0  # m, standard deviation
+SPREAD = 0.04  # share of points anywhere; 0.4 occupies nearly all cells, the hardest case
+TOWN_RADIUS = 800.0  # m, standard deviation
 BATCH = 20_000  # points at a time
 FIRST_DAY = np.datetime64("2020-01-02")
 STEP_DAYS = 6
@@ -38,9 +39,11 @@ Floats = npt.NDArray[np.float64]
 class Footprint(Ground):
     """The part of the tile that one burst sees; ``bounds`` are those of the burst.
 
-    Motion and height are the tile's, so that all bursts see the same ground.
+    Motion and height are the tile's, so that all bursts see the same ground. ``spread`` is the
+    share of points outside towns.
     """
 
+    spread: float = SPREAD
     tile: Ground = field(default_factory=lambda: Ground(tuple(map(float, tile_bounds(AREA)))))
 
     def motion(self, easting: Floats, northing: Floats, days: npt.NDArray[np.datetime64]) -> tuple:
@@ -52,14 +55,14 @@ class Footprint(Ground):
         return self.tile.height(easting, northing)
 
     def scatterers(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Scatter points: six of ten in towns that all bursts share, the others anywhere."""
+        """Scatter points, most of them in towns that all bursts share."""
         west, south, east, north = self.bounds
         towns = self._towns()
         crowd = towns[rng.integers(len(towns), size=count)]
         crowd = crowd + rng.normal(0, TOWN_RADIUS, (count, 2))
         lone = rng.uniform((west, south), (east, north), (count, 2))
         inside = ((crowd >= (west, south)) & (crowd < (east, north))).all(axis=1)
-        x, y = np.where((inside & (rng.random(count) < 0.6))[:, None], crowd, lone).T
+        x, y = np.where((inside & (rng.random(count) >= self.spread))[:, None], crowd, lone).T
         return np.round(x, 2), np.round(y, 2)
 
     def _towns(self) -> Floats:
@@ -98,11 +101,11 @@ class Piece:
         )
 
 
-def layout(points: int, dates: int, bursts: int) -> list[Piece]:
+def layout(points: int, dates: int, bursts: int, spread: float = SPREAD) -> list[Piece]:
     """Describe the tile: `bursts` of at most 60, taken evenly from both passes, row by row."""
     each = points // bursts
     pieces = [
-        _piece(ascending, column, row, each, dates)
+        _piece(ascending, column, row, each, dates, spread)
         for row, column, ascending in product(range(ROWS), range(COLUMNS), (True, False))
     ]
     if not 1 <= bursts <= len(pieces):
@@ -125,7 +128,7 @@ def _write(piece: Piece, folder: Path) -> Path:
     return piece.write(folder)
 
 
-def _piece(ascending: bool, column: int, row: int, points: int, dates: int) -> Piece:
+def _piece(ascending: bool, column: int, row: int, points: int, dates: int, spread: float) -> Piece:
     west, south, _, _ = tile_bounds(AREA)
     x = west + (column - 1) * COLUMN_STEP
     y = south + row * ROW_STEP - (0.0 if ascending else ROW_STEP / 4)
@@ -137,4 +140,5 @@ def _piece(ascending: bool, column: int, row: int, points: int, dates: int) -> P
     days = begin + np.arange(dates) * np.timedelta64(STEP_DAYS, "D")
     heading = -9.5 + 0.2 * column if ascending else 189.5 + 0.2 * column
     track = Track(name, heading, (near, near + 3.0), days)
-    return Piece(Footprint((x, y, x + WIDTH, y + HEIGHT)), track, points)
+    ground = Footprint((x, y, x + WIDTH, y + HEIGHT), spread=spread)
+    return Piece(ground, track, points)

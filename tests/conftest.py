@@ -1,4 +1,4 @@
-"""Fixtures for all tests: one cluster, the shared data, and what to do when something is missing."""
+"""Fixtures for all tests: one cluster, the shared data, and what to do when one is missing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from distributed import Client
+
+# A disk that is busy is not a defect: no test asserts on a time.
+settings.register_profile("workbench", deadline=None)
+settings.load_profile("workbench")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +30,7 @@ def _require(name: str, condition: object, reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def require() -> Callable[[str, object, str], None]:
-    """`require(name, condition, reason)`: skip where it is missing, fail with WORKBENCH_REQUIRE=all."""
+    """`require(name, condition, reason)`: skip where it is missing, fail if all is required."""
     return _require
 
 

@@ -40,6 +40,7 @@ def execute(
                 kernel_name="python3",
                 language="python",
                 execution_timeout=timeout,
+                extra_arguments=["--log-level=CRITICAL"],  # of the kernel, about itself
                 log_output=log_output,
                 progress_bar=True if watched() else _log_lines(notebook),
             )

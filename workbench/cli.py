@@ -129,7 +129,7 @@ def run(
     list; anything else is text, and all is text for a parameter declared as str. A name that the
     notebook does not declare is refused before anything runs.
     """
-    from workbench.notebooks import default_output, run_notebook
+    from workbench.notebooks import run_notebook
     from workbench.parameters import notebook_parameters, parameter_value
 
     known = notebook_parameters(notebook)
@@ -141,9 +141,7 @@ def run(
         values["cluster"] = cluster
     elif cluster is not None:
         logging.getLogger(__name__).warning("%s has no parameter `cluster`", notebook)
-    run_notebook(
-        notebook, output or default_output(notebook), values, parameter_files=files, **options
-    )
+    run_notebook(notebook, output, values, parameter_files=files, **options)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -33,6 +33,7 @@ def lab_environment(config_dir: str | os.PathLike[str] = CONFIG) -> dict[str, st
     put after the user's own, which win.
     """
     config = Path(config_dir).resolve()
+    panel = config / "dask" / "labextension.yaml"
     environment = dict(os.environ)
     own = environment.get("DASK_CONFIG")
     if own:
@@ -40,10 +41,11 @@ def lab_environment(config_dir: str | os.PathLike[str] = CONFIG) -> dict[str, st
             "DASK_CONFIG is %s and stays; for clusters of the workbench in the Dask panel, include "
             "the section `labextension` of %s there",
             own,
-            config / "dask" / "labextension.yaml",
+            panel,
         )
     else:
-        environment["DASK_CONFIG"] = str(config / "dask")
+        # The file, not its folder: into a folder other packages would copy their own defaults.
+        environment["DASK_CONFIG"] = str(panel)
     paths = [environment.get("JUPYTER_CONFIG_PATH"), str(config / "jupyter")]
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
     return environment

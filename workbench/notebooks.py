@@ -41,7 +41,7 @@ def default_output(notebook: str | os.PathLike[str]) -> Path:
 
 def run_notebook(
     notebook: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
     parameters: Mapping[str, Any] | None = None,
     *,
     parameter_files: Iterable[str | os.PathLike[str]] = (),
@@ -54,7 +54,8 @@ def run_notebook(
     Parameters
     ----------
     output
-        Notebook to write; its folder is made, an older one is replaced.
+        Notebook to write; its folder is made, an older one is replaced. None names it by date and
+        time in the folder ``runs``.
     parameters
         Values by name; they win over those of `parameter_files`, where later files win.
     parameter_files
@@ -78,12 +79,13 @@ def run_notebook(
     WorkbenchError
         If a cell failed; the notebook is kept with the error in it.
     """
-    notebook, output = Path(notebook), Path(output)
+    notebook = Path(notebook)
     values: dict[str, Any] = {}
     for file in parameter_files:
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
     _refuse_unknown(notebook, values)
+    output = default_output(notebook) if output is None else Path(output)
     if output.exists() and output.samefile(notebook):
         raise WorkbenchError(f"{output} is the notebook itself: name another output")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,13 +53,17 @@ def _points(seed: int, count: int, dates: list[str], *, amplitude: float = 10) -
     return pd.concat([frame, series], axis=1)
 
 
+@cache
+def _degrees() -> Transformer:
+    return Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
+
+
 def _complete(frame: pd.DataFrame, name: BurstName, *, ascending: bool) -> pd.DataFrame:
     """Fill in the columns of an L2b burst that a frame leaves out."""
     frame = frame.reset_index(drop=True)
     count = len(frame)
     number = np.arange(count)
-    degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
-    lon, lat = degrees.transform(frame["easting"].to_numpy(), frame["northing"].to_numpy())
+    lon, lat = _degrees().transform(frame["easting"].to_numpy(), frame["northing"].to_numpy())
     angle = np.full(count, ANGLES[ascending])
     theta = np.radians(frame.get("incidence_angle", pd.Series(np.full(count, 38.0))).to_numpy())
     heading = np.radians(angle)
@@ -241,66 +246,68 @@ class _SlowBurst:
         return total / sum(weights) if sum(weights) else np.nan
 
 
+def _mean(points: list[Any]) -> tuple[Any, Any]:
+    counts = np.sum([~np.isnan(p[1]) for p in points], axis=0)
+    total = np.sum([np.nan_to_num(p[1]) for p in points], axis=0)
+    series = np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
+    return np.mean([p[0] for p in points], axis=0), series
+
+
+def _looks(bursts: list[_SlowBurst], cell: Any, day: int, combine: str) -> Iterator[Any]:
+    found = []
+    for burst in bursts:
+        points = burst.cells.get(cell, [])
+        if combine == "point":
+            found += [(burst.ascending, 1, p[0], burst.at(p[1], day)) for p in points]
+        elif points:
+            los, series = _mean(points)
+            found.append((burst.ascending, len(points), los, burst.at(series, day)))
+    found = [look for look in found if not np.isnan(look[3])]
+    if combine != "pass":
+        yield from ((way, los, z) for way, _, los, z in found)
+        return
+    for way in (True, False):
+        same = [look for look in found if look[0] == way]
+        if same:
+            weights = [look[1] for look in same]
+            los = np.average([look[2] for look in same], axis=0, weights=weights)
+            yield way, los, np.average([look[3] for look in same], weights=weights)
+
+
+def _slow_ortho(
+    paths: list[Path],
+    bounds: tuple[int, ...],
+    days: Any,
+    *,
+    combine: str = "burst",
+    rate: float = 1.0,
+    max_gap: float = 90,
+) -> dict[tuple[int, int], SimpleNamespace]:
+    bursts = [_SlowBurst(path, bounds, rate, max_gap) for path in paths]
+    out = {}
+    for cell in sorted({c for b in bursts for c in b.cells}, key=lambda c: c[::-1]):
+        inside = [burst for burst in bursts if cell in burst.cells]
+        if len({burst.ascending for burst in inside}) < 2:
+            continue
+        east_up = []
+        for day in np.asarray(days, "datetime64[D]").astype(int):
+            seen = list(_looks(inside, cell, int(day), combine))
+            both = len({way for way, _, _ in seen}) == 2
+            east_up.append(_lstsq([s[1] for s in seen], [s[2] for s in seen], both))
+        points = [p for burst in inside for p in burst.cells[cell]]
+        gnss = [(_mean(b.cells[cell])[0], [p[3] for p in b.cells[cell]]) for b in inside]
+        out[cell] = SimpleNamespace(
+            series=np.array(east_up).T,
+            height=np.mean([p[2] for p in points]),
+            gnss=_lstsq([g[0] for g in gnss], [np.mean(g[1]) for g in gnss], True),
+        )
+    return out
+
+
 @pytest.fixture(scope="session")
 def slow_ortho() -> Callable[..., dict[tuple[int, int], SimpleNamespace]]:
     """`slow_ortho(paths, bounds, days, combine=…)`: east and up by loops and lstsq, by cell."""
-
-    def mean(points: list[Any]) -> tuple[Any, Any]:
-        counts = np.sum([~np.isnan(p[1]) for p in points], axis=0)
-        total = np.sum([np.nan_to_num(p[1]) for p in points], axis=0)
-        series = np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
-        return np.mean([p[0] for p in points], axis=0), series
-
-    def looks(bursts: list[_SlowBurst], cell: Any, day: int, combine: str) -> Iterator[Any]:
-        found = []
-        for burst in bursts:
-            points = burst.cells.get(cell, [])
-            if combine == "point":
-                found += [(burst.ascending, 1, p[0], burst.at(p[1], day)) for p in points]
-            elif points:
-                los, series = mean(points)
-                found.append((burst.ascending, len(points), los, burst.at(series, day)))
-        found = [look for look in found if not np.isnan(look[3])]
-        if combine != "pass":
-            yield from ((way, los, z) for way, _, los, z in found)
-            return
-        for way in (True, False):
-            same = [look for look in found if look[0] == way]
-            if same:
-                weights = [look[1] for look in same]
-                los = np.average([look[2] for look in same], axis=0, weights=weights)
-                yield way, los, np.average([look[3] for look in same], weights=weights)
-
-    def solve(
-        paths: list[Path],
-        bounds: tuple[int, ...],
-        days: Any,
-        *,
-        combine: str = "burst",
-        rate: float = 1.0,
-        max_gap: float = 90,
-    ) -> dict[tuple[int, int], SimpleNamespace]:
-        bursts = [_SlowBurst(path, bounds, rate, max_gap) for path in paths]
-        out = {}
-        for cell in sorted({c for b in bursts for c in b.cells}, key=lambda c: c[::-1]):
-            inside = [burst for burst in bursts if cell in burst.cells]
-            if len({burst.ascending for burst in inside}) < 2:
-                continue
-            east_up = []
-            for day in np.asarray(days, "datetime64[D]").astype(int):
-                seen = list(looks(inside, cell, int(day), combine))
-                both = len({way for way, _, _ in seen}) == 2
-                east_up.append(_lstsq([s[1] for s in seen], [s[2] for s in seen], both))
-            points = [p for burst in inside for p in burst.cells[cell]]
-            gnss = [(mean(b.cells[cell])[0], [p[3] for p in b.cells[cell]]) for b in inside]
-            out[cell] = SimpleNamespace(
-                series=np.array(east_up).T,
-                height=np.mean([p[2] for p in points]),
-                gnss=_lstsq([g[0] for g in gnss], [np.mean(g[1]) for g in gnss], True),
-            )
-        return out
-
-    return solve
+    return _slow_ortho
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,9 @@ def test_a_cluster_whose_workers_are_missing_is_closed(no_address, monkeypatch):
 @pytest.mark.parametrize("kind", ["slrum", ""])
 def test_an_unknown_kind_lists_the_kinds(no_address, kind):
     with dask.config.set({"workbench.cluster.kind": "slrum"}):
-        with pytest.raises(NoCluster, match=r"'slrum' is not known; the kinds are: local, existing"):
+        with pytest.raises(
+            NoCluster, match=r"'slrum' is not known; the kinds are: local, existing"
+        ):
             workbench.connect(kind)
 
 

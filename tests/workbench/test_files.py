@@ -157,9 +157,7 @@ def test_writers_at_once_leave_one_whole_file(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize(
-    "name", ["a.tif", "ä" * 120 + ".tif", "with space.nc.zip", "x" * 250]
-)
+@pytest.mark.parametrize("name", ["a.tif", "ä" * 120 + ".tif", "with space.nc.zip", "x" * 250])
 def test_a_library_gets_a_name_with_the_same_suffix(tmp_path, name):
     with atomic_path(tmp_path / name) as temporary:
         assert temporary.suffix == Path(name).suffix
@@ -204,7 +202,7 @@ def test_sweep_takes_only_our_dead(tmp_path):
     others = [
         "data.csv",
         ".part-notours",
-        ".part-elsewhere-1-0123abcd~a.csv",  # another host's
+        ".part-elsewhere-99999999-0123abcd~a.csv",  # of a dead run, but on another host
         ".part-host-x-0123abcd~a.csv",
     ]
     for name in others:

@@ -123,9 +123,9 @@ def test_any_text_gives_a_value_and_declared_text_stays(text):
     assert parameter_value(text, "str") == text
 
 
-@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False))
+@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 def test_json_scalars_keep_value_and_type(value):
-    found = parameter_value(json.dumps(value)) if value not in (float("inf"), -float("inf")) else value
+    found = parameter_value(json.dumps(value))
     assert found == value
     assert type(found) is type(value)
 

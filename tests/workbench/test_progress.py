@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +28,7 @@ def loggers():
 def clock(monkeypatch):
     """A clock that moves four seconds whenever somebody looks."""
     now = iter(range(0, 10_000, 4))
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(now)))
 
 
 def test_all_items_pass_in_order():
@@ -104,9 +105,7 @@ def test_messages_go_to_stderr_once_and_libraries_stay_quiet(loggers, capsys):
     ]
 
 
-def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(
-    loggers, capsys, monkeypatch
-):
+def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(loggers, capsys, monkeypatch):
     monkeypatch.setattr(loggers, "handlers", [])
     log_to_stderr()
     logging.getLogger("egms_io").info("%d rows", "three")
