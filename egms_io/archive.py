@@ -58,6 +58,8 @@ def members(path: Path) -> Members:
     documents = [info.filename for info in infos if info.filename.lower().endswith(".xml")]
     csv = tables[0].filename
     note = "" if Path(csv).stem == path.stem else f"{path}: the CSV inside is called {csv}"
+    if len(documents) > 1:
+        raise BadBurst(f"{path}: expected one XML in the archive, found {', '.join(documents)}")
     return Members(path, csv, documents[0] if documents else None, tables[0].file_size, note)
 
 

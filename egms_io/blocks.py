@@ -157,7 +157,8 @@ def burst_means(
     los = mean_los(sums)[:, None]
     gnss, points = mean_gnss(sums), sums.points.astype(float)
     if sums.squares is None:
-        return Means(cells, ascending, points, los, to_dates(*mean_series(sums)), gnss)
+        series = to_dates(*mean_series(sums))
+        return Means(cells, ascending, points, los, series, gnss, gnss_los=los[:, 0])
     products = np.array([to_dates(channel / (MM * COSINE)) for channel in sums.series])
     return Means(
         cells,
@@ -166,6 +167,7 @@ def burst_means(
         los,
         series=products[0],  # only says at which dates there is a value
         gnss=gnss,
+        gnss_los=los[:, 0],
         squares=sums.squares / COSINE**2,
         products=products,
     )
@@ -195,6 +197,7 @@ def _tables(
             referred,
             method.dates,
             facility=method.facility,
+            cell_m=lattice.cell_m,
             extra={
                 "cell": key[solved],
                 "condition": solution.condition[solved],

@@ -11,7 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +88,8 @@ def open_burst(source: str | Path | Sequence[str | Path]) -> Burst:
         Naming the file and what is wrong with it.
     """
     paths = [source] if isinstance(source, str | Path) else list(source)
+    if not paths:
+        raise BadBurst("a burst of no files: give at least one path")
     bursts = [_open_part(Path(path)) for path in paths]
     first = bursts[0]
     for other in bursts[1:]:
@@ -116,6 +120,10 @@ def _open_part(path: Path) -> Burst:
     dates = _check_header(path, header)
     burst = Burst(name, (found,), metadata, header, dates)
     near = None
+    if "gnss_velocity" not in burst.columns:
+        notes.append(
+            f"{path}: no gnss_velocity, so the product has no GNSS velocity from this burst"
+        )
     if len(lines) < 2 or not lines[1].strip():
         notes.append(f"{path}: the table is empty")
     else:
@@ -159,7 +167,10 @@ def _first_point(
     path: Path, burst: Burst, line: str
 ) -> tuple[tuple[float, float] | None, list[str]]:
     """Give the place of the first point and notes; refuse two coordinate pairs that disagree."""
-    values = dict(zip(burst.columns, line.split(","), strict=False))
+    fields = line.split(",")
+    if len(fields) != len(burst.header):
+        return None, []  # reported with its line when the points are read
+    values = dict(zip(burst.columns, fields, strict=True))
     try:
         lon, lat, easting, northing = (
             float(values.get(name, "nan"))
@@ -167,8 +178,8 @@ def _first_point(
         )
     except ValueError:
         return None, []  # reported with line and column when the points are read
-    if np.isnan(lon + lat):
-        return (easting, northing), []
+    if not np.isfinite(lon + lat):
+        return ((easting, northing) if np.isfinite(easting + northing) else None), []
     x, y = (float(axis[0]) for axis in to_laea(np.array([lon]), np.array([lat])))
     if np.isnan(easting + northing):
         return (x, y), [f"{path}: no easting and northing; computed from longitude and latitude"]
@@ -186,7 +197,12 @@ def _first_point(
 
 def to_laea(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     """Give easting and northing (m, EPSG:3035) of longitudes and latitudes (degrees, WGS84)."""
+    x, y = _transformer().transform(lon, lat)
+    return np.asarray(x), np.asarray(y)
+
+
+@lru_cache(maxsize=1)
+def _transformer() -> Any:
     from pyproj import Transformer
 
-    x, y = Transformer.from_crs("EPSG:4326", CRS, always_xy=True).transform(lon, lat)
-    return np.asarray(x), np.asarray(y)
+    return Transformer.from_crs("EPSG:4326", CRS, always_xy=True)

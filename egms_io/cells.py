@@ -163,7 +163,8 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
     if isinstance(aoi, Area):
         return aoi
     if isinstance(aoi, str):
-        return Area(Lattice.covering(tile_bounds(aoi), cell_m), aoi.strip().upper())
+        lattice = Lattice.covering(tile_bounds(aoi), cell_m)
+        return Area(lattice, _name(lattice))
     if hasattr(aoi, "to_crs"):
         if aoi.crs is None:
             raise BadArgument("the area has no CRS: set one, for example aoi.set_crs('EPSG:4326')")
@@ -174,13 +175,13 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
         bounds = tuple(float(value) for value in aoi)
     except (TypeError, ValueError):
         bounds = ()
-    if len(bounds) != 4:
+    if len(bounds) != 4 or np.isnan(bounds).any():
         raise BadArgument(
             f"aoi={aoi!r}: give a tile name, four bounds, a polygon or a GeoDataFrame"
         )
     _check_extent(bounds)
     lattice = Lattice.covering(bounds, cell_m)
-    return Area(lattice, tile_name(lattice.bounds) or "custom")
+    return Area(lattice, _name(lattice))
 
 
 def compute_cell_id(easting: npt.ArrayLike, northing: npt.ArrayLike, lattice: Lattice) -> Ints:
@@ -208,6 +209,14 @@ def cell_id_to_coords(
     return easting + shift, northing + shift
 
 
+def _name(lattice: Lattice) -> str:
+    """Give the name of the tile; one of other cells is no official tile and says so."""
+    name = tile_name(lattice.bounds)
+    if name is None:
+        return "custom"
+    return name if lattice.cell_m == 100 else f"{name}-{lattice.cell_m:g}m".replace(".", "-")
+
+
 def _polygon_area(outline: Any, cell_m: float) -> Area:
     if outline.geom_type not in ("Polygon", "MultiPolygon") or outline.is_empty:
         raise BadArgument(f"the area is a {outline.geom_type}, not a polygon with an inside")
@@ -232,7 +241,9 @@ def _check_extent(bounds: tuple[float, ...]) -> None:
 
 
 def _centimetres(cell_m: float) -> int:
-    cell_cm = round(cell_m * 100)
-    if cell_cm <= 0 or abs(cell_cm - cell_m * 100) > 1e-6:
-        raise BadArgument(f"cell_m={cell_m}: the cell size must be a positive multiple of 0.01 m")
+    cell_cm = round(cell_m * 100) if np.isfinite(cell_m) else 0
+    if cell_m < 2 or abs(cell_cm - cell_m * 100) > 1e-6:
+        raise BadArgument(
+            f"cell_m={cell_m}: cells are multiples of 0.01 m, and at least 2 m to have PIDs"
+        )
     return cell_cm

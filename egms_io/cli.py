@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
             for path in paths:
                 click.echo(run.output(path))
     if not keep:
-        _remove(work)
+        shutil.rmtree(work)
     raise SystemExit(_exit_code(product))
 
 
@@ -164,12 +165,3 @@ def _exit_code(product: Any) -> int:
     if not product.cells:
         return NOTHING
     return SKIPPED if product.report["skipped"] else 0
-
-
-def _remove(work: Path) -> None:
-    """Remove the work folder: only what a run puts there."""
-    for pattern in ("*.arrow", "*.deflate", "outline.wkb"):
-        for path in work.glob(pattern):
-            path.unlink()
-    if not any(work.iterdir()):
-        work.rmdir()

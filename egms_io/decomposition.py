@@ -43,6 +43,8 @@ class Means:
         (dates, m) mean displacement, mm, NaN where unknown.
     gnss
         (m,) mean GNSS velocity along the line of sight, mm / yr, NaN where unknown.
+    gnss_los
+        (2, m) mean line of sight of the points that have one.
     squares, products
         For least squares over points: Σ a aᵀ as (3, m) east·east, east·up, up·up, and Σ a z as
         (2, dates, m), mm; None otherwise.
@@ -54,6 +56,7 @@ class Means:
     los: Floats
     series: Floats
     gnss: Floats
+    gnss_los: Floats
     squares: Floats | None = None
     products: Floats | None = None
 
@@ -137,9 +140,8 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
         right[:, :, part.cells] += np.where(there, products, 0.0)
         seen[int(part.ascending)][:, part.cells] |= there
         known = ~np.isnan(part.gnss)
-        los = part.los.mean(axis=1)
-        velocity_normal[:, part.cells] += np.where(known, _squares(los), 0.0)
-        velocity_right[:, part.cells] += np.where(known, los * part.gnss, 0.0)
+        velocity_normal[:, part.cells] += np.where(known, _squares(part.gnss_los), 0.0)
+        velocity_right[:, part.cells] += np.where(known, part.gnss_los * part.gnss, 0.0)
     condition = _condition(normal)
     solvable = seen.all(axis=0) & (condition <= MAX_CONDITION)
     east, up = np.where(solvable, _solve(normal, right), np.nan)
@@ -163,7 +165,7 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
             np.zeros((dates, cells)),
             np.zeros((2, dates, cells)),
             np.zeros((dates, cells)),
-            np.zeros((2, cells)),
+            np.zeros((4, cells)),  # points with a GNSS velocity, their velocity and line of sight
         )
         for ascending in (False, True)
     }
@@ -174,7 +176,8 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
         los[:, :, part.cells] += np.where(there, part.points * part.los, 0.0)
         series[:, part.cells] += np.where(there, part.points * part.series, 0.0)
         known = np.where(np.isnan(part.gnss), 0.0, part.points)
-        gnss[:, part.cells] += [known, known * np.nan_to_num(part.gnss)]
+        velocity = known * np.nan_to_num(part.gnss)
+        gnss[:, part.cells] += [known, velocity, *(known * part.gnss_los)]
     merged = []
     for ascending, (weight, los, series, gnss) in sums.items():
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -186,6 +189,7 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
                     los=np.nan_to_num(los / weight),
                     series=series / weight,
                     gnss=gnss[1] / gnss[0],
+                    gnss_los=np.nan_to_num(gnss[2:] / gnss[0]),
                 )
             )
     return merged

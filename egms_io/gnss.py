@@ -50,7 +50,6 @@ class GnssModel:
         )
 
 
-@lru_cache(maxsize=4)
 def read_gnss_model(path: str | Path) -> GnssModel:
     """Read ``EGMS_AEPND_V{year}.{rev}.csv``: columns easting, northing (m), N, E and Up (mm / yr).
 
@@ -59,6 +58,16 @@ def read_gnss_model(path: str | Path) -> GnssModel:
     BadArgument
         When the file is missing, lacks a column, or its points are no regular lattice.
     """
+    try:
+        state = Path(path).stat()
+    except OSError as error:
+        raise BadArgument(f"{path}: cannot be read as a GNSS model: {error}") from error
+    return _read(str(path), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, changed: int, size: int) -> GnssModel:
+    """Read a model once per state of its file: every block of a run asks for it."""
     import pandas as pd
 
     try:
@@ -68,6 +77,12 @@ def read_gnss_model(path: str | Path) -> GnssModel:
     missing = [name for name in ("easting", "northing", "N", "E", "Up") if name not in table]
     if missing:
         raise BadArgument(f"{path}: a GNSS model needs the columns {', '.join(missing)}")
+    wanted = table[["easting", "northing", "N", "E", "Up"]]
+    if not len(wanted):
+        raise BadArgument(f"{path}: the GNSS model has no point, so no regular lattice")
+    for name, values in wanted.items():
+        if not pd.api.types.is_numeric_dtype(values):
+            raise BadArgument(f"{path}: column {name} of the GNSS model is not all numbers")
     cells = table.pivot_table(index="northing", columns="easting", values=["E", "N", "Up"])
     northing = cells.index.to_numpy(float)
     easting = cells["E"].columns.to_numpy(float)

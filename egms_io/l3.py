@@ -16,6 +16,7 @@ from egms_io.decomposition import Combine
 from egms_io.errors import BadArgument, BadBurst
 from egms_io.mapreduce import MapOptions, Outcome, run
 from egms_io.orthoproduct import OrthoProduct, Plan
+from egms_io.statistics import MIN_DATES
 from egms_io.timekernel import Kernel, kernel_weights, output_dates
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ def ortho(
     client
         A Dask client; None computes in this process. The result has the same bytes.
     work
-        A folder for partial sums, kept and reused by a later run with the same bursts or with one
-        more; on a cluster it must be on a shared disk. By default a temporary folder.
+        A folder for partial sums and finished blocks, kept and reused by a later run with the same
+        bursts or with one more; on a cluster it must be on a shared disk. It must stay while the
+        product is used. By default a temporary folder.
     duplicates
         The same burst twice, or two versions of it: an error, or take the ``"latest"``.
     md5
@@ -155,6 +157,11 @@ def plan_ortho(
     skip = on_error == "skip"
     opened, skipped, warnings = _open_all(_sources(bursts), skip=skip, duplicates=duplicates)
     days = output_dates([burst.days for burst in opened], start, end, step_days)
+    if len(days) < MIN_DATES:
+        raise BadArgument(
+            f"{len(days)} output dates, {days[0]} to {days[-1]}: series are referred to a cubic "
+            f"and seasonal model, which needs at least {MIN_DATES} dates"
+        )
     _check_kernel(opened, days, kernel, kernel_rate, max_gap_days)
     method = Method(
         dates=tuple(str(day).replace("-", "") for day in days),
@@ -174,9 +181,13 @@ def carry_out(
     plan: Plan, *, client: Client | None = None, work: str | Path | None = None
 ) -> OrthoProduct:
     """Compute what was planned; `client` and `work` as for `ortho`."""
+    from workbench.files import sweep
+
     holder = None if work is not None else TemporaryDirectory(prefix="egms-")
     folder = Path(holder.name if holder is not None else str(work)).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    blocks = folder / f"blocks_{plan.key}"
+    blocks.mkdir(parents=True, exist_ok=True)
+    sweep(folder, recursive=True)
     dates = plan.method.dates
     log.info(
         "%s: %d bursts, %d dates from %s to %s",
@@ -191,6 +202,7 @@ def carry_out(
         plan.area,
         plan.method,
         folder,
+        blocks,
         options=plan.options,
         skip_bad=plan.skip_bad,
         keep_partials=holder is None,
@@ -199,7 +211,7 @@ def carry_out(
     report = _report(plan, outcome)
     for warning in report["warnings"]:
         log.warning("%s", warning)
-    return OrthoProduct(plan, outcome.blocks, report, folder, client, holder)
+    return OrthoProduct(plan, outcome.blocks, report, blocks, client, holder)
 
 
 def _sources(bursts: str | Path | Iterable[Source]) -> list[Source]:

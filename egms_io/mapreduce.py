@@ -17,7 +17,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from egms_io.blocks import Block, Method, finish_block
 from egms_io.bursts import Burst
 from egms_io.cells import BLOCK, Area, Lattice
 from egms_io.errors import BadBurst
-from egms_io.partials import FORMAT, Partial, Pass, open_partial, save_partial
+from egms_io.partials import FORMAT, Partial, Pass, save_partial, stored_partial
 from egms_io.points import read_points
 from egms_io.sums import sum_burst
 
@@ -67,12 +67,16 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: MapOptions) -> Pa
         Naming the file and what is wrong with it.
     """
     digests = [file_md5(part.path) for part in burst.parts]
-    warnings = [*burst.notes, *_check_md5(burst, digests, options.md5)]
+    notes = [*burst.notes, *_check_md5(burst, digests, options.md5)]
     path = folder / f"partial_{burst.name}_{_key(digests, area, options)}.arrow"
-    if path.exists():
-        partial = open_partial(path)
-        log.info("%s: partial sums reused", burst.name)
-        return partial
+    partial = stored_partial(path)
+    if partial is None:
+        partial = _sum_to(path, burst, area, options)
+    # Notes on the file are of this run; only what was met in its rows is stored.
+    return replace(partial, warnings=(*notes, *partial.warnings))
+
+
+def _sum_to(path: Path, burst: Burst, area: Area, options: MapOptions) -> Partial:
     tally: Counter[str] = Counter()
     heading = Heading(burst)
     points = heading.watch(read_points(burst, tally, skip_rows=options.skip_rows))
@@ -82,10 +86,8 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: MapOptions) -> Pa
         name = str(burst.parts[0].path)
         raise BadBurst(str(error) if name in str(error) else f"{name}: {error}") from error
     direction, conflict = heading.direction()
-    warnings += conflict + _told(burst, tally)
-    partial = Partial(
-        path, str(burst.name), burst.dates, direction, tally=tally, warnings=tuple(warnings)
-    )
+    warnings = (*conflict, *_told(burst, tally))
+    partial = Partial(path, str(burst.name), burst.dates, direction, tally=tally, warnings=warnings)
     return save_partial(path, partial, sums, area.lattice)
 
 
@@ -94,6 +96,7 @@ def run(
     area: Area,
     method: Method,
     folder: Path,
+    blocks: Path,
     *,
     options: MapOptions,
     skip_bad: bool = False,
@@ -107,7 +110,9 @@ def run(
     bursts
         In the order of their names.
     folder
-        Holds partials and finished blocks; every worker must see it.
+        Holds the partials; every worker must see it.
+    blocks
+        Holds the finished blocks: a folder of this request alone.
     skip_bad
         Leave out bursts that turn out to be bad, instead of raising.
     keep_partials
@@ -117,10 +122,12 @@ def run(
 
     if client is not None:
         _check_shared(client, folder)
-    area = area.outline_on_disk(folder / "outline.wkb")
+    area = area.outline_on_disk(blocks / "outline.wkb")
     outcome = Outcome()
     found: dict[int, Partial] = {}
-    steps = _steps(bursts, area, method, folder, options, keep_partials, client, outcome.blocks)
+    steps = _steps(
+        bursts, area, method, (folder, blocks), options, keep_partials, client, outcome.blocks
+    )
     for number, result in progress(steps, total=len(bursts), label="reading", unit="bursts"):
         if isinstance(result, Partial):
             found[number] = result
@@ -138,7 +145,7 @@ def _steps(
     bursts: Sequence[Burst],
     area: Area,
     method: Method,
-    folder: Path,
+    folders: tuple[Path, Path],
     options: MapOptions,
     keep_partials: bool,
     client: Client | None,
@@ -153,7 +160,7 @@ def _steps(
     south_first = sorted(range(len(bursts)), key=lambda n: (bursts[n].near or (0.0, 0.0))[::-1])
     for rank, number in enumerate(south_first):
         tasks.submit(
-            _map_or_refuse, bursts[number], area, folder, options, tag=number, priority=-rank
+            _map_or_refuse, bursts[number], area, folders[0], options, tag=number, priority=-rank
         )
     for tag, result in tasks:
         if isinstance(result, Block):
@@ -167,7 +174,14 @@ def _steps(
         for block in waiting.ready(number):
             partials = [found[member] for member in sorted(waiting.members(block))]
             tasks.submit(
-                finish_block, block, partials, area.lattice, method, folder, tag="block", priority=1
+                finish_block,
+                block,
+                partials,
+                area.lattice,
+                method,
+                folders[1],
+                tag="block",
+                priority=1,
             )
         yield number, result
 

@@ -49,10 +49,10 @@ def read_burst_xml(content: bytes, source: str) -> BurstMetadata:
 
     try:
         root = fromstring(content, forbid_dtd=True)
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:
+        if isinstance(error, defusedxml.DefusedXmlException):
+            raise BadBurst(f"{source}: the XML declares a document type or entity") from error
         raise BadBurst(f"{source}: the XML is malformed: {error}") from error
-    except defusedxml.DefusedXmlException as error:
-        raise BadBurst(f"{source}: the XML declares a document type or entity: {error}") from error
     if root.tag != "BURST":
         raise BadBurst(f"{source}: the XML root is <{root.tag}>, not <BURST>")
 
@@ -61,7 +61,7 @@ def read_burst_xml(content: bytes, source: str) -> BurstMetadata:
 
     def number(path: str) -> int | None:
         value = text(path)
-        if value and not value.isdigit():
+        if value and not value.isdecimal():
             raise BadBurst(f"{source}: <{path}> in the XML is {value!r}, not a number")
         return int(value) if value else None
 

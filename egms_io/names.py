@@ -88,6 +88,11 @@ def tile_bounds(name: str) -> tuple[int, int, int, int]:
     return west, south, west + TILE_M, south + TILE_M
 
 
+def is_tile_name(name: str) -> bool:
+    """Say whether a name is one of an official tile."""
+    return _TILE.fullmatch(name) is not None
+
+
 def tile_name(bounds: tuple[float, float, float, float]) -> str | None:
     """Give the name of the official tile with exactly these bounds, or None."""
     west, south, east, north = bounds
@@ -117,7 +122,7 @@ def product_stem(
         raise BadArgument(f"component {component!r}: an Ortho product is 'E' (east) or 'U' (up)")
     if not re.fullmatch(r"[A-Za-z0-9-]+", area):
         raise BadArgument(f"area name {area!r}: use letters, digits and '-' only")
-    size = "_100km" if _TILE.fullmatch(area) else ""
+    size = "_100km" if is_tile_name(area) else ""
     return f"EGMS_L3_{area}{size}_{letter}_{first_year}_{last_year}_{version}"
 
 

@@ -72,10 +72,27 @@ class Plan:
 
     @cached_property
     def inputs(self) -> tuple[dict[str, Any], ...]:
-        """Path, size and MD5 of every file of the bursts."""
+        """Path, size and MD5 of every file that is read."""
         from workbench.files import file_record
 
-        return tuple(file_record(part.path) for burst in self.bursts for part in burst.parts)
+        return tuple(file_record(path) for path in self._files())
+
+    @property
+    def key(self) -> str:
+        """Name for what will be computed; from the state of the files, without reading them."""
+        import hashlib
+
+        found = ((str(path), path.stat()) for path in self._files())
+        states = [(path, state.st_mtime_ns, state.st_size) for path, state in found]
+        outline = None if self.area.outline is None else self.area.outline.wkb_hex
+        facts = repr((states, self.area.lattice, outline, self.method, self.options, self.skip_bad))
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    def _files(self) -> list[Path]:
+        paths = [part.path for burst in self.bursts for part in burst.parts]
+        if isinstance(self.method.gnss_model, str):
+            paths.append(Path(self.method.gnss_model))
+        return paths
 
     def version(self, name: str) -> str | None:
         """Give the ``dem`` or ``gnss`` version that most bursts state."""

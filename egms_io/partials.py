@@ -9,6 +9,7 @@ not on output dates or kernel: it is reused when these change, or when a burst i
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ import numpy.typing as npt
 
 from egms_io.cells import Lattice
 from egms_io.sums import CellSums
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise when the content of a partial changes meaning
 
@@ -107,6 +110,21 @@ def open_partial(path: Path) -> Partial:
         tally=known["tally"],
         warnings=tuple(known["warnings"]),
     )
+
+
+def stored_partial(path: Path) -> Partial | None:
+    """Give the partial of an earlier run, None where there is none that can be read."""
+    import pyarrow as pa
+
+    if not path.exists():
+        return None
+    try:
+        partial = open_partial(path)
+    except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+        log.warning("%s: no partial sums, made anew: %s", path, error)
+        return None
+    log.info("%s: partial sums reused", partial.burst)
+    return partial
 
 
 def load_block(partial: Partial, block: int) -> CellSums:

@@ -126,7 +126,7 @@ def burst_code(track: int, burst: int, swath: int, polarisation: str) -> int:
 
 
 def cell_pids(
-    easting: npt.ArrayLike, northing: npt.ArrayLike, facility: int = 1
+    easting: npt.ArrayLike, northing: npt.ArrayLike, facility: int = 1, *, cell_m: float = 100
 ) -> npt.NDArray[np.bytes_]:
     """Give the L3 PIDs of cells from their centres.
 
@@ -136,6 +136,9 @@ def cell_pids(
         (n,) cell centres, m, EPSG:3035.
     facility
         Production facility, one base-62 digit (1 e-GEOS, 2 GAF, 3 NORCE, 4 TRE Altamira).
+    cell_m
+        Side of the cells. PIDs count in 100 m; those of smaller cells (which no official product
+        has) count in cells, so that they stay apart.
 
     Returns
     -------
@@ -146,8 +149,9 @@ def cell_pids(
     >>> cell_pids(4597550, 1739750)[0]
     np.bytes_(b'10LDTjEkDv')
     """
-    column = np.floor_divide(np.rint(np.asarray(easting, float)).astype(np.int64), 100)
-    row = np.floor_divide(np.rint(np.asarray(northing, float)).astype(np.int64), 100)
+    unit_cm = round(100 * min(cell_m, 100))
+    column = np.rint(100 * np.asarray(easting, float)).astype(np.int64) // unit_cm
+    row = np.rint(100 * np.asarray(northing, float)).astype(np.int64) // unit_cm
     return np.char.add(encode(facility, 1)[0], encode(row * 2**32 + column, 9))
 
 

@@ -149,7 +149,7 @@ class _Table:
 
         try:
             return self._points(self._arrow(text))
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, EgmsError) as error:
             if not skip_rows:
                 raise BadBurst(next(self._faults(text, line), str(error))) from error
         faulty = set()
@@ -211,10 +211,12 @@ class _Table:
             if len(values) != len(self.header):
                 yield _Fault(number, f"has {len(values)} fields, the header {len(self.header)}")
                 continue
-            for place, name in places:
-                if not _is_number(values[place]):
-                    yield _Fault(number, f"column {name}: {values[place]!r} is not a number")
-                    break
+            wrong = [name for place, name in places if not _is_number(values[place])]
+            if wrong:
+                value = values[self.header.index(wrong[0])]
+                yield _Fault(number, f"column {wrong[0]}: {value!r} is not a number")
+            elif self.pid and (fault := _pid_fault(values[self.header.index("pid")])):
+                yield _Fault(number, fault)
 
 
 class _Fault(str):
@@ -234,6 +236,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _pid_fault(pid: str) -> str:
+    """Say what is wrong with a PID, nothing where all is well."""
+    try:
+        decode([pid.encode()])
+    except EgmsError as error:
+        return f"column pid: {error}"
+    return "" if pid else "column pid: empty"
 
 
 def _check_coordinates(path: Path, points: Points) -> None:

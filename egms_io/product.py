@@ -96,6 +96,7 @@ def l3_table(
     dates: Iterable[str],
     *,
     facility: int = 1,
+    cell_m: float = 100,
     extra: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Any:
     """Put the values of one component in the columns of the product, unrounded.
@@ -119,8 +120,9 @@ def l3_table(
     """
     import pyarrow as pa
 
+    pids = cell_pids(easting, northing, facility, cell_m=cell_m).astype(str)
     columns: dict[str, Any] = {
-        "pid": pa.array(cell_pids(easting, northing, facility).astype(str), pa.string()),
+        "pid": pa.array(pids, pa.string()),
         "easting": easting,
         "northing": northing,
         "height_ortho": height,

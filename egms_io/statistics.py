@@ -15,6 +15,7 @@ from egms_io.errors import BadArgument
 from egms_io.timekernel import fixed_order_product
 
 DAYS_PER_YEAR = 365.0
+MIN_DATES = 6  # unknowns of the cubic and seasonal model
 STATISTICS = (
     "rmse_ts",
     "mean_velocity",
@@ -72,7 +73,7 @@ def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
     there = ~np.isnan(series)
     patterns, which = np.unique(there, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
-        if np.count_nonzero(pattern) < 6:
+        if np.count_nonzero(pattern) < MIN_DATES:
             continue
         cells = which.ravel() == number
         part = np.ix_(pattern, cells)
@@ -144,6 +145,7 @@ def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
     series, statistics = fit(frame[names].to_numpy(float).T, t)
     out = frame.copy()
     out[names] = series.T
-    statistics["rmse"] = statistics.pop("rmse_ts")
-    statistics["temporal_coherence"] = temporal_coherence(series, t, wave_length_mm)
-    return out.assign(**statistics)
+    added = {"rmse": statistics.pop("rmse_ts"), **statistics}
+    added["temporal_coherence"] = temporal_coherence(series, t, wave_length_mm)
+    kept = out.drop(columns=[name for name in added if name in out])
+    return pd.concat([kept, pd.DataFrame(added, index=frame.index)], axis=1)

@@ -7,6 +7,7 @@ look its text up, and drop the padding. The text is Python's shortest form of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 _STEP = 4096  # tables start and end at multiples of this, so that blocks share them
-_LARGEST_TABLE = 2**21
+_LARGE_TABLE = 2**16
 
 Texts = npt.NDArray[np.bytes_]
 
@@ -38,8 +39,9 @@ def decimal_texts(values: npt.ArrayLike, decimals: int) -> Texts:
     if missing.all():
         return np.zeros(numbers.shape, "S1")
     negative_zero = (whole == 0) & np.signbit(whole) & (decimals > 0)
+    whole += 0.0  # -0.0 becomes 0.0, so that both zeros are one kind
     low, high = int(np.nanmin(whole)), int(np.nanmax(whole))
-    if high - low > _LARGEST_TABLE:
+    if high - low > max(_LARGE_TABLE, 4 * whole.size):
         kinds, place = np.unique(whole, return_inverse=True)  # NaNs become one kind
         table = np.array([_text(kind, decimals) for kind in kinds] + ["-0.0"], "S")
         index = place.reshape(numbers.shape)
@@ -87,4 +89,5 @@ def _table(decimals: int, first: int, end: int) -> Texts:
 def _text(whole: float, decimals: int) -> str:
     if np.isnan(whole):
         return ""
-    return repr(whole / 10**decimals) if decimals else str(int(whole))
+    text = f"{whole / 10**decimals:.{decimals}f}"
+    return re.sub(r"(\.\d+?)0+$", r"\1", text)

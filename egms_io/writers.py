@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from egms_io.archive import file_md5, md5_line
 from egms_io.cells import BLOCK, CRS, Lattice
 from egms_io.errors import BadArgument
 from egms_io.metadata import generate_xml_content
-from egms_io.names import product_stem
+from egms_io.names import is_tile_name, product_stem
 from egms_io.orthoproduct import Band, OrthoProduct, Plan
 from egms_io.product import l3_header, l3_text
 from egms_io.zips import Piece, deflate, write_zip
@@ -68,6 +68,10 @@ class Output:
         for wanted in self.formats:
             if wanted not in _SUFFIXES:
                 raise BadArgument(f"format {wanted!r}: choose from {', '.join(_SUFFIXES)}")
+        if self.name and is_tile_name(self.name) and self.name != self.plan.area.name:
+            raise BadArgument(
+                f"area name {self.name!r} is that of an official tile, which this area is not"
+            )
 
     def path(self, component: str, wanted: str) -> Path:
         """Give the path of one format of one component."""
@@ -136,7 +140,9 @@ def write_product(
     output.folder.mkdir(parents=True, exist_ok=True)
     if not output.needed(overwrite=overwrite):
         return output.paths
-    output.manifest.save(output.provenance, output.paths)
+    # Files of every format, so that none of an earlier product stays under this provenance.
+    every = replace(output, formats=tuple(_SUFFIXES))
+    output.manifest.save(output.provenance, every.paths)
     day = production_date or dt.datetime.now(dt.UTC).date()
     for component in COMPONENTS:
         for wanted in output.formats:
@@ -184,8 +190,6 @@ def _write_md5(path: Path) -> None:
 
 def deflate_band(band: Band, component: str, store: Path) -> Piece:
     """Format and deflate the CSV rows of a band; the bytes go to a file, the facts come back."""
-    from dataclasses import replace
-
     from workbench.files import atomic
 
     text, _ = l3_text(band.table(component))
@@ -298,9 +302,10 @@ def _geo_table(table: Any) -> Any:
 
 
 def write_zarr(product: OrthoProduct, component: str, path: Path, day: dt.date) -> None:
-    """Write a cube as a zipped Zarr store, for ``xarray.open_zarr``.
+    """Write a cube as a zipped Zarr store.
 
-    Displacement (time, y, x; mm) and mean velocity (y, x; mm / yr), float32, NaN where no cell.
+    Open it with ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``. Displacement (time, y,
+    x; mm) and mean velocity (y, x; mm / yr), float32, NaN where no cell.
     """
     import shutil
     import zipfile

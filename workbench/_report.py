@@ -29,6 +29,7 @@ class DaskReport:
         from distributed import performance_report
 
         logger.info("Dask dashboard: %s", self.dashboard)
+        self._client.run(_no_size_warnings)
         self._collector = performance_report()
         with self._client.as_current():
             self._collector.__enter__()
@@ -44,3 +45,8 @@ class DaskReport:
                 self._collector.__exit__(None, None, None)
         except Exception as error:
             logger.warning("no Dask report in %s: %s", self._path.parent, error)
+
+
+def _no_size_warnings() -> None:
+    """Keep a worker quiet about profiles too deep for Dask to weigh before it sends them."""
+    logging.getLogger("distributed.sizeof").setLevel(logging.ERROR)

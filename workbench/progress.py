@@ -129,6 +129,14 @@ class _StderrHandler(logging.Handler):
             self.handleError(record)
 
 
+def _not_talkative(record: logging.LogRecord) -> bool:
+    """Drop what talkative libraries say below WARNING.
+
+    On the handler, since some of them set the levels of their own loggers when they are imported.
+    """
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] not in _TALKATIVE
+
+
 def log_to_stderr(level: int | str = logging.INFO) -> None:
     """Show log messages on stderr: of `level` in general, of talkative libraries from WARNING on.
 
@@ -142,7 +150,6 @@ def log_to_stderr(level: int | str = logging.INFO) -> None:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     )
+    handler.addFilter(_not_talkative)
     root.addHandler(handler)
     root.setLevel(level)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

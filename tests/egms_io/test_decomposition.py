@@ -33,6 +33,7 @@ def look(rng, *, ascending, missing=0.0, cells=None):
         los=np.array([east, np.cos(theta)])[:, None],
         series=series,
         gnss=rng.normal(0, 2, len(chosen)),
+        gnss_los=np.array([east, np.cos(theta)]),
     )
 
 
