@@ -48,8 +48,13 @@ class Comparison:
     differences: dict[str, npt.NDArray[Any]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything but the arrays, ready for JSON."""
-        return {name: value for name, value in vars(self).items() if name != "differences"}
+        """Give everything but the arrays, ready for JSON: null where one side has no value."""
+        facts = {name: value for name, value in vars(self).items() if name != "differences"}
+        facts["fields"] = {
+            name: {key: None if np.isnan(value) else value for key, value in row.items()}
+            for name, row in self.fields.items()
+        }
+        return facts
 
     def __str__(self) -> str:
         cells, dates, series = self.cells, self.dates, self.series

@@ -1,0 +1,86 @@
+"""Comparing products: counts by hand on small frames, figures that draw."""
+
+import numpy as np
+import pytest
+
+import egms_io
+from egms_io import figures
+from egms_io.errors import BadProduct
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sample")
+    egms_io.write_sample(folder)
+    return egms_io.ortho(folder, aoi=(4_541_000, 2_051_000, 4_542_000, 2_052_000))
+
+
+@pytest.fixture
+def printed(product):
+    return egms_io.format_dataframe(product.up)
+
+
+def test_a_product_equals_itself(product):
+    found = egms_io.compare(product, product, "U")
+    assert found.cells == {"common": product.cells, "missing": 0, "extra": 0}
+    assert found.series["max"] == 0
+    assert found.series["same"] == found.series["values"]
+    assert all(row["same"] == row["values"] for row in found.fields.values())
+
+
+def test_printed_values_round_the_unrounded(product, printed):
+    found = egms_io.compare(product, printed, "U")
+    assert found.series["same"] == found.series["values"]
+    assert 0 < found.series["max"] <= 0.05 + 1e-9
+
+
+def test_what_differs_is_counted(printed):
+    other = printed.copy()
+    date = str(other.columns[20])
+    other.loc[other.index[:3], date] += 0.1
+    other.loc[other.index[0], "mean_velocity"] += 2
+    other = other.iloc[:-2]
+    found = egms_io.compare(printed, other)
+    assert found.cells == {"common": len(printed) - 2, "missing": 0, "extra": 2}
+    assert found.series["values"] - found.series["same"] == 3
+    assert found.series["max"] == pytest.approx(0.1)
+    velocity = found.fields["mean_velocity"]
+    assert (velocity["values"] - velocity["same"], velocity["max"]) == (1, pytest.approx(2))
+    text = str(found)
+    assert f"{len(printed) - 2} common, 0 missing, 2 extra" in text
+    assert "one side is empty" in text or "gnss_velocity_n" in text
+
+
+def test_products_without_a_common_cell_or_date_are_refused(printed):
+    far = printed.assign(easting=printed["easting"] + 500_000)
+    with pytest.raises(BadProduct, match="share no cell"):
+        egms_io.compare(printed, far)
+    dates = [name for name in printed.columns if str(name).isdigit()]
+    with pytest.raises(BadProduct, match="share no date"):
+        egms_io.compare(printed, printed.drop(columns=dates))
+
+
+def ink(figure):
+    """Give the share of pixels that are not background."""
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    return np.mean((pixels != 255).any(axis=-1))
+
+
+def test_figures_draw_and_label(product):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    places = [(4_541_450, 2_051_550)]
+    drawn = [
+        figures.velocity_maps(product, note="simulated"),
+        figures.point_count_maps(product),
+        figures.series_plot(product, places),
+        figures.residual_histogram(product),
+        figures.comparison_plot(egms_io.compare(product, product)),
+    ]
+    for figure in drawn:
+        assert ink(figure) > 0.02
+        labels = [axis.get_xlabel() + axis.get_ylabel() for axis in figure.axes]
+        assert any("[" in label or "mm" in label or "points" in label for label in labels)
+    assert "simulated" in drawn[0].get_suptitle()
