@@ -127,13 +127,18 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
         raise BadArgument(f"combine={combine!r}: choose 'burst', 'pass' or 'point'")
     if combine == "pass":
         parts = _merge_passes(parts, cells, dates)
-    normal = np.zeros((3, dates, cells))
+    # N and the passes seen are the same at every date until a series with gaps comes.
+    normal = np.zeros((3, 1, cells))
+    seen = np.zeros((2, 1, cells), bool)
     right = np.zeros((2, dates, cells))
     velocity_normal = np.zeros((3, cells))
     velocity_right = np.zeros((2, cells))
-    seen = np.zeros((2, dates, cells), bool)
     for part in parts:
         there = ~np.isnan(part.series)
+        if there.all() and part.los.shape[1] == 1:
+            there = there[:1]
+        elif normal.shape[1] == 1:
+            normal, seen = (np.repeat(array, dates, axis=1) for array in (normal, seen))
         squares = _squares(part.los) if part.squares is None else part.squares[:, None]
         products = part.los * part.series if part.products is None else part.products
         normal[:, :, part.cells] += np.where(there, squares, 0.0)

@@ -24,7 +24,7 @@ from egms_io.pids import decode
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 16 * 2**20
+BATCH_BYTES = 8 * 2**20
 
 Floats = npt.NDArray[np.float64]
 
@@ -167,11 +167,11 @@ class _Table:
         types = dict.fromkeys(self.numbers.values(), pa.float64())
         if self.pid:
             types["pid"] = pa.string()
-        if not text.strip():
+        if text.isspace() or not text:
             return pa.schema(types.items()).empty_table()
         return csv.read_csv(
             pa.py_buffer(text),
-            read_options=csv.ReadOptions(column_names=self.header, block_size=2**20),
+            read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
             parse_options=csv.ParseOptions(quote_char=False),
             convert_options=csv.ConvertOptions(
                 include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]

@@ -71,6 +71,9 @@ def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
     out = np.full_like(series, np.nan)
     found = {name: np.full(series.shape[1], np.nan) for name in STATISTICS}
     there = ~np.isnan(series)
+    if there.all() and len(series) >= MIN_DATES:
+        first, complete = _fit_complete(series, t)
+        return series - first, complete
     patterns, which = np.unique(there, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         if np.count_nonzero(pattern) < MIN_DATES:

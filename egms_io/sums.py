@@ -193,13 +193,20 @@ def _units(values: npt.NDArray[np.float64], per_one: float) -> Ints:
 def _first_of_each(batches: Iterable[Points], tally: Counter[str]) -> Iterator[Points]:
     """Drop points whose PID was seen before, in this batch or an earlier one."""
     seen = np.empty(0, np.int64)
+    newest: list[Ints] = []  # PIDs above all seen ones, as they come in sorted files
+    top = -1
     for points in batches:
         if points.pid is not None:
-            fresh = np.zeros(len(points.pid), bool)
             pids, first = np.unique(points.pid, return_index=True)
-            fresh[first[~np.isin(pids, seen)]] = True
-            if not fresh.all():
-                tally["duplicate"] += int(np.count_nonzero(~fresh))
-                points = points.take(fresh)
-            seen = np.union1d(seen, pids)
+            if len(pids) and pids[0] > top:
+                fresh_pids = first
+                newest.append(pids)
+            else:
+                seen, newest = np.unique(np.concatenate([seen, *newest])), []
+                fresh_pids = first[~np.isin(pids, seen)]
+                seen = np.union1d(seen, pids)
+            top = max(top, int(pids[-1])) if len(pids) else top
+            if len(fresh_pids) < len(points.pid):
+                tally["duplicate"] += len(points.pid) - len(fresh_pids)
+                points = points.take(np.sort(fresh_pids))
         yield points

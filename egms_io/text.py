@@ -7,7 +7,6 @@ look its text up, and drop the padding. The text is Python's shortest form of th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -90,4 +89,7 @@ def _text(whole: float, decimals: int) -> str:
     if np.isnan(whole):
         return ""
     text = f"{whole / 10**decimals:.{decimals}f}"
-    return re.sub(r"(\.\d+?)0+$", r"\1", text)
+    if not decimals:
+        return text
+    text = text.rstrip("0")
+    return text + "0" if text.endswith(".") else text

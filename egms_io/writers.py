@@ -28,6 +28,7 @@ from egms_io.zips import Piece, deflate, write_zip
 
 if TYPE_CHECKING:
     from workbench.files import Manifest
+    from workbench.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -144,24 +145,42 @@ def write_product(
     every = replace(output, formats=tuple(_SUFFIXES))
     output.manifest.save(output.provenance, every.paths)
     day = production_date or dt.datetime.now(dt.UTC).date()
-    for component in COMPONENTS:
-        for wanted in output.formats:
+    # Workers deflate the text while this process writes the other formats.
+    texts = {name: deflate_bands(product, name) for name in COMPONENTS if "zip" in output.formats}
+    for wanted in sorted(output.formats, key=lambda wanted: wanted == "zip"):
+        for component in COMPONENTS:
             path = output.path(component, wanted)
-            _WRITERS[wanted](product, component, path, day)
+            if wanted == "zip":
+                write_tile_zip(product, dict(texts[component]), path, day)
+            else:
+                _WRITERS[wanted](product, component, path)
             log.info("wrote %s", path)
     return output.paths
 
 
-def write_tile_zip(product: OrthoProduct, component: str, path: Path, day: dt.date) -> None:
-    """Write the official archive (XML, then CSV) and its ``.md5`` file."""
-    from workbench.files import atomic
+def deflate_bands(product: OrthoProduct, component: str) -> Tasks:
+    """Send out the formatting and deflating of each band; give the tasks, tagged by their order."""
     from workbench.tasks import Tasks
 
     tasks = Tasks(product.client)
     for place, band in enumerate(product.bands):
         store = product.folder / f"text_{component}_{band.number}.deflate"
         tasks.submit(deflate_band, band, component, store, tag=place, priority=-place)
-    pieces: dict[Any, Piece] = dict(tasks)
+    return tasks
+
+
+def write_tile_zip(
+    product: OrthoProduct, pieces: dict[Any, Piece], path: Path, day: dt.date
+) -> None:
+    """Write the official archive (XML, then CSV) and its ``.md5`` file.
+
+    Parameters
+    ----------
+    pieces
+        The deflated rows of each band, by the order of the bands.
+    """
+    from workbench.files import atomic
+
     header = deflate(l3_header(product.method.dates))
     stated = {name: product.plan.version(name) for name in ("dem", "gnss")}
     xml = generate_xml_content(
@@ -200,7 +219,7 @@ def deflate_band(band: Band, component: str, store: Path) -> Piece:
 
 
 def write_velocity_tiff(
-    product: OrthoProduct, component: str, path: Path, day: dt.date, *, cog: bool = False
+    product: OrthoProduct, component: str, path: Path, *, cog: bool = False
 ) -> None:
     """Write the mean velocity, as printed in the CSV, as a GeoTIFF over the area's cells."""
     import rasterio
@@ -258,7 +277,7 @@ def tiff_profile(lattice: Lattice) -> dict[str, Any]:
     }
 
 
-def write_geoparquet(product: OrthoProduct, component: str, path: Path, day: dt.date) -> None:
+def write_geoparquet(product: OrthoProduct, component: str, path: Path) -> None:
     """Write the unrounded table as GeoParquet 1.1, numbers as float32, one row group per band."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -274,7 +293,9 @@ def write_geoparquet(product: OrthoProduct, component: str, path: Path, day: dt.
     with atomic(path, overwrite=True) as file:
         writer = None
         for table in tables:
-            writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(
+                file, table.schema, compression="zstd", use_dictionary=["pid"]
+            )
             writer.write_table(table)
         if writer is not None:
             writer.close()
@@ -301,7 +322,7 @@ def _geo_table(table: Any) -> Any:
     return pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
 
 
-def write_zarr(product: OrthoProduct, component: str, path: Path, day: dt.date) -> None:
+def write_zarr(product: OrthoProduct, component: str, path: Path) -> None:
     """Write a cube as a zipped Zarr store.
 
     Open it with ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``. Displacement (time, y,
@@ -372,8 +393,7 @@ def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
         store["mean_velocity"][window] = velocity
 
 
-_WRITERS: dict[str, Callable[[OrthoProduct, str, Path, dt.date], None]] = {
-    "zip": write_tile_zip,
+_WRITERS: dict[str, Callable[[OrthoProduct, str, Path], None]] = {
     "tiff": write_velocity_tiff,
     "cog": lambda *args: write_velocity_tiff(*args, cog=True),
     "parquet": write_geoparquet,
