@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.cells import Lattice
+from egms_io.dates import Days, to_days
 from egms_io.decomposition import (
     Combine,
     Means,
@@ -58,9 +59,9 @@ class Method:
     facility: int = 1
 
     @property
-    def days(self) -> npt.NDArray[np.datetime64]:
+    def days(self) -> Days:
         """Output dates, (dates,) datetime64[D]."""
-        return np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in self.dates], "datetime64[D]")
+        return to_days(self.dates)
 
 
 @dataclass(frozen=True)

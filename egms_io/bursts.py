@@ -7,7 +7,6 @@ is sent out.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from egms_io.archive import Members, members, open_csv, read_xml
 from egms_io.cells import CRS
+from egms_io.dates import Days, date_columns, to_days
 from egms_io.errors import BadBurst
 from egms_io.metadata import BurstMetadata, read_burst_xml
 from egms_io.names import BurstName
@@ -27,7 +27,6 @@ from egms_io.names import BurstName
 ALIASES = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
 
 HEADER_BYTES = 2**20
-_DATE = re.compile(r"\d{8}")
 _MAX_OFFSET = 1000.0  # m between the two coordinate pairs of a point before they contradict
 
 Floats = npt.NDArray[np.float64]
@@ -69,9 +68,9 @@ class Burst:
         return {ALIASES.get(name, name): name for name in self.header}
 
     @property
-    def days(self) -> npt.NDArray[np.datetime64]:
+    def days(self) -> Days:
         """Acquisition dates, (acquisitions,) datetime64[D]."""
-        return np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in self.dates], "datetime64[D]")
+        return to_days(self.dates)
 
 
 def open_burst(source: str | Path | Sequence[str | Path]) -> Burst:
@@ -143,7 +142,7 @@ def _check_identity(path: Path, name: BurstName, metadata: BurstMetadata) -> Non
 
 def _check_header(path: Path, header: tuple[str, ...]) -> tuple[str, ...]:
     names = [ALIASES.get(name, name) for name in header]
-    dates = sorted(name for name in names if _DATE.fullmatch(name))
+    dates = date_columns(names)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise BadBurst(f"{path}: columns given twice: {', '.join(twice[:5])}")

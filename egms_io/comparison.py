@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadBurst, BadProduct
 from egms_io.orthoproduct import OrthoProduct
-from egms_io.product import L3_ORTHO, date_columns, format_dataframe
+from egms_io.product import L3_ORTHO, format_dataframe
 
 _EPSILON = 1e-6  # two printed values are the same when they differ by less
 
@@ -125,7 +126,7 @@ def compare(ours: Any, other: Any, component: str = "E") -> Comparison:
             "northing": one.index.get_level_values("northing").to_numpy(float),
             "ours": one["mean_velocity"].to_numpy(float),
             "other": two["mean_velocity"].to_numpy(float),
-            "dates": np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in shared], "datetime64[D]"),
+            "dates": to_days(shared),
         },
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from egms_io.comparison import Comparison
+from egms_io.dates import date_columns, to_days
 from egms_io.orthoproduct import OrthoProduct
-from egms_io.product import date_columns
 from egms_io.statistics import model_curve, years_since_first
 
 _VELOCITY = "RdBu"
@@ -62,7 +62,7 @@ def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
         (acquired, "o", _ORANGE, "acquisitions"),
     ):
         dates = date_columns(row.index)
-        days = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in dates], "datetime64[D]")
+        days = to_days(dates)
         look: dict[str, Any] = {"color": colour, "markersize": 4, "label": label}
         look |= {"fillstyle": "none"} if style == "o" else {"linewidth": 0.6}
         axis.plot(days, row[dates].astype(float), style, **look)

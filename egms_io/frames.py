@@ -15,10 +15,11 @@ import numpy as np
 from egms_io import archive
 from egms_io.archive import file_md5, md5_line, members, open_csv
 from egms_io.cells import CRS, Lattice, area_of
+from egms_io.dates import date_columns
 from egms_io.errors import BadArgument, BadProduct
 from egms_io.metadata import generate_xml_content
 from egms_io.names import TILE_M, tile_name
-from egms_io.product import L3_ORTHO, OutputNamingConvention, date_columns, format_dataframe
+from egms_io.product import L3_ORTHO, OutputNamingConvention, format_dataframe
 from egms_io.text import csv_rows, decimal_texts
 from egms_io.writers import NODATA, tiff_profile
 from egms_io.zips import deflate, write_zip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from egms_io.blocks import Method
 from egms_io.bursts import Burst, open_burst
 from egms_io.cells import area_of
+from egms_io.dates import to_names
 from egms_io.decomposition import Combine
 from egms_io.errors import BadArgument, BadBurst
 from egms_io.mapreduce import MapOptions, Outcome, run
@@ -132,21 +133,24 @@ def plan_ortho(
     bursts: str | Path | Iterable[Source],
     *,
     aoi: Any,
-    start: Any = None,
-    end: Any = None,
-    step_days: int = 6,
-    cell_m: float = 100,
-    kernel: Kernel = "exponential",
-    kernel_rate: float = 1.0,
-    max_gap_days: float = 90,
-    combine: Combine = "burst",
-    gnss_model: str | Path | float | None = None,
-    on_error: Literal["raise", "skip"] = "raise",
-    duplicates: Literal["raise", "latest"] = "raise",
-    md5: Literal["error", "warn", "ignore"] = "error",
-    max_missing: float = 0.1,
+    start: Any,
+    end: Any,
+    step_days: int,
+    cell_m: float,
+    kernel: Kernel,
+    kernel_rate: float,
+    max_gap_days: float,
+    combine: Combine,
+    gnss_model: str | Path | float | None,
+    on_error: Literal["raise", "skip"],
+    duplicates: Literal["raise", "latest"],
+    md5: Literal["error", "warn", "ignore"],
+    max_missing: float,
 ) -> Plan:
-    """Check a request and open its bursts, without reading a point; parameters as for `ortho`."""
+    """Check a request and open its bursts, without reading a point.
+
+    Parameters are those of `ortho`, whose defaults are the only ones.
+    """
     _choose("on_error", on_error, ("raise", "skip"))
     _choose("md5", md5, ("error", "warn", "ignore"))
     _choose("duplicates", duplicates, ("raise", "latest"))
@@ -164,7 +168,7 @@ def plan_ortho(
         )
     _check_kernel(opened, days, kernel, kernel_rate, max_gap_days)
     method = Method(
-        dates=tuple(str(day).replace("-", "") for day in days),
+        dates=tuple(to_names(days)),
         kernel=kernel,
         kernel_rate=kernel_rate,
         max_gap_days=max_gap_days,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egms_io.dates import date_columns
 from egms_io.errors import BadArgument, BadBurst
 
 TILE_M = 100_000  # side of an official L3 tile
@@ -128,7 +129,7 @@ def product_stem(
 
 def generate_output_name(frame: Any, direction: str, aoi_name: str, release: int = 1) -> str:
     """Give the file stem for a frame with ``YYYYMMDD`` columns; its dates give the years."""
-    years = [name[:4] for name in map(str, frame.columns) if re.fullmatch(r"\d{8}", name)]
+    years = [name[:4] for name in date_columns(frame.columns)]
     if not years:
         raise BadArgument("the frame has no YYYYMMDD column, so its years are unknown")
     return product_stem(aoi_name, direction, int(min(years)), int(max(years)), release)

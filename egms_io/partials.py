@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.cells import Lattice
+from egms_io.dates import Days, to_days
 from egms_io.sums import CellSums
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,9 @@ class Partial:
     warnings: tuple[str, ...] = ()
 
     @property
-    def days(self) -> npt.NDArray[np.datetime64]:
+    def days(self) -> Days:
         """Acquisition dates, (acquisitions,) datetime64[D]."""
-        return np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in self.dates], "datetime64[D]")
+        return to_days(self.dates)
 
 
 def save_partial(path: Path, partial: Partial, sums: CellSums | None, lattice: Lattice) -> Partial:

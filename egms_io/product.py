@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.pids import cell_pids
 from egms_io.text import csv_rows, decimal_texts
@@ -79,11 +79,6 @@ L3_ORTHO = OutputNamingConvention(
         FieldSpec("gnss_velocity_u", precision=1),
     )
 )
-
-
-def date_columns(names: Iterable[Any]) -> list[str]:
-    """Give the names that are dates ``YYYYMMDD``, ascending."""
-    return sorted(name for name in map(str, names) if len(name) == 8 and name.isdigit())
 
 
 def l3_table(
@@ -205,5 +200,4 @@ def format_dataframe(frame: Any, naming_convention: OutputNamingConvention = L3_
 def _date_names(dates: Iterable[str], convention: OutputNamingConvention) -> list[str]:
     if convention.date_format == "%Y%m%d":
         return list(dates)
-    days = [dt.date(int(date[:4]), int(date[4:6]), int(date[6:])) for date in dates]
-    return [day.strftime(convention.date_format) for day in days]
+    return [day.strftime(convention.date_format) for day in to_days(dates).tolist()]

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from egms_io.dates import Days
 from egms_io.l2 import write_burst
 from egms_io.names import BurstName
-from egms_io.simulation import STEP_DAY, Days, Ground, Track, observe
+from egms_io.simulation import STEP_DAY, Ground, Track, observe
 
 AREA = "E45N20"
 GROUND = Ground((4_540_000.0, 2_050_000.0, 4_546_000.0, 2_055_000.0))

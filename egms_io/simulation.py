@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.cells import CRS
+from egms_io.dates import Days, to_names
 from egms_io.metadata import BurstMetadata
 from egms_io.names import BurstName
 from egms_io.pids import burst_code, point_pids
 from egms_io.statistics import fit, years_since_first
 
 Floats = npt.NDArray[np.float64]
-Days = npt.NDArray[np.datetime64]
 
 GNSS = (-0.7, -1.5)  # mm / yr, east and up velocity of the reference frame
 STEP_DAY = np.datetime64("2021-06-16")
@@ -53,7 +53,7 @@ class Track:
     @property
     def dates(self) -> list[str]:
         """Acquisition dates, ``YYYYMMDD``."""
-        return [str(day).replace("-", "") for day in self.days]
+        return to_names(self.days)
 
     @property
     def metadata(self) -> BurstMetadata:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.dates import Days, date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.timekernel import fixed_order_product
 
@@ -27,7 +28,6 @@ STATISTICS = (
 )
 
 Floats = npt.NDArray[np.float64]
-Days = npt.NDArray[np.datetime64]
 
 
 def years_since_first(dates: Days) -> Floats:
@@ -141,10 +141,10 @@ def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
     """
     import pandas as pd
 
-    names = sorted(name for name in map(str, frame.columns) if name.isdigit() and len(name) == 8)
+    names = date_columns(frame.columns)
     if not names:
         raise BadArgument("the frame has no YYYYMMDD column, so there is no series to model")
-    t = years_since_first(pd.to_datetime(names).to_numpy().astype("datetime64[D]"))
+    t = years_since_first(to_days(names))
     series, statistics = fit(frame[names].to_numpy(float).T, t)
     out = frame.copy()
     out[names] = series.T

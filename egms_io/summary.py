@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from egms_io.bursts import open_burst
+from egms_io.dates import date_columns
 from egms_io.errors import BadProduct
 from egms_io.mapreduce import Heading
 from egms_io.points import read_points
-from egms_io.product import date_columns
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.dates import Days, date_columns, to_days, to_names
 from egms_io.errors import BadArgument
 
 EPOCH = np.datetime64("2014-04-04", "D")  # a date of the official 6-day lattice
 Kernel = Literal["exponential", "linear"]
 
 Floats = npt.NDArray[np.float64]
-Days = npt.NDArray[np.datetime64]
 
 
 def output_dates(
@@ -178,10 +178,10 @@ def interpolate_time_columns(
     """
     import pandas as pd
 
-    names = sorted(name for name in map(str, frame.columns) if name.isdigit() and len(name) == 8)
+    names = date_columns(frame.columns)
     if not names:
         return frame.copy()
-    acquired = pd.to_datetime(names).to_numpy().astype("datetime64[D]")
+    acquired = to_days(names)
     wanted = output_dates(
         [acquired],
         acquired[0] if start is None else start,
@@ -199,7 +199,7 @@ def interpolate_time_columns(
         rate=kernel_rate,
         max_gap_days=max_gap_days,
     )
-    columns = [str(day).replace("-", "") for day in wanted]
+    columns = to_names(wanted)
     out = pd.DataFrame(series.T, index=frame.index, columns=columns)
     return pd.concat([frame.drop(columns=names), out], axis=1)
 

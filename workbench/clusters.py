@@ -134,6 +134,7 @@ def _local(jobs: int | None, asynchronous: bool, options: Mapping[str, Any]) -> 
     settings["n_workers"] = options.get("n_workers", jobs)
     settings["dashboard_address"] = _on_loopback(settings["dashboard_address"])
     if settings.get("processes", True):
+        _keep_freed_memory()
         limits = dict.fromkeys(_THREAD_LIMITS, str(settings["threads_per_worker"]))
         settings["env"] = {**limits, **settings.get("env", {})}
     else:  # in-process addresses would put the wrong host into the dashboard link
@@ -145,6 +146,19 @@ def _local(jobs: int | None, asynchronous: bool, options: Mapping[str, Any]) -> 
             f"no local cluster of {settings['n_workers']} workers could be started ({error}): in a "
             "script, call connect() below `if __name__ == '__main__':`"
         ) from error
+
+
+def _keep_freed_memory() -> None:
+    """Let workers keep freed memory for a while, as any process does.
+
+    Dask's default makes the allocator give back everything above 64 kB at once, so that every array
+    is mapped and cleared anew: on the EGMS benchmark half of the workers' system time.
+    """
+    key = "distributed.nanny.pre-spawn-environ"
+    variables = dict(dask.config.get(key))
+    if str(variables.get("MALLOC_TRIM_THRESHOLD_")) == "65536":
+        del variables["MALLOC_TRIM_THRESHOLD_"]
+        dask.config.set({key: variables})
 
 
 # One entry a kind; each takes (jobs, asynchronous, options) and returns a new cluster.

@@ -9,9 +9,10 @@ import pytest
 import shapely
 
 import egms_io
+from egms_io.bursts import open_burst
 from egms_io.cells import area_of
 from egms_io.errors import BadArgument
-from egms_io.l3 import carry_out, plan_ortho
+from egms_io.l3 import carry_out
 from egms_io.statistics import STATISTICS, fit, years_since_first
 
 
@@ -98,7 +99,7 @@ def test_one_burst_per_pass_makes_burst_and_pass_the_same(
 
 def test_dates_in_a_long_gap_of_one_pass_are_empty(three, bounds):
     product = egms_io.ortho(three[:1] + three[2:], aoi=bounds, max_missing=1)
-    acquired = plan_ortho(three[2:], aoi=bounds).bursts[0].days
+    acquired = open_burst(three[2]).days
     far = np.abs(acquired - product.method.days[:, None]).min(axis=1) > np.timedelta64(90, "D")
     empty = np.isnan(series_of(product.east, product))
     assert far.any()
@@ -178,7 +179,7 @@ def test_a_folder_stands_for_its_bursts(tmp_path, pair, bounds):
 
 def test_plan_and_carry_out_are_ortho(tmp_path, pair, bounds):
     paths = pair(tmp_path)
-    product = carry_out(plan_ortho(paths, aoi=area_of(bounds)))
+    product = carry_out(egms_io.ortho(paths, aoi=area_of(bounds)).plan)
     assert product.up.equals(egms_io.ortho(paths, aoi=bounds).up)
 
 
