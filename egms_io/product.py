@@ -14,6 +14,8 @@ from egms_io.errors import BadArgument
 from egms_io.pids import cell_pids
 from egms_io.text import csv_rows, decimal_texts
 
+COMPONENTS = {"E": "east", "U": "up"}  # letter in file names -> word
+
 
 @dataclass(frozen=True)
 class FieldSpec:

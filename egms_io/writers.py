@@ -1,4 +1,4 @@
-"""Files of a product: official ZIP and GeoTIFF, GeoParquet, Zarr.
+"""Files of a product: official ZIP and GeoTIFF, GeoParquet; see `egms_io.cubes` for Zarr.
 
 Everything is written band by band (rows of blocks), so memory does not grow with the area, and
 atomically, so a file is either whole or absent.
@@ -19,11 +19,12 @@ import numpy as np
 
 from egms_io.archive import file_md5, md5_line
 from egms_io.cells import BLOCK, CRS, Lattice
+from egms_io.cubes import write_zarr
 from egms_io.errors import BadArgument
 from egms_io.metadata import generate_xml_content
 from egms_io.names import is_tile_name, product_stem
 from egms_io.orthoproduct import Band, OrthoProduct, Plan
-from egms_io.product import l3_header, l3_text
+from egms_io.product import COMPONENTS, l3_header, l3_text
 from egms_io.zips import Piece, deflate, write_zip
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NODATA = -9999.0
-COMPONENTS = {"E": "east", "U": "up"}
 _SUFFIXES = {
     "zip": ".zip",
     "tiff": ".tiff",
@@ -320,77 +320,6 @@ def _geo_table(table: Any) -> Any:
     }
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     return pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
-
-
-def write_zarr(product: OrthoProduct, component: str, path: Path) -> None:
-    """Write a cube as a zipped Zarr store.
-
-    Open it with ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``. Displacement (time, y,
-    x; mm) and mean velocity (y, x; mm / yr), float32, NaN where no cell.
-    """
-    import shutil
-    import zipfile
-    from tempfile import TemporaryDirectory
-
-    from workbench.files import atomic
-
-    with TemporaryDirectory(dir=product.folder) as scratch:
-        store = Path(scratch) / "cube"
-        _empty_cube(product, component).to_zarr(store, compute=False, consolidated=False)
-        _fill_zarr(product, component, store)
-        files = sorted(entry for entry in store.rglob("*") if entry.is_file())
-        with atomic(path, overwrite=True) as file, zipfile.ZipFile(file, "w") as archive:
-            for entry in files:
-                info = zipfile.ZipInfo(str(entry.relative_to(store)), (1980, 1, 1, 0, 0, 0))
-                with entry.open("rb") as chunk, archive.open(info, "w") as member:
-                    shutil.copyfileobj(chunk, member)
-
-
-def _empty_cube(product: OrthoProduct, component: str) -> Any:
-    import dask.array as da
-    import xarray as xr
-
-    lattice = product.area.lattice
-    days = product.method.days.astype("datetime64[ns]")
-    west, _, _, north = lattice.bounds
-    x = west + (np.arange(lattice.columns) + 0.5) * lattice.cell_m
-    y = north - (np.arange(lattice.rows) + 0.5) * lattice.cell_m
-    shape = (len(days), lattice.rows, lattice.columns)
-    chunks = (len(days), BLOCK, BLOCK)
-    empty = da.full(shape, np.nan, dtype="float32", chunks=chunks)  # type: ignore[no-untyped-call]
-    return xr.Dataset(
-        {
-            "displacement": (("time", "y", "x"), empty, {"units": "mm"}),
-            "mean_velocity": (("y", "x"), empty[0], {"units": "mm / yr"}),
-        },
-        coords={
-            "time": days,
-            "y": ("y", y, {"units": "m", "standard_name": "projection_y_coordinate"}),
-            "x": ("x", x, {"units": "m", "standard_name": "projection_x_coordinate"}),
-        },
-        attrs={"crs": CRS, "component": COMPONENTS[component]},
-    )
-
-
-def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
-    import zarr
-
-    lattice = product.area.lattice
-    store: Any = zarr.open_group(path, mode="r+")
-    for band in product.bands:
-        table = band.table(component)
-        row, column = np.divmod(table["cell"].to_numpy(), lattice.columns)
-        south, north = row.min(), row.max()
-        window = slice(lattice.rows - 1 - north, lattice.rows - south)
-        line = north - row
-        series = np.full(
-            (len(product.method.dates), north - south + 1, lattice.columns), np.nan, "f4"
-        )
-        series[:, line, column] = [table[date].to_numpy() for date in product.method.dates]
-        velocity = np.full(series.shape[1:], np.nan, "f4")
-        velocity[line, column] = table["mean_velocity"].to_numpy()
-        store["displacement"][:, window] = series
-        store["mean_velocity"][window] = velocity
 
 
 _WRITERS: dict[str, Callable[[OrthoProduct, str, Path], None]] = {
