@@ -79,7 +79,7 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     target = Output(plan, output, tuple(formats), name, version)
     if not target.needed(overwrite=overwrite):
         click.echo(f"nothing to do: {output} holds this product")
-        return
+        raise SystemExit(SKIPPED if _skipped_before(output) else 0)
     work = output / ".work"
     with (
         client_or_none(cluster, jobs=jobs) as client,
@@ -159,6 +159,14 @@ def _area(text: str) -> Any:
         except Exception as error:  # whatever the driver raises for this file
             raise BadArgument(f"{text}: cannot be read as an area: {error}") from error
     return text
+
+
+def _skipped_before(output: Path) -> bool:
+    """Say whether the run that made the product left inputs out: a rerun ends with its code."""
+    summary = output / "summary.json"
+    if not summary.exists():
+        return False
+    return bool(json.loads(summary.read_text("utf-8"))["counts"].get("skipped inputs"))
 
 
 def _exit_code(product: Any) -> int:

@@ -81,6 +81,9 @@ def test_skipped_inputs_are_4(call, sample, tmp_path):
     assert result.exit_code == 4
     report = json.loads((tmp_path / "out" / "summary.json").read_text())["values"]["report"]
     assert [bad.name in entry["input"] for entry in report["skipped"]] == [True]
+    again = call(*words, "--skip-bad")
+    assert "nothing to do" in again.stdout
+    assert again.exit_code == 4
 
 
 @pytest.mark.parametrize(
