@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit notebooks notebook-tests pictures lab bench clean
+.PHONY: help setup demo test lint types unit notebooks notebook-tests cluster-tests pictures screenshots lab bench clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,7 +36,7 @@ demo: $(VENV)/lab ## Run the EGMS notebook on the sample and say where the resul
 	@echo
 	@echo "Look at $(DEMO)/egms/velocity.png, or open $(DEMO)/egms_ortho.ipynb in JupyterLab (make lab)."
 
-test: lint types unit notebook-tests ## Lint, types, tests, notebooks
+test: lint types unit notebook-tests cluster-tests ## Lint, types, tests, notebooks, Slurm, browser
 
 lint: $(VENV)/all ## Check style
 	$(BIN)/ruff check .
@@ -46,10 +46,13 @@ types: $(VENV)/all ## Check types
 	$(BIN)/mypy
 
 unit: $(VENV)/all ## Tests of the packages, two at a time
-	$(BIN)/pytest -n 2 --dist loadfile -m "not notebook"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not notebook and not slurm and not browser"
 
 notebook-tests: $(VENV)/all ## Run every notebook on small parameters
 	$(BIN)/pytest -m notebook
+
+cluster-tests: $(VENV)/all ## Jobs on a Slurm started here, JupyterLab in Chromium (needs both installed)
+	$(BIN)/pytest -m "slurm or browser"
 
 notebooks: $(VENV)/all ## Bring each .py and .ipynb in step and strip outputs
 	$(BIN)/jupytext --sync notebooks/*.py
@@ -58,11 +61,15 @@ notebooks: $(VENV)/all ## Bring each .py and .ipynb in step and strip outputs
 pictures: $(VENV)/all ## Make the pictures of README and guides
 	$(BIN)/python docs/pictures.py
 
+screenshots: $(VENV)/all ## Store the picture of JupyterLab at work (needs Chromium)
+	$(BIN)/python docs/screenshots.py
+
 lab: $(VENV)/lab ## Open JupyterLab with the Dask panel
 	$(BIN)/workbench lab
 
 bench: $(VENV)/all ## Measure against the plain references (minutes)
 	$(BIN)/python benchmarks/egms.py
+	$(BIN)/python benchmarks/clusters.py
 
 clean: ## Remove .venv and what runs wrote
 	rm -rf $(VENV) runs

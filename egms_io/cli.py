@@ -56,7 +56,12 @@ def egms() -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Replace files of other inputs or parameters.")
 @click.option("--keep-work", is_flag=True, help="Keep partial sums, for a run with more bursts.")
-@click.option("--cluster", default="none", show_default=True, help="none, local or existing.")
+@click.option(
+    "--cluster",
+    default="none",
+    show_default=True,
+    help="none, local, slurm, pbs or the address of a scheduler.",
+)
 @click.option("--jobs", type=int, help="Workers of the cluster.")
 def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Make the east and up product of an area from L2 bursts (files, or one folder)."""

@@ -43,8 +43,8 @@ max_gap_days: float = 90.0  # reach of an acquisition in time
 official: str = ""  # official L3 file of the east component, to compare with
 output: str = "runs/egms_ortho"  # folder for the product
 overwrite: bool = False  # replace an earlier product of other inputs or parameters
-cluster: str = "none"  # none, local or existing
-jobs: int = 2  # workers of a local cluster
+cluster: str = "none"  # none, local, slurm, pbs, or the address of a scheduler
+jobs: int = 2  # workers; on Slurm and PBS one job each
 
 # %%
 from pathlib import Path
@@ -66,7 +66,8 @@ note = "" if bursts else "simulated"
 # ## Where the work is done
 #
 # `none` computes in this process, which is enough for a few bursts. With `local` the Dask dashboard
-# (the link below, or the panel on the left of JupyterLab) shows the work as it goes.
+# (the link below, or the panel on the left of JupyterLab) shows the work as it goes. `slurm` and
+# `pbs` submit one job for each worker; an address joins a cluster that the panel has started.
 
 # %%
 from workbench import connect

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = ["hpc", "lab", "test"]
 PACKAGES = ("egms_io", "workbench")
 
 
@@ -31,7 +32,7 @@ def test_environment_yml_names_what_pyproject_names(project):
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     conda = dict(requirement(item) for item in listed if isinstance(item, str) and item != "pip")
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["lab"], *extras["test"]]
+    wanted = [*project["dependencies"], *(item for name in EXTRAS for item in extras[name])]
     pip = dict(requirement(item) for item in wanted)
     pip["python"] = project["requires-python"]
     assert conda == pip
@@ -49,7 +50,7 @@ def test_constraints_pin_every_direct_dependency(project):
     lines = (ROOT / "constraints.txt").read_text().split()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["lab"], *extras["test"]]
+    wanted = [*project["dependencies"], *(item for name in EXTRAS for item in extras[name])]
     names = {requirement(item)[0] for item in wanted}
     assert names <= pinned
     assert not [line for line in lines if "+" in line or "://" in line or "@" in line]

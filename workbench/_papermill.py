@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from workbench.errors import WorkbenchError
+from workbench._signals import interruptible
+from workbench.errors import Interrupted, WorkbenchError
 from workbench.progress import INTERVAL_S, watched
 
 logger = logging.getLogger("workbench.notebooks")
@@ -30,20 +33,28 @@ def execute(
     log_output: bool,
 ) -> None:
     """Run the cells in the interpreter that runs this, and turn failures into one clear error."""
+    run = partial(
+        papermill.execute_notebook,
+        _literal(notebook),
+        _literal(output),
+        parameters=values,
+        cwd=os.fspath(cwd) if cwd is not None else None,
+        kernel_name="python3",
+        language="python",
+        execution_timeout=timeout,
+        extra_arguments=["--log-level=CRITICAL"],  # of the kernel, about itself
+        stdout_file=_Echo() if log_output else None,
+        stderr_file=_Echo() if log_output else None,
+        progress_bar=True if watched() else _log_lines(output),
+    )
     try:
-        with _quiet(log_output):
-            papermill.execute_notebook(
-                _literal(notebook),
-                _literal(output),
-                parameters=values,
-                cwd=os.fspath(cwd) if cwd is not None else None,
-                kernel_name="python3",
-                language="python",
-                execution_timeout=timeout,
-                extra_arguments=["--log-level=CRITICAL"],  # of the kernel, about itself
-                log_output=log_output,
-                progress_bar=True if watched() else _log_lines(notebook),
-            )
+        with _quiet():
+            interruptible(run)
+    except Interrupted as error:
+        raise Interrupted(
+            f"{notebook}: {error}. Kept as far as it came: {output}; a run with the same "
+            "parameters goes on from what is finished"
+        ) from error
     except papermill.PapermillExecutionError as error:
         reason = f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}".strip()
         raise WorkbenchError(f"{notebook}: {reason}. Kept with its traceback: {output}") from error
@@ -68,11 +79,11 @@ def _literal(path: Path) -> str:
 
 
 @contextmanager
-def _quiet(log_output: bool) -> Iterator[None]:
-    """Keep papermill's log to what the cells print, if that is wanted, and to errors."""
+def _quiet() -> Iterator[None]:
+    """Keep papermill's log to errors."""
     log = logging.getLogger("papermill")
     level = log.level
-    log.setLevel(logging.INFO if log_output else logging.ERROR)
+    log.setLevel(logging.ERROR)
     log.addFilter(_told)
     reader = logging.getLogger("papermill.translators")
     reader.addFilter(_told)
@@ -89,13 +100,24 @@ def _told(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(("Passed unknown parameter", "Unable to parse line"))
 
 
-def _log_lines(notebook: Path) -> dict[str, Any]:
+def _log_lines(output: Path) -> dict[str, Any]:
     """Return options that turn papermill's bar into lines of our log."""
     return {
-        "file": _Lines(notebook.stem),
+        "file": _Lines(output.stem),
         "bar_format": "{n_fmt}/{total_fmt} cells, {elapsed}",
         "mininterval": INTERVAL_S,
     }
+
+
+class _Echo(io.TextIOBase):
+    """A stream that passes on what the cells print, as they print it."""
+
+    def write(self, text: str) -> int:
+        sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _Lines(io.TextIOBase):

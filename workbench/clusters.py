@@ -1,4 +1,4 @@
-"""Clusters by one word: `connect("local")` here, one more word wherever else work can run.
+"""Clusters by one word: `connect("local")` here, `connect("slurm")` on a cluster.
 
 What is not given as an argument comes from Dask's configuration, section ``workbench.cluster``;
 the defaults and the order of precedence stand in ``workbench.yaml`` beside this module. An address,
@@ -9,12 +9,12 @@ whatever the kind says: a notebook runs unchanged on a scheduler that somebody s
 
 from __future__ import annotations
 
-import asyncio
+import importlib.util
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,10 @@ import yaml
 from dask.utils import parse_timedelta
 
 from workbench.errors import NoCluster
+from workbench.jobs import BATCH_DEFAULTS, THREAD_LIMITS, credentials, job_settings
 
 if TYPE_CHECKING:
-    from distributed import Client, Security
+    from distributed import Client
     from distributed.deploy.cluster import Cluster
 
 __all__ = ["client_or_none", "connect", "make_client", "make_cluster"]
@@ -35,22 +36,13 @@ logger = logging.getLogger(__name__)
 _DEFAULTS = yaml.safe_load(Path(__file__).with_name("workbench.yaml").read_text("utf-8"))
 dask.config.update_defaults(_DEFAULTS)
 
-CONNECT_TIMEOUT_S = 8.0  # in which a scheduler at a given address must answer
-
-_THREAD_LIMITS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
 
 def connect(
     kind: str | None = None,
     *,
     address: str | None = None,
     jobs: int | None = None,
+    adapt: Sequence[int] | None = None,
     wait_for: int | None = None,
     timeout: float | str | None = None,
     **options: Any,
@@ -63,28 +55,40 @@ def connect(
     Parameters
     ----------
     kind
-        ``"local"`` or ``"existing"``.
+        ``"local"``, ``"slurm"``, ``"pbs"`` or ``"existing"``; or the address of a scheduler.
     address
         Scheduler to connect to, such as ``"tcp://10.0.0.5:8786"``; makes the kind ``"existing"``.
     jobs
-        Number of workers of a new cluster.
+        Number of workers of a new cluster; on Slurm and PBS each is one job. Lost ones are
+        replaced.
+    adapt
+        Least and most workers, between which their number follows the work; wins over `jobs`.
     wait_for
-        Number of workers to wait for; 0 does not wait.
+        Number of workers to wait for; 0 does not wait. Never more than the cluster begins with.
     timeout
-        How long to wait for them, in seconds or as text such as ``"5m"``.
+        How long to wait for them, in seconds or as text such as ``"5m"``. The default is a minute,
+        and half an hour where jobs wait in a queue.
     **options
-        Passed on to ``distributed.LocalCluster``, or to ``distributed.Client`` for an existing one.
+        Passed on to ``distributed.LocalCluster``, ``dask_jobqueue.SLURMCluster`` or
+        ``PBSCluster`` (`workbench.jobs`), or to ``distributed.Client`` for an existing one.
+        ``tls=True`` encrypts and authenticates a new cluster with credentials made for it.
 
     Raises
     ------
     NoCluster
-        If the kind is unknown, the address does not answer or the workers do not arrive.
+        If the kind is unknown, the address does not answer, the settings cannot work or the
+        workers do not arrive.
     """
-    address = address or _configured_address()
+    from workbench._waiting import await_workers
+
+    address = address or _configured_address() or (kind if "://" in (kind or "") else None)
     kind = "existing" if address else kind or _setting("kind")
-    client = _reach(address, options) if kind == "existing" else _own(kind, jobs, options)
+    client = _reach(address, options) if kind == "existing" else _own(kind, jobs, adapt, options)
+    wanted = _setting("wait-for") if wait_for is None else wait_for
     try:
-        _await_workers(client, kind, wait_for, timeout)
+        if kind != "existing" and wait_for is None:
+            wanted = min(wanted, _first_workers(jobs, adapt))
+        await_workers(client, kind, wanted, _timeout(kind, timeout))
     except BaseException:
         client.close()
         raise
@@ -115,6 +119,7 @@ def make_cluster(
     *,
     asynchronous: bool = False,
     jobs: int | None = None,
+    adapt: Sequence[int] | None = None,
     **options: Any,
 ) -> Cluster:
     """Return a new cluster; the caller closes it.
@@ -122,30 +127,51 @@ def make_cluster(
     The Dask panel of JupyterLab calls this with ``asynchronous=True`` and awaits what it gets.
     Other arguments and errors as for `connect`.
     """
-    return _maker(kind or _setting("kind"))(jobs, asynchronous, options)
+    kind = kind or _setting("kind")
+    if kind == "existing":
+        raise NoCluster("an existing cluster is not made: use connect(address='tcp://HOST:PORT')")
+    if kind not in _MAKERS:
+        kinds = ", ".join([*_MAKERS, "existing"])
+        raise NoCluster(f"cluster kind {kind!r} is not known; the kinds are: {kinds}")
+    _link_through_the_hub()
+    between = _between(adapt)
+    tls = bool({**_setting(kind), **options}.get("tls", _setting("tls")))
+    options = {name: value for name, value in options.items() if name != "tls"}
+    return _MAKERS[kind](jobs, between, asynchronous, tls, options)
 
 
-def _local(jobs: int | None, asynchronous: bool, options: Mapping[str, Any]) -> Cluster:
+def _local(
+    jobs: int | None,
+    adapt: tuple[int, int] | None,
+    asynchronous: bool,
+    tls: bool,
+    options: Mapping[str, Any],
+) -> Cluster:
     from distributed import LocalCluster
 
     settings = _underscored(_setting("local")) | _underscored(options)
+    settings.pop("tls", None)
     if jobs is None:
         jobs = settings["n_workers"] or _setting("jobs")
-    settings["n_workers"] = options.get("n_workers", jobs)
+    settings["n_workers"] = options.get("n_workers", adapt[0] if adapt else jobs)
     settings["dashboard_address"] = _on_loopback(settings["dashboard_address"])
+    if tls:
+        settings |= {"security": credentials(), "protocol": "tls://"}
     if settings.get("processes", True):
         _keep_freed_memory()
-        limits = dict.fromkeys(_THREAD_LIMITS, str(settings["threads_per_worker"]))
-        settings["env"] = {**limits, **settings.get("env", {})}
+        settings["env"] = {**THREAD_LIMITS, **settings.get("env", {})}
     else:  # in-process addresses would put the wrong host into the dashboard link
         settings.setdefault("protocol", "tcp://")
     try:
-        return LocalCluster(asynchronous=asynchronous, **settings)
+        cluster = LocalCluster(asynchronous=asynchronous, **settings)
     except (RuntimeError, OSError) as error:
         raise NoCluster(
             f"no local cluster of {settings['n_workers']} workers could be started ({error}): in a "
             "script, call connect() below `if __name__ == '__main__':`"
         ) from error
+    if adapt:
+        cluster.adapt(minimum=adapt[0], maximum=adapt[1])
+    return cluster
 
 
 def _keep_freed_memory() -> None:
@@ -161,76 +187,78 @@ def _keep_freed_memory() -> None:
         dask.config.set({key: variables})
 
 
-# One entry a kind; each takes (jobs, asynchronous, options) and returns a new cluster.
-_MAKERS: dict[str, Callable[[int | None, bool, Mapping[str, Any]], Cluster]] = {
+def _jobs(
+    kind: str,
+    jobs: int | None,
+    adapt: tuple[int, int] | None,
+    asynchronous: bool,
+    tls: bool,
+    options: Mapping[str, Any],
+) -> Cluster:
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        raise NoCluster(f"the kind {kind!r} needs dask-jobqueue: pip install 'eo-workbench[hpc]'")
+    from workbench import _jobcluster
+
+    dask.config.update_defaults(BATCH_DEFAULTS)
+    settings = job_settings(kind, options, adaptive=adapt is not None, tls=tls)
+    jobs = _setting("jobs") if jobs is None else jobs
+    cluster: Cluster = _jobcluster.make(
+        kind, settings, jobs=jobs, adapt=adapt, asynchronous=asynchronous
+    )
+    return cluster
+
+
+# One entry a kind; each takes (jobs, adapt, asynchronous, tls, options) and returns a new cluster.
+_MAKERS: dict[
+    str,
+    Callable[[int | None, tuple[int, int] | None, bool, bool, Mapping[str, Any]], Cluster],
+] = {
     "local": _local,
+    "slurm": partial(_jobs, "slurm"),
+    "pbs": partial(_jobs, "pbs"),
 }
 
 
-def _maker(kind: str) -> Callable[[int | None, bool, Mapping[str, Any]], Cluster]:
-    if kind == "existing":
-        raise NoCluster("an existing cluster is not made: use connect(address='tcp://HOST:PORT')")
-    if kind not in _MAKERS:
-        kinds = ", ".join([*_MAKERS, "existing"])
-        raise NoCluster(f"cluster kind {kind!r} is not known; the kinds are: {kinds}")
-    return _MAKERS[kind]
-
-
-def _own(kind: str, jobs: int | None, options: Mapping[str, Any]) -> Client:
-    cluster = _maker(kind)(jobs, False, options)
+def _own(
+    kind: str, jobs: int | None, adapt: Sequence[int] | None, options: Mapping[str, Any]
+) -> Client:
+    cluster = make_cluster(kind, jobs=jobs, adapt=adapt, **options)
     from workbench._client import ClusterClient
 
     return ClusterClient(cluster)
 
 
 def _reach(address: str | None, options: Mapping[str, Any]) -> Client:
-    from distributed import Client
+    from workbench._existing import reach
 
-    if not address:
-        raise NoCluster(
-            "an existing cluster needs an address: pass address='tcp://HOST:PORT', set "
-            "workbench.cluster.address in Dask's configuration, or DASK_SCHEDULER_ADDRESS"
-        )
+    return reach(address, options)
+
+
+def _between(adapt: Sequence[int] | None) -> tuple[int, int] | None:
+    """Return the least and the most workers, or None for a fixed number."""
+    bounds = _setting("adapt") if adapt is None else adapt
+    if not bounds:
+        return None
     try:
-        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop already
-            thread.submit(asyncio.run, _greet(address, options.get("security"))).result()
-        return Client(address, timeout=CONNECT_TIMEOUT_S, **options)
-    except Exception as error:  # what listens there may speak anything
-        raise NoCluster(
-            f"no Dask scheduler answers at {address} ({error or type(error).__name__}): check that "
-            "it runs, that this is not the port of its dashboard and that the port is open from "
-            "here, or drop the address to start a cluster of your own"
-        ) from error
+        least, most = map(int, bounds)
+    except (TypeError, ValueError):
+        least, most = -1, -1
+    if not 0 <= least <= most or most == 0:
+        raise NoCluster(f"adapt is {bounds!r}, not the least and the most workers, such as (0, 8)")
+    return least, most
 
 
-async def _greet(address: str, security: Security | None) -> None:
-    """Shake hands with a scheduler; Client would wait for ever for a listener that is none."""
-    from distributed import Security
-    from distributed.comm.core import connect as open_comm
-
-    arguments = (security or Security()).get_connection_args("client")
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        comm = await open_comm(address, timeout=CONNECT_TIMEOUT_S, **arguments)
-        await comm.close()
+def _first_workers(jobs: int | None, adapt: Sequence[int] | None) -> int:
+    """Return the number of workers that a new cluster has before there is any work."""
+    between = _between(adapt)
+    return between[0] if between else int(_setting("jobs") if jobs is None else jobs)
 
 
-def _await_workers(
-    client: Client, kind: str, wait_for: int | None, timeout: float | str | None
-) -> None:
-    wanted = _setting("wait-for") if wait_for is None else wait_for
-    seconds = parse_timedelta(_setting("timeout") if timeout is None else timeout)
-    if not wanted:
-        return
-    try:
-        client.wait_for_workers(wanted, timeout=seconds)
-    except TimeoutError as error:
-        address = _address(client)
-        cure = {"existing": f"start workers with `dask worker {address}`"}
-        raise NoCluster(
-            f"{len(client.nthreads())} of {wanted} workers arrived within {seconds:g} s at "
-            f"{address} (kind {kind}): {cure.get(kind, 'ask for more jobs')}, or wait for fewer "
-            "(wait_for) or longer (timeout)"
-        ) from error
+def _timeout(kind: str, timeout: float | str | None) -> float:
+    given = _setting("timeout") if timeout is None else timeout
+    if given is None:
+        given = "30m" if kind in ("slurm", "pbs") else "60s"
+    return float(parse_timedelta(given))
 
 
 def _address(client: Client) -> str:
@@ -259,3 +287,13 @@ def _on_loopback(address: str | int | None) -> str | None:
         return None
     host, _, port = str(address).rpartition(":")
     return f"{host or '127.0.0.1'}:{port}"
+
+
+def _link_through_the_hub() -> None:
+    """Let dashboard links go through JupyterHub's proxy, if this runs under one.
+
+    A link that somebody has configured stays.
+    """
+    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ:
+        link = "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status"
+        dask.config.update_defaults({"distributed": {"dashboard": {"link": link}}})

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
 
 __all__ = [
+    "Interrupted",
     "NoCluster",
     "OutputExists",
     "UnknownParameter",
@@ -58,3 +59,9 @@ class UnknownParameter(WorkbenchError, ValueError):
 
 class NoCluster(WorkbenchError):
     """No cluster could be started or reached, or its workers did not arrive in time."""
+
+
+class Interrupted(WorkbenchError):
+    """Somebody, or a batch system, asked the run to stop; what it had done is kept."""
+
+    exit_code = 130

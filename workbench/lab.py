@@ -23,10 +23,19 @@ logger = logging.getLogger(__name__)
 CONFIG = Path(__file__).with_name("config")
 
 _ADDRESS_OPTIONS = ("--ip", "--ServerApp.ip")
+_BASE_URL_OPTIONS = ("--ServerApp.base_url", "--base_url", "--NotebookApp.base_url")
 
 
-def lab_environment(config_dir: str | os.PathLike[str] = CONFIG) -> dict[str, str]:
+def lab_environment(
+    config_dir: str | os.PathLike[str] = CONFIG,
+    *,
+    cluster: str | None = None,
+    args: Sequence[str] = (),
+) -> dict[str, str]:
     """Return the environment in which JupyterLab finds the settings in `config_dir`.
+
+    `cluster` is the kind that the panel starts and `workbench.connect` takes when none is named.
+    Where `args` put the lab below a base URL, as behind a proxy, links to dashboards go through it.
 
     A ``DASK_CONFIG`` that the user has set is kept, because it holds one path only; the log then
     says which file to take the panel's settings from. ``JUPYTER_CONFIG_PATH`` is a list: ours is
@@ -48,7 +57,23 @@ def lab_environment(config_dir: str | os.PathLike[str] = CONFIG) -> dict[str, st
         environment["DASK_CONFIG"] = str(panel)
     paths = [environment.get("JUPYTER_CONFIG_PATH"), str(config / "jupyter")]
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
+    if cluster:
+        environment["DASK_WORKBENCH__CLUSTER__KIND"] = cluster
+    base = _base_url(args)
+    if base:
+        link = f"{base.rstrip('/')}/proxy/{{port}}/status"
+        environment.setdefault("DASK_DISTRIBUTED__DASHBOARD__LINK", link)
     return environment
+
+
+def _base_url(args: Sequence[str]) -> str:
+    """Return the base URL among JupyterLab's options, given as one word or as two."""
+    words = iter(args)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in _BASE_URL_OPTIONS:
+            return value if equals else next(words, "")
+    return ""
 
 
 def lab_command(args: Sequence[str] = ()) -> list[str]:
@@ -61,8 +86,8 @@ def lab_command(args: Sequence[str] = ()) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *address, *args]
 
 
-def launch(args: Sequence[str] = ()) -> NoReturn:
-    """Become JupyterLab; `args` are its own options.
+def launch(args: Sequence[str] = (), *, cluster: str | None = None) -> NoReturn:
+    """Become JupyterLab; `args` are its own options, `cluster` is what its Dask panel starts.
 
     Raises
     ------
@@ -72,4 +97,4 @@ def launch(args: Sequence[str] = ()) -> NoReturn:
     if importlib.util.find_spec("jupyterlab") is None:
         raise WorkbenchError("JupyterLab is not installed: pip install 'eo-workbench[lab]'")
     command = lab_command(args)
-    os.execvpe(command[0], command, lab_environment())
+    os.execvpe(command[0], command, lab_environment(cluster=cluster, args=args))

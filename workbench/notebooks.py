@@ -19,7 +19,13 @@ from workbench.errors import UnknownParameter, WorkbenchError
 from workbench.parameters import Parameter, notebook_parameters, read_parameters
 from workbench.plain import plain
 
-__all__ = ["Parameter", "default_output", "notebook_parameters", "run_notebook"]
+__all__ = [
+    "Parameter",
+    "default_output",
+    "notebook_parameters",
+    "refuse_unknown",
+    "run_notebook",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +71,7 @@ def run_notebook(
     timeout
         Seconds that one cell may take; None waits for ever.
     log_output
-        Log what the cells print.
+        Pass on to stderr what the cells print.
 
     Returns
     -------
@@ -78,13 +84,16 @@ def run_notebook(
         If the notebook does not declare a parameter; nothing has run then.
     WorkbenchError
         If a cell failed; the notebook is kept with the error in it.
+    Interrupted
+        If Ctrl-C, SIGTERM or SIGHUP came: the kernel is asked to end, which ends its cluster, and
+        the notebook is kept as far as it came.
     """
     notebook = Path(notebook)
     values: dict[str, Any] = {}
     for file in parameter_files:
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
-    _refuse_unknown(notebook, values)
+    refuse_unknown(notebook, values)
     output = default_output(notebook) if output is None else Path(output)
     if output.exists() and output.samefile(notebook):
         raise WorkbenchError(f"{output} is the notebook itself: name another output")
@@ -97,7 +106,8 @@ def run_notebook(
     return output
 
 
-def _refuse_unknown(notebook: Path, values: Mapping[str, Any]) -> None:
+def refuse_unknown(notebook: Path, values: Mapping[str, Any]) -> None:
+    """Raise `UnknownParameter` if the notebook does not declare one of `values`."""
     known = notebook_parameters(notebook)
     unknown = [name for name in values if name not in known]
     if not unknown:

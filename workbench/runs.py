@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench._report import DaskReport
+from workbench.errors import Interrupted
 from workbench.files import file_record, write_json
 from workbench.plain import plain
 
@@ -201,6 +202,8 @@ class Run:
 def _status(error: BaseException | None) -> str:
     if error is None or (isinstance(error, SystemExit) and not error.code):
         return "done"
+    if isinstance(error, Interrupted):
+        return "interrupted"
     return "failed" if isinstance(error, Exception | SystemExit) else "interrupted"
 
 

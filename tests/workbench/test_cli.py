@@ -217,10 +217,23 @@ def test_an_unknown_sample_lists_the_known(workbench_command, plugins, tmp_path)
 
 def test_options_after_the_dashes_go_to_jupyter(workbench_command, monkeypatch):
     calls = []
-    monkeypatch.setattr("workbench.lab.launch", calls.append)
+    monkeypatch.setattr("workbench.lab.launch", lambda args, cluster: calls.append((args, cluster)))
     assert workbench_command("lab", "--", "--no-browser", "--port=1").exit_code == 0
-    assert workbench_command("lab", "--no-browser").exit_code == 0
-    assert calls == [("--no-browser", "--port=1"), ("--no-browser",)]
+    assert workbench_command("lab", "--cluster", "slurm", "--no-browser").exit_code == 0
+    assert calls == [(("--no-browser", "--port=1"), None), (("--no-browser",), "slurm")]
+
+
+def test_a_folder_that_is_no_run_is_named(workbench_command, tmp_path):
+    for command in ("status", "submit"):
+        done = workbench_command(command, str(tmp_path))
+        assert done.exit_code == 1
+        assert f"{tmp_path} is not the folder of a submitted run" in done.output
+
+
+def test_a_run_that_is_submitted_again_keeps_its_parameters(workbench_command, tmp_path):
+    done = workbench_command("submit", str(tmp_path), "-p", "a", "1")
+    assert done.exit_code == 2
+    assert "keeps its notebook's parameters" in done.output
 
 
 def test_versions_are_shown(workbench_command):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import workbench
-from workbench import clusters
+from workbench import _existing, _waiting
 from workbench.clusters import client_or_none
 from workbench.errors import NoCluster
 
@@ -99,7 +99,7 @@ def test_a_dashboard_without_a_host_is_on_loopback(asked, given, used):
 
 def test_threads_of_libraries_are_capped(asked):
     found = asked(threads_per_worker=3, env={"A": "b"})["env"]
-    assert found["OMP_NUM_THREADS"] == found["OPENBLAS_NUM_THREADS"] == "3"
+    assert found["OMP_NUM_THREADS"] == found["OPENBLAS_NUM_THREADS"] == "1"
     assert found["A"] == "b"
     assert "env" not in asked(processes=False)
 
@@ -111,7 +111,7 @@ def test_a_client_takes_its_cluster_along(no_address, listening, caplog):
         (pid,) = client.run(os.getpid).values()
         assert pid != os.getpid()
         (limits,) = client.run(lambda: os.environ["OMP_NUM_THREADS"]).values()
-        assert limits == "2"
+        assert limits == "1"
         assert listening([os.getpid(), pid]) == {"127.0.0.1"}
         cluster = client.cluster
     assert cluster.status == distributed.Status.closed
@@ -172,6 +172,9 @@ def test_an_address_wins_over_the_kind_and_its_cluster_stays(client, monkeypatch
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
     with client_or_none("slurm") as third:
         assert third.scheduler.address == address
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS")
+    with workbench.connect(address) as fourth:
+        assert fourth.scheduler.address == address
     assert client.submit(sum, [1, 2]).result() == 3
 
 
@@ -183,7 +186,7 @@ def test_missing_workers_are_counted(client, no_address):
 
 def test_a_cluster_whose_workers_are_missing_is_closed(no_address, monkeypatch):
     seen = []
-    monkeypatch.setattr(clusters, "_await_workers", lambda client, *_: seen.append(client) or 1 / 0)
+    monkeypatch.setattr(_waiting, "await_workers", lambda client, *_: seen.append(client) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         workbench.connect("local", jobs=1, processes=False)
     assert seen[0].status == "closed"
@@ -194,7 +197,7 @@ def test_a_cluster_whose_workers_are_missing_is_closed(no_address, monkeypatch):
 def test_an_unknown_kind_lists_the_kinds(no_address, kind):
     with dask.config.set({"workbench.cluster.kind": "slrum"}):
         with pytest.raises(
-            NoCluster, match=r"'slrum' is not known; the kinds are: local, existing"
+            NoCluster, match=r"'slrum' is not known; the kinds are: local, slurm, pbs, existing"
         ):
             workbench.connect(kind)
 
@@ -207,7 +210,7 @@ def test_existing_needs_an_address(no_address):
 
 
 def test_an_address_that_does_not_answer_is_named(no_address, monkeypatch):
-    monkeypatch.setattr(clusters, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(_existing, "CONNECT_TIMEOUT_S", 0.5)
     with socket.socket() as taken:  # bound, so nobody else listens there
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
@@ -218,7 +221,7 @@ def test_an_address_that_does_not_answer_is_named(no_address, monkeypatch):
 
 
 def test_the_port_of_the_dashboard_is_no_scheduler(client, no_address, monkeypatch):
-    monkeypatch.setattr(clusters, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(_existing, "CONNECT_TIMEOUT_S", 1.0)
     port = client.scheduler_info()["services"]["dashboard"]
     with pytest.raises(NoCluster, match="not the port of its dashboard"):
         workbench.connect(address=f"tcp://127.0.0.1:{port}")
@@ -234,3 +237,30 @@ def test_the_panel_of_jupyter_can_await_a_cluster(no_address):
     workers, link = asyncio.run(make())
     assert workers == 2
     assert link.startswith("http://127.0.0.1:")
+
+
+def test_a_local_cluster_that_adapts(no_address):
+    with workbench.connect("local", adapt=(0, 2), processes=False) as client:
+        assert len(client.nthreads()) == 0
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+
+
+def test_a_local_cluster_with_tls(no_address):
+    with workbench.connect("local", jobs=1, tls=True) as client:
+        assert client.scheduler.address.startswith("tls://")
+        assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_links_go_through_the_hub(no_address, monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    with dask.config.set({"distributed.dashboard.link": distributed_default_link()}):
+        with workbench.connect("local", jobs=1, processes=False) as client:
+            port = client.scheduler_info()["services"]["dashboard"]
+            assert client.dashboard_link == f"/user/ada/proxy/{port}/status"
+    with dask.config.set({"distributed.dashboard.link": "https://own/{port}"}):
+        with workbench.connect("local", jobs=1, processes=False) as client:
+            assert client.dashboard_link.startswith("https://own/")
+
+
+def distributed_default_link() -> str:
+    return "{scheme}://{host}:{port}/status"

@@ -149,3 +149,14 @@ def test_a_started_lab_has_layout_clusters_and_a_token(server):
         ask(f"/dask/clusters/{made['id']}", "DELETE")
     shipped = {path.name for path in Path(lab.CONFIG, "dask").iterdir()}
     assert shipped == {"labextension.yaml"}, "nobody copies defaults into the package"
+
+
+def test_the_kind_of_the_panel_and_links_below_a_base_url(nobodys_settings, monkeypatch):
+    monkeypatch.delenv("DASK_DISTRIBUTED__DASHBOARD__LINK", raising=False)
+    assert "DASK_WORKBENCH__CLUSTER__KIND" not in lab.lab_environment()
+    found = lab.lab_environment(cluster="slurm", args=["--ServerApp.base_url=/x/"])
+    assert found["DASK_WORKBENCH__CLUSTER__KIND"] == "slurm"
+    assert found["DASK_DISTRIBUTED__DASHBOARD__LINK"] == "/x/proxy/{port}/status"
+    assert "DASK_DISTRIBUTED__DASHBOARD__LINK" not in lab.lab_environment()
+    two_words = lab.lab_environment(args=["--no-browser", "--ServerApp.base_url", "/y"])
+    assert two_words["DASK_DISTRIBUTED__DASHBOARD__LINK"] == "/y/proxy/{port}/status"

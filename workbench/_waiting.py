@@ -1,0 +1,102 @@
+"""Waiting for the first workers, and saying what is wrong when they do not come."""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import NoCluster
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+logger = logging.getLogger("workbench.clusters")
+
+_TOLD_EVERY_S = 30.0
+_LOOK_EVERY_S = 0.2
+_ASK_EVERY_S = 2.0  # the batch system, which others use too
+_LOG_LINES = 15
+
+
+def await_workers(client: Client, kind: str, wanted: int, seconds: float) -> None:
+    """Return when `wanted` workers are there.
+
+    Raises
+    ------
+    NoCluster
+        If they do not arrive in time, or for jobs, as soon as none can arrive any more. The message
+        holds what is known: the jobs and their states, the end of a log, the job script.
+    """
+    jobs = getattr(client.cluster, "job_ids", None) and client.cluster
+    start = told = asked = time.monotonic()
+    while (here := _workers(client)) < wanted:
+        now = time.monotonic()
+        if now - start > seconds:
+            raise NoCluster(_too_late(client, kind, here, wanted, seconds, jobs))
+        if jobs and now - asked > _ASK_EVERY_S:
+            asked = now
+            _raise_if_hopeless(jobs)
+        if now - told > _TOLD_EVERY_S:
+            told = now
+            states = f": jobs {_listed(jobs)}" if jobs else ""
+            logger.info("%d of %d workers after %.0f s%s", here, wanted, now - start, states)
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _workers(client: Client) -> int:
+    return len(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _listed(jobs: Any) -> str:
+    return ", ".join(map(str, jobs.states())) or "none in the queue"
+
+
+def _raise_if_hopeless(jobs: Any) -> None:
+    """Raise if the batch system has taken none of the jobs, or all that it took have ended."""
+    problems = [*jobs.problems, *jobs.refusals()]
+    if problems and not any(state.alive for state in jobs.states()):
+        raise NoCluster(f"no {jobs.kind} job brings a worker: {problems[-1]}\n{_evidence(jobs)}")
+
+
+def _too_late(client: Client, kind: str, here: int, wanted: int, seconds: float, jobs: Any) -> str:
+    address = client.scheduler_info()["address"]
+    late = f"{here} of {wanted} workers arrived within {seconds:g} s at {address} (kind {kind})"
+    ways = "or wait for fewer (wait_for) or longer (timeout)"
+    if jobs:
+        return (
+            f"{late}; jobs: {_listed(jobs)}. If they wait, ask for less; if they run, the nodes "
+            f"cannot reach that address: set jobqueue.{kind}.interface to the network between "
+            f"them, {ways}\n{_evidence(jobs)}"
+        )
+    if kind == "existing":
+        return f"{late}: start workers with `dask worker {address}`, {ways}"
+    return f"{late}: ask for more jobs, {ways}"
+
+
+def _evidence(jobs: Any) -> str:
+    """Return the end of the newest job log and the job script."""
+    parts = []
+    log = _newest_log(jobs)
+    if log:
+        lines = log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+        parts.append("\n".join([f"--- end of {log}", *lines]))
+    parts.append(f"--- job script\n{jobs.job_script().strip()}")
+    return "\n".join(parts)
+
+
+def _newest_log(jobs: Any) -> Path | None:
+    """Return the log that was written last, where the job script or PBS's own way puts it."""
+    folders = {Path(jobs.log_directory), Path.cwd()}
+    numbers = "|".join(re.escape(job) for job in [*jobs.job_ids(), *jobs.dropped])
+    named = re.compile(rf"(?<!\d)(?:{numbers})(?!\d)")
+    logs = [
+        path
+        for folder in folders
+        for path in folder.iterdir()
+        if numbers and named.search(path.name) and path.is_file() and path.stat().st_size
+    ]
+    return max(logs, key=lambda path: path.stat().st_mtime, default=None)
