@@ -160,7 +160,7 @@ def _steps(
     south_first = sorted(range(len(bursts)), key=lambda n: (bursts[n].near or (0.0, 0.0))[::-1])
     for rank, number in enumerate(south_first):
         tasks.submit(
-            _map_or_refuse, bursts[number], area, folders[0], options, tag=number, priority=-rank
+            _read_burst, bursts[number], area, folders[0], options, tag=number, priority=-rank
         )
     for tag, result in tasks:
         if isinstance(result, Block):
@@ -186,9 +186,7 @@ def _steps(
         yield number, result
 
 
-def _map_or_refuse(
-    burst: Burst, area: Area, folder: Path, options: MapOptions
-) -> Partial | BadBurst:
+def _read_burst(burst: Burst, area: Area, folder: Path, options: MapOptions) -> Partial | BadBurst:
     """Map a burst; a bad file is a result, not an error that is worth another try."""
     try:
         return map_burst(burst, area, folder, options)

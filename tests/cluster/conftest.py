@@ -69,6 +69,12 @@ def site(slurm, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def job() -> dict[str, object]:
+    """What a job is asked for."""
+    return dict(JOB)
+
+
+@pytest.fixture
 def pbs(site, require):
     """The commands of PBS, in front of the same Slurm."""
     lacking = [name for name in ("qsub", "qstat", "qdel") if not shutil.which(name)]
