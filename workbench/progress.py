@@ -115,16 +115,20 @@ def _in_notebook() -> bool:
 
 
 class _StderrHandler(logging.Handler):
-    """Write to whatever stderr is at the time, without tearing a bar that stands there."""
+    """Write to whatever stderr is at the time, without tearing a bar that stands there.
+
+    In a notebook, which shows stderr as if it were an error, to the ordinary output.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
+            stream = sys.stdout if _in_notebook() else sys.stderr
             tqdm: Any = getattr(sys.modules.get("tqdm"), "tqdm", None)
             if tqdm is None:
-                sys.stderr.write(line + "\n")
+                stream.write(line + "\n")
             else:
-                tqdm.write(line, file=sys.stderr)
+                tqdm.write(line, file=stream)
         except Exception:
             self.handleError(record)
 
