@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["hpc", "lab", "test"]
-PACKAGES = ("egms_io", "workbench")
+EXTRAS = ["hpc", "lab", "spaceeye", "test"]
+ON_CONDA = {"torch": "pytorch-cpu"}  # names that differ there
+PACKAGES = ("egms_io", "spaceeye", "workbench")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_environment_yml_names_what_pyproject_names(project):
     conda = dict(requirement(item) for item in listed if isinstance(item, str) and item != "pip")
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *(item for name in EXTRAS for item in extras[name])]
-    pip = dict(requirement(item) for item in wanted)
+    pip = {ON_CONDA.get(name, name): bound for name, bound in map(requirement, wanted)}
     pip["python"] = project["requires-python"]
     assert conda == pip
     assert listed[-1] == {"pip": ["-e ."]}

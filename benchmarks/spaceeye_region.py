@@ -1,0 +1,103 @@
+"""A large region in bounded memory: GeoTIFFs of many acquisitions to daily images on workers.
+
+``generate DIR`` writes simulated images and masks (a few patterns, so that they compress); ``run
+DIR`` makes a Zarr store of output dates from them on a local cluster and prints seconds and the
+resident memory of every process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from machine import machine, print_facts, print_table
+from memory import Watch
+
+import workbench
+from workbench.progress import log_to_stderr
+
+BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+TILE = "31UDS"
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=("generate", "run"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=4096, help="pixels along a side")
+    parser.add_argument("--acquisitions", type=int, default=120)
+    parser.add_argument("--step-days", type=int, default=10, help="between output dates")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.action == "generate":
+        generate(arguments.folder, arguments.size, arguments.acquisitions)
+    else:
+        run(arguments.folder, arguments.step_days, arguments.workers)
+
+
+def generate(folder: Path, size: int, acquisitions: int) -> None:
+    """Write the images and masks, two at a time."""
+    folder.mkdir(parents=True)
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(_image, [folder] * acquisitions, [size] * acquisitions, range(acquisitions)))
+
+
+def _image(folder: Path, size: int, number: int) -> None:
+    import rasterio
+    from rasterio.transform import from_origin
+
+    moment = np.datetime64("2022-03-01T10:50:21") + number * np.timedelta64(5, "D")
+    stamp = np.datetime_as_string(moment, unit="s").replace("-", "").replace(":", "")
+    rng = np.random.default_rng(number)
+    profile = {
+        "driver": "GTiff", "width": size, "height": size, "crs": "EPSG:32631", "tiled": True,
+        "transform": from_origin(500000, 5400000, 10, 10), "compress": "zstd", "zstd_level": 1,
+        "blockxsize": 256, "blockysize": 256,
+    }  # fmt: skip
+    fields = rng.integers(500, 4000, (size // 64, size // 64), np.uint16)
+    field = np.kron(fields, np.ones((64, 64), np.uint16))
+    named = folder / f"S2A_MSIL2A_{stamp}_N0510_R051_T{TILE}_{stamp}.tif"
+    with rasterio.open(named, "w", count=10, dtype="uint16", nodata=0, **profile) as file:
+        file.descriptions = BANDS
+        file.update_tags(BOA_OFFSET_APPLIED="1")
+        for band in range(10):
+            file.write(field + np.uint16(100 * band), band + 1)
+    cloud = np.kron(rng.random((size // 32, size // 32)) < 0.5, np.ones((32, 32), bool))
+    mask = named.with_name(f"{named.stem}_mask.tif")
+    with rasterio.open(mask, "w", count=1, dtype="uint8", **profile) as file:
+        file.write(cloud.astype(np.uint8), 1)
+
+
+def run(folder: Path, step_days: int, workers: int) -> None:
+    """Make a store of output dates and print what it took."""
+    import spaceeye
+
+    log_to_stderr()
+    print_facts("SpaceEye, a large region: machine", machine())
+    output = folder / "out"
+    shutil.rmtree(output, ignore_errors=True)
+    with workbench.connect("local", jobs=workers, wait_for=workers, memory_limit="4GB") as client:
+        began = time.perf_counter()
+        with Watch() as watch:
+            result = spaceeye.run(
+                folder, output, formats=["zarr"], client=client, alpha=1.0, output_times=step_days
+            )
+        wall = time.perf_counter() - began
+    sizes = result.open()["reflectance"].sizes
+    header = ("dates x bands x rows x columns", "wall s", "CPU s", "worker peaks, MiB", "all, MiB")
+    peaks = " ".join(f"{peak:.0f}" for peak in watch.worker_peaks)
+    shape = " x ".join(str(size) for size in sizes.values())
+    print_table(
+        f"{workers} workers of one thread, 4 GB each",
+        header,
+        [(shape, wall, watch.cpu_seconds, peaks, round(watch.peak_total))],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,382 @@
+"""Gain of each band and date: how much brighter a whole scene is than another.
+
+Two ways to see it. The *region mean* compares the mean of whatever pixels are clear; it takes a
+change of land cover in the clear part for light. The *relative* gain compares each date with the
+clearest one over the pixels that are clear in both. Gains are known on the dates that show enough
+of the region; between them they are interpolated linearly, outside they are constant. Reflectance
+is divided by the gain before the interpolation in time and multiplied by it after.
+
+Means are taken over the whole region, never over a chunk. They come from integer sums, so that any
+cut into chunks and any order of merging give the same gains to the last bit::
+
+    sums = merge(clear_sums(dn, weight) for dn, weight in blocks)
+    found = gains(sums, days, "region-mean")
+    found.at(days), found.at(out_days)  # (N, B) to divide by, (T, B) to multiply with
+
+The relative gain takes a second pass, with ``anchor=sums.clearest`` in `clear_sums`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from spaceeye.errors import BadInput
+
+__all__ = [
+    "ClearSums",
+    "Gains",
+    "Method",
+    "check_method",
+    "clear_sums",
+    "gains",
+    "kernel_illumination",
+    "merge",
+    "region_gains",
+]
+
+logger = logging.getLogger("spaceeye")
+
+Method = Literal["none", "region-mean", "relative"]
+
+MIN_CLEAR = 0.1
+"""Least clear fraction of the region on a date whose mean counts."""
+
+MIN_SHARED = 0.01
+"""A date counts beside the anchor if more than this fraction of the region is clear on both."""
+
+LOW_CLEAR = 0.3
+SMALL_REGION = 5e6  # m2
+_FLOAT_UNIT = 2.0**-20  # floats are summed as multiples of it
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClearSums:
+    """Sums over the clear pixels of a part of the region; ``+`` joins two parts exactly.
+
+    Attributes
+    ----------
+    totals
+        (N, B) int64, sum of DN over the pixels counted.
+    counts
+        (N,) int64, pixels counted: clear, or clear on the anchor too.
+    pixels
+        All pixels of the part.
+    anchor
+        Date compared with, None in the first pass.
+    anchor_totals
+        (N, B) int64, sum of the anchor's DN over the same pixels; zero in the first pass.
+    """
+
+    totals: Ints
+    counts: Ints
+    pixels: int
+    anchor: int | None
+    anchor_totals: Ints
+
+    def __add__(self, other: ClearSums) -> ClearSums:
+        if self.totals.shape != other.totals.shape or self.anchor != other.anchor:
+            raise BadInput(
+                f"sums of {self.totals.shape} dates and bands (anchor {self.anchor}) and of "
+                f"{other.totals.shape} (anchor {other.anchor}) are not of one series"
+            )
+        return ClearSums(
+            self.totals + other.totals,
+            self.counts + other.counts,
+            self.pixels + other.pixels,
+            self.anchor,
+            self.anchor_totals + other.anchor_totals,
+        )
+
+    @property
+    def fractions(self) -> Floats:
+        """(N,) pixels counted as a fraction of all."""
+        return np.asarray(self.counts / max(self.pixels, 1), np.float64)
+
+    @property
+    def clearest(self) -> int:
+        """The date with most clear pixels, the first of equals."""
+        return int(self.counts.argmax())
+
+
+def clear_sums(
+    reflectance: npt.NDArray[Any], weights: npt.NDArray[Any], anchor: int | None = None
+) -> ClearSums:
+    """Sum a block of the region.
+
+    Parameters
+    ----------
+    reflectance
+        (N, B, ...) DN as unsigned integers, or reflectance as floats, which are rounded to
+        multiples of 2**-20 and may be NaN where the weight is 0.
+    weights
+        (N, ...); a pixel is clear where its weight is at least 0.5 (and its values are finite).
+    anchor
+        Second pass of the relative gain: count only pixels that are clear on this date too.
+    """
+    if reflectance.ndim < 2 or reflectance[:, 0].shape != weights.shape:
+        raise BadInput(
+            f"reflectance {reflectance.shape} and weights {weights.shape}: (N, B, ...) and (N, ...)"
+        )
+    dates, bands = reflectance.shape[:2]
+    values = reflectance.reshape(dates, bands, -1)
+    clear = np.asarray(weights >= 0.5).reshape(dates, -1)
+    totals, anchor_totals = np.zeros((2, dates, bands), np.int64)
+    counts = np.zeros(dates, np.int64)
+    reference = None if anchor is None else _whole(values[anchor], clear[anchor])
+    for at in range(dates):
+        here, seen = _whole(values[at], clear[at])
+        if reference is not None:
+            seen = seen & reference[1]
+            anchor_totals[at] = (reference[0] * seen).sum(axis=1, dtype=np.int64)
+        counts[at] = seen.sum()
+        totals[at] = (here * seen).sum(axis=1, dtype=np.int64)
+    return ClearSums(totals, counts, clear.shape[1], anchor, anchor_totals)
+
+
+def _whole(
+    values: npt.NDArray[Any], clear: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Give the values of a date (B, P) as integers, and where it is clear (P,)."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return values, clear
+    clear = clear & np.isfinite(values).all(axis=0)
+    return np.rint(np.where(clear, values, 0) / _FLOAT_UNIT).astype(np.int64), clear
+
+
+def merge(parts: Iterable[ClearSums]) -> ClearSums:
+    """Join the sums of all parts of a region, in any order."""
+    total = None
+    for part in parts:
+        total = part if total is None else total + part
+    if total is None:
+        raise BadInput("no part of a region to take sums of")
+    return total
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Gain of each band on any day.
+
+    Attributes
+    ----------
+    days
+        (K,) ascending: the accepted dates.
+    values
+        (K, B) their gains, float64, dimensionless and about 1.
+    accepted
+        (N,) which of the dates of the series they are.
+    """
+
+    days: Floats
+    values: Floats
+    accepted: npt.NDArray[np.bool_]
+
+    def at(self, days: npt.ArrayLike) -> Floats:
+        """Give gains (T, B) on `days`: linear between accepted dates, constant outside."""
+        where = np.asarray(days, np.float64)
+        if not self.days.size:
+            return np.ones((where.size, self.values.shape[1]))
+        return np.stack(
+            [np.interp(where, self.days, band) for band in self.values.T], axis=1
+        ).astype(np.float64)
+
+
+def gains(
+    sums: ClearSums,
+    days: npt.ArrayLike,
+    method: Method,
+    *,
+    min_clear: float = MIN_CLEAR,
+    min_shared: float = MIN_SHARED,
+    area: float | None = None,
+) -> Gains:
+    """Estimate gains from the sums over a whole region.
+
+    Parameters
+    ----------
+    sums
+        Of all its parts; for ``"relative"`` those of the second pass.
+    days
+        (N,) dates of the series, days, ascending.
+    method
+        ``"none"``: all ones. ``"region-mean"``: the mean of each accepted date over the average of
+        these means. ``"relative"``: the ratio to the anchor over pixels clear in both.
+    min_clear
+        Region mean: a date is accepted from this clear fraction on.
+    min_shared
+        Relative: a date is accepted above this fraction of pixels shared with the anchor.
+    area
+        Of the region, m2. A region under 5 km2 is warned about, as is an accepted date that shows
+        less than 0.3 of the region: there land cover is taken for light.
+
+    Raises
+    ------
+    BadInput
+        If the method is unknown or the sums do not fit it or `days`.
+    """
+    method = check_method(method)
+    when = np.asarray(days, np.float64)
+    if when.shape != sums.counts.shape or not (np.diff(when) > 0).all():
+        raise BadInput(f"days {when} for {sums.counts.size} dates: one for each, ascending")
+    dates, bands = sums.totals.shape
+    if method == "none":
+        return Gains(when[:0], np.ones((0, bands)), np.zeros(dates, bool))
+    if (sums.anchor is not None) != (method == "relative"):
+        raise BadInput(
+            f"method={method!r} with anchor={sums.anchor}: 'relative' takes the second pass of "
+            "clear_sums (anchor=first.clearest), 'region-mean' the first"
+        )
+    mean = sums.totals / np.maximum(sums.counts, 1)[:, None]
+    seen = (sums.counts > 0) & (mean > 0).all(axis=1)
+    if method == "region-mean":
+        accepted = seen & (sums.fractions >= min_clear)
+        reference = mean[accepted].mean(axis=0) if accepted.any() else np.ones(bands)
+    else:
+        accepted = seen & (sums.anchor_totals > 0).all(axis=1) & (sums.fractions > min_shared)
+        reference = (sums.anchor_totals / np.maximum(sums.counts, 1)[:, None])[accepted]
+    _warn(sums, accepted, method, area)
+    return Gains(when[accepted], np.asarray(mean[accepted] / reference), accepted)
+
+
+def check_method(method: Any) -> Method:
+    """Give `method` back.
+
+    Raises
+    ------
+    BadInput
+        If there is none of this name.
+    """
+    if method not in get_args(Method):
+        raise BadInput(f"illumination={method!r}: one of {', '.join(get_args(Method))}")
+    found: Method = method
+    return found
+
+
+def _warn(
+    sums: ClearSums, accepted: npt.NDArray[np.bool_], method: str, area: float | None
+) -> None:
+    if not accepted.any():
+        logger.warning("illumination %s: no date shows enough of the region, no gain used", method)
+        return
+    if area is not None and area < SMALL_REGION:
+        logger.warning(
+            "illumination %s on %.2f km2: on a small region changes of a few fields pass for light "
+            "(advised from %g km2 on; illumination='none' is safer)",
+            method, area / 1e6, SMALL_REGION / 1e6,
+        )  # fmt: skip
+    low = accepted & (sums.fractions < LOW_CLEAR)
+    if low.any():
+        logger.warning(
+            "illumination %s: %d of %d accepted dates count less than %g of the region (dates "
+            "number %s): their gains may hold land cover",
+            method, low.sum(), accepted.sum(), LOW_CLEAR, np.flatnonzero(low).tolist(),
+        )  # fmt: skip
+
+
+def region_gains(
+    reflectance: xr.DataArray,
+    weight: xr.DataArray,
+    days: npt.ArrayLike,
+    method: Method,
+    *,
+    area: float | None = None,
+) -> Gains:
+    """Estimate gains from a stack, in memory or on Dask, in one pass or two.
+
+    Parameters
+    ----------
+    reflectance
+        (time, band, y, x).
+    weight
+        (time, y, x).
+    days
+        (N,) dates of the series, days, ascending.
+    area
+        Of the region, m2, for the warning; see `gains`.
+
+    Notes
+    -----
+    On Dask each chunk is reduced where it is and only sums of (N, B) numbers move.
+    """
+    method = check_method(method)
+    dn = reflectance.transpose("time", "band", ...)
+    seen = weight.transpose("time", *dn.dims[2:])
+    if method == "none":
+        dates, bands = dn.shape[:2]
+        zero = np.zeros((dates, bands), np.int64)
+        return gains(ClearSums(zero, zero[:, 0], 0, None, zero), days, method)
+    sums = _sum_region(dn, seen, None)
+    if method == "relative":
+        sums = _sum_region(dn, seen, sums.clearest)
+    return gains(sums, days, method, area=area)
+
+
+def _sum_region(dn: xr.DataArray, seen: xr.DataArray, anchor: int | None) -> ClearSums:
+    if dn.chunks is None and seen.chunks is None:
+        return clear_sums(dn.values, seen.values, anchor)
+    import dask
+
+    whole = {"time": -1, "band": -1}
+    values = dn.chunk(whole)
+    weights = seen.chunk(
+        {"time": -1, **dict(zip(dn.dims[2:], values.data.chunks[2:], strict=True))}
+    )
+    task = dask.delayed(clear_sums, pure=False)  # type: ignore[attr-defined]
+    parts = [
+        task(block, near, anchor)
+        for block, near in zip(
+            values.data.to_delayed().ravel(), weights.data.to_delayed().ravel(), strict=True
+        )
+    ]
+    return merge(dask.compute(*parts))  # type: ignore[attr-defined,no-untyped-call]
+
+
+def kernel_illumination(
+    means: npt.ArrayLike, days: npt.ArrayLike, accepted: npt.ArrayLike, out_days: npt.ArrayLike
+) -> Floats:
+    """Spread region means over days as FarmVibes.AI does; for `spaceeye.compat`.
+
+    A day with an accepted date keeps its mean. Any other gets the average of all of them, weighted
+    by ``exp(-|days between| / 2)``. The sum of weights has 1e-10 added, which takes over where all
+    dates are far: 46 days from the only one the result is half of its mean, farther away nothing.
+    `Gains.at` does not fade.
+
+    Parameters
+    ----------
+    means
+        (N, B).
+    days
+        (N,) whole days; of two dates on one day the later in order counts.
+    accepted
+        (N,) bool.
+    out_days
+        (T,) whole days.
+
+    Returns
+    -------
+    numpy.ndarray
+        (T, B) float64; ones if no date is accepted.
+    """
+    values = np.asarray(means, np.float64)
+    use = np.asarray(accepted, bool)
+    out = np.asarray(out_days, np.int64)
+    if not use.any():
+        return np.ones((out.size, values.shape[1]))
+    known = dict(zip(np.asarray(days, np.int64)[use].tolist(), values[use], strict=True))
+    at, mean = np.array(list(known)), np.array(list(known.values()))
+    weights = np.exp(-0.5 * np.abs(out[:, None] - at))
+    spread = (weights @ mean) / (weights.sum(axis=1, keepdims=True) + 1e-10)
+    for place, day in enumerate(out.tolist()):
+        if day in known:
+            spread[place] = known[day]
+    return np.asarray(spread, np.float64)

@@ -1,0 +1,310 @@
+"""The front door: from images and cloud masks to an image of any date."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from spaceeye.blocks import Plan, evidence, knots, labelled, solved
+from spaceeye.chain import check_axis
+from spaceeye.dates import days_since, evaluation_times, output_dates
+from spaceeye.engines import engine_named
+from spaceeye.errors import BadInput
+from spaceeye.series import Series, as_series
+
+__all__ = ["Extrapolate", "Illumination", "Mode", "interpolate", "solve"]
+
+logger = logging.getLogger(__name__)
+
+Illumination = Literal["none", "region-mean", "relative"]
+Extrapolate = Literal["constant", "nan"]
+Mode = Literal["full", "compat"]
+
+COMPAT_ALPHA = 0.1
+
+
+def interpolate(
+    cube: xr.DataArray | xr.Dataset,
+    weights: xr.DataArray | None = None,
+    *,
+    alpha: float | Literal["auto"] = "auto",
+    output_times: Any = "daily",
+    illumination: Illumination = "none",
+    max_gap: float | None = None,
+    mask_gaps: bool = False,
+    extrapolate: Extrapolate = "constant",
+    robust: bool = False,
+    mode: Mode = "full",
+    engine: str = "numba",
+) -> xr.Dataset:
+    """Interpolate a series of images in time, exactly, to any dates.
+
+    Per pixel and band the result minimises ``sum w (X - S)^2 + alpha sum (dX)^2 / dt`` over the
+    acquisitions S, weighted by clearness w, with alpha as the damping (SpaceEye, arXiv 2106.08408,
+    solved exactly); between acquisitions it is linear in time. There are no windows: every
+    acquisition counts for every date.
+
+    Parameters
+    ----------
+    cube
+        DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
+        `weights` is None, `weight` (as the readers of this package make it). uint16 with
+        ``scale_factor`` and ``add_offset`` in its attrs (0 is missing), or floating point (NaN is
+        missing). A pixel is missing on a date where any of its bands is. On Dask the result is
+        lazy; time and band are kept whole, space is chunked.
+    weights
+        time, y, x: bool, uint8 or float 0..1; 1 is clear. Below 0.001 counts as 0, and what stands
+        in the cube then does not matter.
+    alpha
+        Damping in days: 0.1 is almost linear interpolation, 10 smooths over weeks. ``"auto"`` takes
+        that of 0.1, 0.3, 1, 3, 10 with the least leave-one-out error over the region, which reads
+        the data once.
+    output_times
+        ``"daily"``, from the first to the last acquisition; a number of days; a
+        ``slice("2020-05-01", "2020-09-30")``; or a list of dates or times. A date without a time
+        of day stands for the overpass.
+    illumination
+        Even out the light between dates: ``"region-mean"`` divides each date by the mean of its
+        clear pixels, ``"relative"`` by the ratio to the clearest date over pixels clear in both.
+        Gains are those of the whole region, linear between dates. It helps on large scenes of many
+        land covers and harms on small ones.
+    max_gap
+        Days; dates farther than this from every clear observation of a pixel get ``flag`` 2.
+    mask_gaps
+        Blank them.
+    extrapolate
+        Before the first and after the last clear observation: ``"constant"``, or ``"nan"`` for
+        nodata.
+    robust
+        Give observations that contradict all others of their pixel less weight (Tukey's biweight,
+        three passes): for masks that miss haze and shadow.
+    mode
+        ``"compat"`` reproduces FarmVibes.AI's windows, illumination and truncated iteration, with
+        correct dates, for comparison: in memory, uint16, clear or not.
+    engine
+        ``"numba"``; ``"torch"`` for the processor or ``"torch:cuda"``.
+
+    Returns
+    -------
+    Dataset
+        ``reflectance`` (time, band, y, x) in the type and scale of the cube, 0 or NaN where a pixel
+        was never observed; ``age`` (time, y, x) int16, days to the nearest clear observation, -1
+        never; ``support`` float32, the variance relative to that of one clear observation;
+        ``flag`` uint8: 0 between observations, 1 never observed, 2 farther than `max_gap`, 3 before
+        the first or after the last clear observation. alpha, its scores and the engine stand in the
+        attrs. Times are dates at midnight unless times were asked for.
+
+    Raises
+    ------
+    BadInput
+        A ValueError that names the argument, value or coordinate at fault.
+    """
+    series = as_series(cube, weights)
+    outputs = output_dates(output_times, series.times)
+    _check(illumination, extrapolate, mode, max_gap, mask_gaps)
+    if mode == "compat":
+        _check_compat(illumination, max_gap, extrapolate, robust, engine)
+        return _compat(series, outputs, alpha, illumination)
+    engine_named(engine, series.values.dtype)
+    series, alpha, attrs = settle(series, alpha, robust)
+    at = days_since(evaluation_times(outputs, series.times), series.times[0])
+    plan = Plan(
+        days=tuple(series.days.tolist()),
+        out_days=tuple(at.tolist()),
+        alpha=alpha,
+        engine=engine,
+        extrapolate=extrapolate,
+        max_gap=max_gap,
+        mask_gaps=mask_gaps,
+        parallel=not series.lazy,
+        light=_light(series, illumination, at),
+    )
+    logger.info(
+        "%d acquisitions to %d dates, alpha=%g, illumination %s, engine %s",
+        len(series.times), len(outputs), alpha, illumination, engine,
+    )  # fmt: skip
+    attrs |= {"illumination": illumination, "engine": engine, "mode": mode}
+    return _dataset(series, outputs, solved(series, plan), evidence(series, plan), attrs)
+
+
+def solve(
+    cube: xr.DataArray | xr.Dataset,
+    weights: xr.DataArray | None = None,
+    *,
+    alpha: float | Literal["auto"] = "auto",
+    robust: bool = False,
+    engine: str = "numba",
+) -> xr.Dataset:
+    """Solve on the acquisition times: the knots, from which `spaceeye.evaluate` gives any date.
+
+    Arguments as for `interpolate`. Knots are as large as the input, however many dates follow.
+
+    Returns
+    -------
+    Dataset
+        ``knots`` (time, band, y, x) float32 in the unit of the cube, NaN where never observed, and
+        ``weight`` (time, y, x).
+    """
+    series = as_series(cube, weights)
+    engine_named(engine, series.values.dtype)
+    series, alpha, attrs = settle(series, alpha, robust)
+    coords = {"time": series.values["time"], "band": series.values["band"]}
+    found = labelled(knots(series, alpha, engine), series, ("time", "band", "y", "x"), **coords)
+    found.attrs = {
+        "long_name": "surface reflectance at the acquisition times, solved",
+        "scale_factor_of_values": series.scale,
+        "add_offset_of_values": series.offset,
+        "dtype_of_values": str(series.values.dtype),
+    }
+    attrs |= {"engine": engine}
+    return xr.Dataset({"knots": found, "weight": series.weights}, attrs=attrs)
+
+
+def settle(
+    series: Series, alpha: float | str, robust: bool
+) -> tuple[Series, float, dict[str, Any]]:
+    """Return the series with its final weights, alpha as a number, and a record of both."""
+    attrs: dict[str, Any] = {"robust": int(robust)}
+    if alpha == "auto":
+        from spaceeye.region import choose
+
+        choice = choose(series)
+        alpha = choice.alpha
+        scored = [score for score in choice.scores if score.rmse is not None]
+        attrs["alpha_tried"] = [score.alpha for score in scored]
+        unit = series.scale if series.values.dtype == np.uint16 else 1e-4
+        attrs["alpha_leave_one_out_rmse"] = [unit * float(score.rmse or 0) for score in scored]
+    alpha = _number(alpha)
+    check_axis(series.days, alpha)
+    attrs["alpha_days"] = alpha
+    if robust:
+        from spaceeye.region import robustly
+
+        series = robustly(series, alpha)
+    return series, alpha, attrs
+
+
+def _number(alpha: Any) -> float:
+    try:
+        return float(alpha)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"alpha={alpha!r}: give a number of days above 0, or 'auto'") from error
+
+
+def _check(
+    illumination: str, extrapolate: str, mode: str, max_gap: float | None, mask_gaps: bool
+) -> None:
+    from spaceeye.illumination import check_method
+
+    check_method(illumination)
+    if extrapolate not in ("constant", "nan"):
+        raise BadInput(f"extrapolate={extrapolate!r}: choose 'constant' or 'nan'")
+    if mode not in ("full", "compat"):
+        raise BadInput(f"mode={mode!r}: choose 'full' or 'compat'")
+    if max_gap is not None and not max_gap >= 0:
+        raise BadInput(f"max_gap={max_gap}: give a number of days, 0 or more, or None")
+    if mask_gaps and max_gap is None:
+        raise BadInput("mask_gaps needs max_gap: how many days from an observation are too many?")
+
+
+def _light(series: Series, illumination: str, at: Any) -> dict[str, Any]:
+    """Return what kernels need to divide by the light before and multiply after."""
+    if illumination == "none":
+        return {}
+    if series.offset:
+        raise BadInput(
+            f"illumination={illumination!r} needs values without an offset, this cube has "
+            f"add_offset={series.offset}: remove it first (spaceeye.offsets.harmonise)"
+        )
+    from spaceeye.illumination import check_method, region_gains
+
+    y, x = series.values["y"].values, series.values["x"].values
+    area = None
+    if len(y) > 1 and len(x) > 1:
+        area = float(abs(y[1] - y[0]) * abs(x[1] - x[0]) * len(y) * len(x))
+    gains = region_gains(
+        series.values, series.weights, series.days, check_method(illumination), area=area
+    )
+    light: dict[str, Any] = {
+        "gains": np.asarray(gains.at(series.days), np.float32),
+        "out_gains": np.asarray(gains.at(at), np.float32),
+    }
+    if series.values.dtype == np.uint16:
+        light |= {"scale": series.scale, "offset": series.offset}
+    return light
+
+
+def _dataset(
+    series: Series, outputs: Any, values: Any, layers: dict[str, Any], attrs: dict[str, Any]
+) -> xr.Dataset:
+    bands = series.values["band"]
+    cube = labelled(values, series, ("time", "band", "y", "x"), time=outputs, band=bands)
+    cube.attrs = {**series.values.attrs, "long_name": "surface reflectance", "units": "1"}
+    named = {
+        name: labelled(data, series, ("time", "y", "x"), time=outputs)
+        for name, data in layers.items()
+    }
+    named["flag"].attrs = {
+        "long_name": "what the value rests on",
+        "flag_values": [0, 1, 2, 3],
+        "flag_meanings": "between_observations never_observed beyond_max_gap extrapolated",
+    }
+    named["age"].attrs = {"long_name": "days to the nearest clear observation", "units": "days"}
+    named["support"].attrs = {
+        "long_name": "variance relative to one clear observation",
+        "units": "1",
+    }
+    return xr.Dataset({"reflectance": cube, **named}, attrs=attrs)
+
+
+def _check_compat(
+    illumination: str, max_gap: float | None, extrapolate: str, robust: bool, engine: str
+) -> None:
+    given = {
+        "max_gap (and mask_gaps)": max_gap is not None,
+        "extrapolate": extrapolate != "constant",
+        "robust": robust,
+        "engine": engine != "numba",
+        "illumination='relative'": illumination == "relative",
+    }
+    refused = [name for name, asked in given.items() if asked]
+    if refused:
+        raise BadInput(f"mode='compat' does not know {', '.join(refused)}: leave it out")
+
+
+def _compat(series: Series, outputs: Any, alpha: float | str, illumination: str) -> xr.Dataset:
+    from spaceeye.compat import interpolate_compat
+
+    if series.values.dtype != np.uint16:
+        raise BadInput(f"mode='compat' takes uint16, this cube is {series.values.dtype}")
+    days = outputs.astype("datetime64[D]")
+    if (days != outputs).any() or (np.diff(days) != np.timedelta64(1, "D")).any():
+        raise BadInput("mode='compat' gives consecutive dates: use output_times='daily' or a slice")
+    damping = COMPAT_ALPHA if alpha == "auto" else _number(alpha)
+    clear = series.weights.values >= 0.5
+    dates, found = interpolate_compat(
+        series.values.values,
+        clear,
+        series.times,
+        days[0],
+        days[-1],
+        alpha=damping,
+        illumination=illumination != "none",
+    )
+    memory = replace(
+        series,
+        values=series.values.compute(),
+        weights=(series.weights.compute() >= 0.5).astype(np.uint8),
+    )
+    at = days_since(evaluation_times(outputs, series.times), series.times[0])
+    plan = Plan(
+        tuple(series.days.tolist()), tuple(at.tolist()), damping, "numba", "constant", None, False,
+        True,
+    )  # fmt: skip
+    attrs = {"alpha_days": damping, "illumination": illumination, "mode": "compat"}
+    outputs = dates.astype("datetime64[ns]")
+    return _dataset(series, outputs, found, evidence(memory, plan), attrs)

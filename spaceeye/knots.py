@@ -1,0 +1,121 @@
+"""The store of knots: a series solved once, from which any date is evaluated when it is wanted.
+
+Knots are as large as the input. A year of daily images is many times that, and most of them nobody
+looks at.
+"""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spaceeye.dates import check_times, days_since, evaluation_times, output_dates
+from spaceeye.errors import BadFile, BadInput
+
+__all__ = ["evaluate", "open_knots", "save_knots"]
+
+
+def evaluate(
+    knots: xr.Dataset, output_times: Any = "daily", *, extrapolate: str = "constant"
+) -> xr.DataArray:
+    """Evaluate dates from knots: the bits that `spaceeye.interpolate` gives for them.
+
+    Parameters
+    ----------
+    knots
+        From `spaceeye.solve` or `open_knots`.
+    output_times, extrapolate
+        As for `spaceeye.interpolate`.
+
+    Returns
+    -------
+    DataArray
+        (time, band, y, x) in the type and scale of the cube that was solved; lazy if the knots are.
+    """
+    if "knots" not in knots or "weight" not in knots:
+        raise BadInput(
+            f"a dataset of knots holds knots and weight, this one {', '.join(map(str, knots))}"
+        )
+    if extrapolate not in ("constant", "nan"):
+        raise BadInput(f"extrapolate={extrapolate!r}: choose 'constant' or 'nan'")
+    times = check_times(knots["time"].values)
+    outputs = output_dates(output_times, times)
+    call = partial(
+        _evaluate,
+        days=days_since(times, times[0]),
+        out_days=days_since(evaluation_times(outputs, times), times[0]),
+        extrapolate=extrapolate,
+        whole=knots["knots"].attrs["dtype_of_values"] == "uint16",
+    )
+    dtype = np.dtype(knots["knots"].attrs["dtype_of_values"])
+    solved, weights = knots["knots"], knots["weight"]
+    if solved.chunks is None:
+        data = call(solved.values, weights.values)
+    else:
+        import dask.array as da
+
+        data = da.map_blocks(
+            call,
+            solved.chunk({"time": -1, "band": -1}).data,
+            weights.chunk({"time": -1, **_space(solved)}).data[:, None],
+            chunks=((len(outputs),), *solved.data.chunks[1:]),
+            dtype=dtype,
+            meta=np.empty((0,) * 4, dtype),
+        )
+    coords = {name: coord for name, coord in solved.coords.items() if "time" not in coord.dims}
+    attrs = {
+        "long_name": "surface reflectance",
+        "units": "1",
+        "scale_factor": solved.attrs["scale_factor_of_values"],
+        "add_offset": solved.attrs["add_offset_of_values"],
+    }
+    return xr.DataArray(
+        data, dims=solved.dims, coords={**coords, "time": outputs}, name="reflectance", attrs=attrs
+    )
+
+
+def save_knots(knots: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write knots as a Zarr store that appears under its name when it is complete."""
+    from spaceeye.writers import zarr_store
+
+    return zarr_store(knots, path, overwrite=overwrite)
+
+
+def open_knots(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Open a store of knots, lazily.
+
+    Raises
+    ------
+    BadFile
+        If it is not one.
+    """
+    try:
+        knots = xr.open_zarr(path, mask_and_scale=False, decode_coords="all")
+    except (OSError, ValueError, KeyError) as error:
+        raise BadFile(f"{path} cannot be opened as a store of knots: {error}") from error
+    if "knots" not in knots or "weight" not in knots:
+        raise BadFile(f"{path} holds {', '.join(knots) or 'nothing'}, no knots")
+    found: xr.Dataset = knots
+    return found
+
+
+def _space(array: xr.DataArray) -> dict[str, Any]:
+    return {dim: array.chunksizes[dim] for dim in ("y", "x")}
+
+
+def _evaluate(
+    knots: Any, weights: Any, *, days: Any, out_days: Any, extrapolate: str, whole: bool
+) -> Any:
+    from spaceeye.numba_chain import evaluate_float32, evaluate_uint16
+
+    function: Any = evaluate_uint16 if whole else evaluate_float32
+    flat = np.ascontiguousarray(knots).reshape(*knots.shape[:2], -1)
+    seen = np.ascontiguousarray(weights).reshape(len(weights), -1)
+    found = function(flat, days, out_days, extrapolate=extrapolate, weights=seen)
+    return found.reshape(len(out_days), *knots.shape[1:])

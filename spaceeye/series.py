@@ -1,0 +1,215 @@
+"""A cube and its weights, checked and brought into one form: the series to be interpolated."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spaceeye.dates import Floats, Times, check_times, days_since
+from spaceeye.errors import BadInput
+
+__all__ = ["DIMS", "Series", "as_series"]
+
+DIMS = ("time", "band", "y", "x")
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values and weights on one grid, time whole.
+
+    values
+        (time, band, y, x), uint16 DN or float32 with NaN where missing; on Dask chunked in space
+        only.
+    weights
+        (time, y, x), uint8 0/1 or float32 0..1.
+    scale, offset
+        Reflectance is ``values * scale + offset``; 1 and 0 for float.
+    """
+
+    values: xr.DataArray
+    weights: xr.DataArray
+    times: Times
+    scale: float
+    offset: float
+
+    @property
+    def days(self) -> Floats:
+        """Acquisition times in days since the first."""
+        return days_since(self.times, self.times[0])
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the values are on Dask."""
+        return self.values.chunks is not None
+
+    @property
+    def nodata(self) -> float:
+        """What stands where nothing is known."""
+        return 0 if self.values.dtype == np.uint16 else float("nan")
+
+    def with_weights(self, weights: xr.DataArray) -> Series:
+        """Return the series with other weights."""
+        return replace(self, weights=weights)
+
+
+def as_series(cube: Any, weights: Any) -> Series:
+    """Check a cube and its weights.
+
+    Parameters
+    ----------
+    cube
+        DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
+        `weights` is None, `weight`. uint16 with ``scale_factor`` and ``add_offset`` in its attrs or
+        encoding (0 is missing), or floating point (NaN is missing).
+    weights
+        DataArray with dims time, y, x: bool, uint8 or floating point 0..1; 1 is clear.
+
+    Raises
+    ------
+    BadInput
+        Naming the dimension, shape, type, time or value at fault.
+    """
+    values, weights = _arrays(cube, weights)
+    values = _ordered(values, DIMS, "cube")
+    weights = _ordered(weights, ("time", "y", "x"), "weights")
+    if "time" not in values.coords:
+        raise BadInput("the cube has no time coordinate: assign the times of acquisition")
+    if values["time"].dtype.kind not in "MO":
+        raise BadInput(f"the time coordinate is {values['time'].dtype}: give datetime64, UTC")
+    times = check_times(values["time"].values)
+    for dim in ("time", "y", "x"):
+        if weights.sizes[dim] != values.sizes[dim]:
+            raise BadInput(
+                f"weights have {weights.sizes[dim]} along {dim}, the cube {values.sizes[dim]}: "
+                "bring both onto one grid and one list of times first"
+            )
+        if dim in weights.coords and not _equal(weights[dim].values, values[dim].values):
+            raise BadInput(
+                f"weights and cube differ in their coordinate {dim}, at its number "
+                f"{_first_difference(weights[dim].values, values[dim].values)}: match them by "
+                "time and tile, not by position"
+            )
+    if 0 in values.shape:
+        raise BadInput(f"the cube is empty: {dict(values.sizes)}")
+    values, scale, offset = _typed(values)
+    values, weights = _chunked(values, weights)
+    return Series(values, _weights(weights, values), times, scale, offset)
+
+
+def _arrays(cube: Any, weights: Any) -> tuple[xr.DataArray, xr.DataArray]:
+    if isinstance(cube, xr.Dataset):
+        if "reflectance" not in cube:
+            raise BadInput(f"the dataset holds {', '.join(map(str, cube))} and no `reflectance`")
+        weights = cube.get("weight") if weights is None else weights
+        cube = cube["reflectance"]
+    if not isinstance(cube, xr.DataArray):
+        raise BadInput(f"cube is a {type(cube).__name__}, not an xarray DataArray or Dataset")
+    if weights is None:
+        raise BadInput("no weights: pass weights (time, y, x), or a Dataset that holds `weight`")
+    if isinstance(weights, xr.Dataset):
+        raise BadInput("weights is a Dataset: pass its variable, such as weights=masks['weight']")
+    if not isinstance(weights, xr.DataArray):
+        raise BadInput(f"weights is a {type(weights).__name__}, not an xarray DataArray")
+    return cube, weights
+
+
+def _ordered(array: xr.DataArray, dims: tuple[str, ...], name: str) -> xr.DataArray:
+    if set(array.dims) != set(dims):
+        raise BadInput(f"{name} has the dims {tuple(array.dims)}, not {dims} in some order")
+    return array.transpose(*dims)
+
+
+def _typed(values: xr.DataArray) -> tuple[xr.DataArray, float, float]:
+    if values.dtype == np.uint16:
+        scale = values.attrs.get("scale_factor", values.encoding.get("scale_factor"))
+        offset = values.attrs.get("add_offset", values.encoding.get("add_offset", 0.0))
+        if scale is None:
+            raise BadInput(
+                "the cube is uint16 without scale_factor in its attrs: say what a DN is, such as "
+                "cube.attrs['scale_factor'] = 1e-4"
+            )
+        stated = {"scale_factor": float(scale), "add_offset": float(offset)}
+        return values.assign_attrs(stated), float(scale), float(offset)
+    if np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float32)
+        packed = ("scale_factor", "add_offset", "_FillValue")  # of the integers they once were
+        values.attrs = {key: of for key, of in values.attrs.items() if key not in packed}
+        return values, 1.0, 0.0
+    raise BadInput(f"the cube is {values.dtype}: give uint16 with its scale, or floating point")
+
+
+def _weights(weights: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
+    """Give weights a type that kernels know, and hide what is missing in the values."""
+    kind = weights.dtype.kind
+    if kind == "b" or weights.dtype == np.uint8:
+        weights = weights.astype(np.uint8)
+    elif kind == "f":
+        weights = weights.astype(np.float32)
+    else:
+        raise BadInput(f"weights are {weights.dtype}: give bool, uint8 0/1, or float 0..1")
+    visible: xr.DataArray = xr.apply_ufunc(
+        _visible,
+        weights,
+        values,
+        input_core_dims=[["time"], ["time", "band"]],
+        output_core_dims=[["time"]],
+        dask="parallelized",
+        dask_gufunc_kwargs={"allow_rechunk": True},
+        output_dtypes=[weights.dtype],
+        keep_attrs=True,
+    )
+    return visible.transpose("time", "y", "x")
+
+
+def _visible(weights: Any, values: Any) -> Any:
+    """Return weights (y, x, time), 0 where a band of the values (y, x, time, band) is missing.
+
+    Raises
+    ------
+    BadInput
+        If a weight is above 1 or below 0.
+    """
+    if weights.dtype.kind == "f":
+        low, high = np.nanmin(weights, initial=0), np.nanmax(weights, initial=0)
+    else:
+        low, high = 0, weights.max(initial=0)
+    if low < 0 or high > 1:
+        raise BadInput(
+            f"weights go from {low} to {high}; 1 is clear and 0 hides: scale them to 0..1"
+        )
+    missing = (values == 0) if values.dtype == np.uint16 else ~np.isfinite(values)
+    hidden = missing.any(axis=-1)
+    if weights.dtype.kind == "f":
+        hidden |= np.isnan(weights)
+    return np.where(hidden, weights.dtype.type(0), weights)
+
+
+def _chunked(values: xr.DataArray, weights: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Let time and band be whole and both be chunked alike in space."""
+    if values.chunks is None and weights.chunks is None:
+        return values, weights
+    if values.chunks is None:
+        values = values.chunk({"y": weights.chunksizes["y"], "x": weights.chunksizes["x"]})
+    chunks = values.chunksizes
+    if len(chunks["time"]) > 1:
+        warnings.warn(
+            f"the cube has {len(chunks['time'])} chunks in time and is rechunked: read it with "
+            "time whole, chunks={'time': -1, 'y': 256, 'x': 256}",
+            stacklevel=4,
+        )
+    whole: dict[str, Any] = {"time": -1, "y": chunks["y"], "x": chunks["x"]}
+    return values.chunk({**whole, "band": -1}), weights.chunk(whole)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if one.dtype.kind == "f":
+        return bool(np.allclose(one, other, rtol=0, atol=1e-6))
+    return bool((one == other).all())
+
+
+def _first_difference(one: Any, other: Any) -> int:
+    return int((one != other).argmax())

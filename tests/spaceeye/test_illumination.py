@@ -1,0 +1,200 @@
+"""Gains: exact sums in any order, the true light found, no fading far from clear dates."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaceeye.errors import BadInput
+from spaceeye.illumination import (
+    clear_sums,
+    gains,
+    kernel_illumination,
+    merge,
+    region_gains,
+)
+
+RNG = np.random.default_rng(11)
+DAYS = np.array([0.0, 5.0, 9.5, 20.0, 47.0])
+
+
+def scene(light: npt.ArrayLike, clear: float = 0.6) -> tuple[npt.NDArray[np.uint16], npt.NDArray]:
+    """A still ground of 24 x 30 pixels and 3 bands under changing light, with random clouds."""
+    light = np.asarray(light, float)
+    ground = RNG.uniform(500, 4000, (3, 24, 30))
+    dn = np.rint(ground * light[:, None, None, None]).astype(np.uint16)
+    return dn, (RNG.uniform(size=(light.size, 24, 30)) < clear).astype(np.uint8)
+
+
+@given(cuts=st.lists(st.integers(1, 23), min_size=1, max_size=5, unique=True), seed=st.integers(0))
+def test_sums_do_not_depend_on_chunks(cuts: list[int], seed: int) -> None:
+    dn, weight = scene([1, 1.1, 0.9])
+    for anchor in (None, 1):
+        whole = clear_sums(dn, weight, anchor)
+        edges = [0, *sorted(cuts), 24]
+        parts = [clear_sums(dn[:, :, a:b], weight[:, a:b], anchor) for a, b in pairwise(edges)]
+        np.random.default_rng(seed).shuffle(parts)
+        total = merge(parts)
+        assert (total.totals == whole.totals).all()
+        assert (total.anchor_totals == whole.anchor_totals).all()
+        assert (total.counts == whole.counts).all()
+        assert total.pixels == whole.pixels == 24 * 30
+
+
+def test_sums_are_those_of_clear_pixels() -> None:
+    dn, weight = scene([1, 1.1])
+    sums = clear_sums(dn, weight)
+    for date in range(2):
+        for band in range(3):
+            assert sums.totals[date, band] == int(dn[date, band][weight[date] == 1].sum())
+    both = clear_sums(dn, weight, anchor=0)
+    shared = (weight == 1).all(axis=0)
+    assert both.counts[1] == shared.sum()
+    assert both.anchor_totals[1, 2] == int(dn[0, 2][shared].sum())
+
+
+def test_what_is_under_cloud_does_not_count() -> None:
+    dn, weight = scene([1, 1.2])
+    values = dn / 10_000
+    values[np.broadcast_to(weight[:, None] == 0, values.shape)] = np.nan
+    poisoned = clear_sums(values, weight)
+    clean = clear_sums(np.nan_to_num(values, nan=7.0), weight)
+    assert (poisoned.totals == clean.totals).all()
+    assert np.allclose(
+        poisoned.totals * 2.0**-20 / poisoned.counts[:, None],
+        clear_sums(dn, weight).totals / poisoned.counts[:, None] / 10_000,
+        atol=1e-6,
+    )
+
+
+def test_soft_weights_count_from_one_half() -> None:
+    dn, _ = scene([1.0])
+    weight = np.full((1, 24, 30), 0.49, np.float32)
+    weight[0, :2] = 0.5
+    assert clear_sums(dn, weight).counts[0] == 60
+
+
+def test_relative_gain_is_the_true_light() -> None:
+    light = np.array([1.0, 1.3, 0.8, 1.05, 0.9])
+    dn, weight = scene(light)
+    first = clear_sums(dn, weight)
+    found = gains(clear_sums(dn, weight, first.clearest), DAYS, "relative")
+    assert found.accepted.all()
+    assert np.allclose(found.values, (light / light[first.clearest])[:, None], rtol=1e-3)
+    assert (found.values[first.clearest] == 1).all()
+
+
+def test_relative_gain_does_not_see_land_cover() -> None:
+    dn, weight = scene([1.0, 1.0])
+    dn[:, :, :12] //= 3  # the northern half is dark
+    weight[:] = 1
+    weight[1, :12] = 0  # and hidden on the second date
+    first = clear_sums(dn, weight)
+    relative = gains(clear_sums(dn, weight, first.clearest), DAYS[:2], "relative")
+    assert np.allclose(relative.values, 1)
+    mean = gains(first, DAYS[:2], "region-mean")
+    assert (mean.values[1] / mean.values[0] > 1.3).all()
+
+
+def test_gains_are_linear_between_dates_and_constant_outside() -> None:
+    dn, weight = scene([1.0, 2.0, 1.0, 1.5, 3.0], clear=1)
+    weight[3] = 0  # day 20 shows nothing
+    found = gains(clear_sums(dn, weight), DAYS, "region-mean")
+    assert found.accepted.tolist() == [True, True, True, False, True]
+    ratio = found.at([-30, 0, 2.5, 20, 47, 300]) / found.at([0])
+    between = 1 + 2 * (20 - 9.5) / (47 - 9.5)
+    assert np.allclose(ratio, np.array([1, 1, 1.5, between, 3, 3])[:, None], rtol=1e-3)
+
+
+def test_47_days_from_the_only_clear_date() -> None:
+    dn, weight = scene([1.0, 1.4], clear=1)
+    weight[1] = 0
+    found = gains(clear_sums(dn, weight), [0, 47], "region-mean")
+    assert np.array_equal(found.at([47]), found.at([0]))
+    kernel = kernel_illumination([[0.2]], [0], [True], [0, 1, 40, 46, 47, 90])[:, 0] / 0.2
+    assert np.allclose(kernel[:5], [1, 1, 0.954, 0.51, 0.38], atol=0.005)
+    assert kernel[5] < 1e-9
+
+
+def test_kernel_weighs_dates_by_distance() -> None:
+    means = np.array([[0.1, 0.2], [0.3, 0.4], [9.0, 9.0]])
+    out = kernel_illumination(means, [2, 6, 4], [True, True, False], range(9))
+    assert np.array_equal(out[2], means[0])
+    assert np.array_equal(out[6], means[1])
+    near, far = np.exp(-0.5), np.exp(-1.5)
+    assert np.allclose(out[3], (near * means[0] + far * means[1]) / (near + far))
+    assert np.allclose(out[4], means[:2].mean(axis=0))
+    assert (kernel_illumination(means, [2, 6, 4], [False] * 3, range(9)) == 1).all()
+
+
+def test_dates_below_the_limit_are_not_accepted() -> None:
+    dn, weight = scene([1.0, 1.0], clear=1)
+    weight[1] = 0
+    weight[1, 0, :] = 1  # 30 of 720 pixels
+    assert gains(clear_sums(dn, weight), DAYS[:2], "region-mean").accepted.tolist() == [True, False]
+    weight[1, :2, :] = 1
+    weight[1, 2, :12] = 1  # 72 of 720: exactly 0.1
+    assert gains(clear_sums(dn, weight), DAYS[:2], "region-mean").accepted.all()
+
+
+def test_none_and_no_accepted_date_give_ones(caplog: pytest.LogCaptureFixture) -> None:
+    dn, weight = scene([1.0, 3.0])
+    assert (gains(clear_sums(dn, weight), DAYS[:2], "none").at([0, 3]) == 1).all()
+    with caplog.at_level(logging.WARNING, "spaceeye"):
+        found = gains(clear_sums(dn, weight * 0), DAYS[:2], "region-mean")
+    assert (found.at([0, 3]) == 1).all()
+    assert "no date shows enough" in caplog.text
+
+
+def test_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    dn, weight = scene([1.0, 1.0], clear=1)
+    weight[1, 5:] = 0  # 5 of 24 rows
+    with caplog.at_level(logging.WARNING, "spaceeye"):
+        gains(clear_sums(dn, weight), DAYS[:2], "region-mean", area=24 * 30 * 100.0)
+    assert "0.07 km2" in caplog.text
+    assert "1 of 2 accepted dates" in caplog.text
+    caplog.clear()
+    weight[:] = 1
+    with caplog.at_level(logging.WARNING, "spaceeye"):
+        gains(clear_sums(dn, weight), DAYS[:2], "region-mean", area=6e6)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("method", ["none", "region-mean", "relative"])
+def test_a_stack_on_dask_gives_the_same_bits(method: str) -> None:
+    dn, weight = scene([1.0, 1.3, 0.8, 1.05, 0.9])
+    reflectance = xr.DataArray(dn, dims=("time", "band", "y", "x"))
+    clear = xr.DataArray(weight, dims=("time", "y", "x"))
+    here = region_gains(reflectance, clear, DAYS, method)  # type: ignore[arg-type]
+    there = region_gains(
+        reflectance.chunk(time=1, y=7, x=11).transpose("band", "time", "y", "x"),
+        clear.chunk(y=10),
+        DAYS,
+        method,  # type: ignore[arg-type]
+    )
+    assert np.array_equal(here.values, there.values)
+    assert np.array_equal(here.at(range(60)), there.at(range(60)))
+
+
+def test_refused() -> None:
+    dn, weight = scene([1.0, 1.3])
+    sums = clear_sums(dn, weight)
+    with pytest.raises(BadInput, match="illumination='mean'"):
+        gains(sums, DAYS[:2], "mean")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="second pass"):
+        gains(sums, DAYS[:2], "relative")
+    with pytest.raises(BadInput, match="ascending"):
+        gains(sums, [3, 1], "region-mean")
+    with pytest.raises(BadInput, match="not of one series"):
+        sums + clear_sums(dn, weight, 0)
+    with pytest.raises(BadInput, match=r"\(24, 30\)"):
+        clear_sums(dn, weight[0])
+    with pytest.raises(BadInput, match="no part"):
+        merge([])
