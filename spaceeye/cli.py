@@ -169,9 +169,15 @@ def info(source: Path, offset: int | None) -> None:
     cube, weight = stack["reflectance"], stack["weight"]
     clear = weight.mean(("y", "x")).compute().values
     click.echo(f"{source}: {recognise(source)}")
-    click.echo(f"grid      {cube.sizes['x']} x {cube.sizes['y']} pixels, {stack.odc.crs}")
+    click.echo(f"grid      {cube.sizes['x']} x {cube.sizes['y']} pixels, {_crs_name(stack.odc.crs)}")
     click.echo(f"bands     {', '.join(map(str, cube['band'].values))}")
     click.echo(f"images    {cube.sizes['time']}, {clear.mean():.0%} clear on average")
     for time, share in zip(cube["time"].values, clear, strict=True):
         stamp = np.datetime_as_string(time, unit="s").replace("T", " ")
         click.echo(f"  {stamp}  {share:4.0%} clear  {'#' * round(20 * share)}")
+
+
+def _crs_name(crs: Any) -> str:
+    """Return a CRS by its EPSG code, or by its name if it has none."""
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.proj.name)
