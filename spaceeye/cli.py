@@ -169,7 +169,9 @@ def info(source: Path, offset: int | None) -> None:
     cube, weight = stack["reflectance"], stack["weight"]
     clear = weight.mean(("y", "x")).compute().values
     click.echo(f"{source}: {recognise(source)}")
-    click.echo(f"grid      {cube.sizes['x']} x {cube.sizes['y']} pixels, {_crs_name(stack.odc.crs)}")
+    click.echo(
+        f"grid      {cube.sizes['x']} x {cube.sizes['y']} pixels, {_crs_name(stack.odc.crs)}"
+    )
     click.echo(f"bands     {', '.join(map(str, cube['band'].values))}")
     click.echo(f"images    {cube.sizes['time']}, {clear.mean():.0%} clear on average")
     for time, share in zip(cube["time"].values, clear, strict=True):

@@ -1,0 +1,297 @@
+"""Figures of a run: inputs with their clouds, before and after, series, support, held-out dates.
+
+Each function gives a matplotlib figure; the caller shows or saves it. A *stack* is what the readers
+give, a *result* what `spaceeye.interpolate` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+__all__ = [
+    "alpha_scores",
+    "animation",
+    "before_after",
+    "comparison",
+    "inputs_strip",
+    "pixel_series",
+    "support_maps",
+]
+
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
+_TRUE_COLOUR = ("B04", "B03", "B02")
+_CLOUD = np.array([0.93, 0.90, 1.0])  # what is masked, in a colour no land has
+
+
+def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
+    """Show some acquisitions in true colour, what is masked tinted, and the clear share of all.
+
+    Parameters
+    ----------
+    count
+        How many; spread over the series.
+    """
+    import matplotlib.pyplot as plt
+
+    places = np.unique(np.linspace(0, stack.sizes["time"] - 1, count).round().astype(int))
+    some = stack.isel(time=places).compute()
+    clear = stack["weight"].mean(("y", "x")).compute().values
+    figure = plt.figure(figsize=(2.2 * len(places), 4.4), layout="constrained")
+    grid = figure.add_gridspec(2, len(places), height_ratios=(2.2, 1))
+    limit = _limit(some)
+    for column, place in enumerate(places):
+        image = some.isel(time=column)
+        axis = figure.add_subplot(grid[0, column])
+        axis.imshow(_colour(image["reflectance"], limit, image["weight"].values))
+        axis.set_title(f"{_day(image)}\n{clear[place]:.0%} clear", fontsize=9)
+        axis.set(xticks=[], yticks=[])
+    axis = figure.add_subplot(grid[1, :])
+    axis.bar(stack["time"].values, 100 * clear, width=1.5, color=_BLUE)
+    axis.set(ylabel="clear pixels [%]", ylim=(0, 100))
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(_titled(f"{len(clear)} acquisitions; masked pixels are pale", note))
+    return figure
+
+
+def before_after(
+    stack: xr.Dataset, result: xr.Dataset, dates: Sequence[Any], *, note: str = ""
+) -> Any:
+    """Show dates twice: above the acquisition nearest to each, below the result."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        2, len(dates), figsize=(2.9 * len(dates), 6.3), layout="constrained", squeeze=False
+    )
+    near = [stack.sel(time=date, method="nearest").compute() for date in dates]
+    made = [result["reflectance"].sel(time=date, method="nearest").compute() for date in dates]
+    limit = _limit(xr.concat(made, "time").to_dataset(name="reflectance"))
+    for column, (image, after) in enumerate(zip(near, made, strict=True)):
+        clear = float(image["weight"].mean())
+        axes[0, column].imshow(_colour(image["reflectance"], limit, image["weight"].values))
+        axes[0, column].set_title(f"acquired {_day(image)}\n{clear:.0%} clear", fontsize=9)
+        axes[1, column].imshow(_colour(after, limit))
+        axes[1, column].set_title(f"result for {_day(after)}", fontsize=9)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    figure.suptitle(_titled("Nearest acquisition (masked pixels are pale) and result", note))
+    return figure
+
+
+def pixel_series(
+    stack: xr.Dataset,
+    result: xr.Dataset,
+    pixels: Sequence[tuple[int, int]],
+    band: str = "B08",
+    *,
+    note: str = "",
+) -> Any:
+    """Show the series of some pixels: observations, what was masked, the curve and its support.
+
+    The band around the curve is the leave-one-out error of the region times the root of `support`.
+
+    Parameters
+    ----------
+    pixels
+        (row, column).
+    """
+    import matplotlib.pyplot as plt
+
+    rows = len(pixels)
+    figure, axes = plt.subplots(
+        rows, 1, figsize=(10, 2.3 * rows + 0.8), sharex=True, layout="constrained", squeeze=False
+    )
+    error = _error(result.attrs)
+    for axis, (row, column) in zip(axes[:, 0], pixels, strict=True):
+        place = {"y": row, "x": column}
+        seen = stack.isel(place).sel(band=band).compute()
+        curve = result.isel(place).sel(band=band).compute()
+        values, line = _reflectance(seen["reflectance"]), _reflectance(curve["reflectance"])
+        clear = seen["weight"].values >= 0.5
+        times, dates = stack["time"].values, curve["time"].values
+        spread = error * np.sqrt(curve["support"].values)
+        axis.fill_between(dates, line - spread, line + spread, color=_BLUE, alpha=0.18, lw=0)
+        axis.plot(dates, line, color=_BLUE, lw=1.6, label="result, and its uncertainty")
+        axis.plot(times[clear], values[clear], "o", color=_ORANGE, ms=4.5, label="clear")
+        axis.plot(times[~clear], values[~clear], "x", color=_GREY, ms=4, label="masked")
+        inside = np.concatenate([values[clear], line])
+        inside = inside[np.isfinite(inside)]
+        low, high = (inside.min(), inside.max()) if inside.size else (0.0, 1.0)
+        margin = max(0.25 * (high - low), 0.01)
+        axis.set(ylim=(max(low - margin, 0), high + margin), ylabel=f"{band} reflectance")
+        axis.set_title(f"row {row}, column {column}", fontsize=9, loc="left")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+    figure.suptitle(_titled("Series of pixels", note), x=0.02, ha="left")
+    return figure
+
+
+def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
+    """Map the days to the nearest clear observation and the support of one date."""
+    import matplotlib.pyplot as plt
+
+    image = result[["age", "support"]].sel(time=date, method="nearest").compute()
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    age = np.where(image["age"] < 0, np.nan, image["age"])
+    layers = {
+        "age: days to the nearest clear observation": (age, "viridis"),
+        "support: variance relative to one observation": (image["support"].values, "magma"),
+    }
+    for axis, (label, (values, colours)) in zip(axes, layers.items(), strict=True):
+        shown = axis.imshow(values, cmap=colours, vmin=0)
+        figure.colorbar(shown, ax=axis, shrink=0.85, label=label)
+        axis.set(xticks=[], yticks=[])
+    figure.suptitle(_titled(f"What {_day(image)} rests on", note))
+    return figure
+
+
+def alpha_scores(attrs: Mapping[str, Any], *, note: str = "") -> Any:
+    """Show the leave-one-out error of every damping that was tried, and the one chosen."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    tried, errors = list(attrs["alpha_tried"]), list(attrs["alpha_leave_one_out_rmse"])
+    axis.semilogx(tried, errors, "o-", color=_BLUE)
+    chosen = tried.index(attrs["alpha_days"])
+    label = f"chosen: {tried[chosen]:g} days"
+    axis.plot(
+        tried[chosen], errors[chosen], "o", ms=12, mfc="none", mec=_ORANGE, mew=2, label=label
+    )
+    axis.set_xticks(tried, [f"{value:g}" for value in tried])
+    axis.minorticks_off()
+    axis.set(xlabel="damping alpha [days]", ylabel="leave-one-out RMSE\n[reflectance]")
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(_titled("Damping by leave-one-out", note))
+    return figure
+
+
+def comparison(
+    truth: xr.DataArray, result: xr.DataArray, clear: Any = None, *, note: str = ""
+) -> Any:
+    """Compare an image with the result for its time: both, their difference, the error per band.
+
+    Parameters
+    ----------
+    truth, result
+        (band, y, x), DN with a scale or reflectance.
+    clear
+        (y, x) bool: pixels that count; None for all.
+    """
+    import matplotlib.pyplot as plt
+
+    counted = np.ones(truth.shape[1:], bool) if clear is None else np.asarray(clear, bool)
+    difference = np.where(counted, _reflectance(result) - _reflectance(truth), np.nan)
+    rmse = np.sqrt(np.nanmean(difference**2, axis=(1, 2)))
+    limit = _limit(truth.to_dataset(name="reflectance"))
+    figure, axes = plt.subplots(
+        1, 4, figsize=(13, 3.6), layout="constrained", width_ratios=(1, 1, 1.2, 1.1)
+    )
+    axes[0].imshow(_colour(truth, limit, counted.astype(float)))
+    axes[0].set_title("hidden from the solver", fontsize=9)
+    axes[1].imshow(_colour(result, limit))
+    axes[1].set_title("result for its time", fontsize=9)
+    bands = list(map(str, truth["band"].values))
+    shown = bands.index("B08") if "B08" in bands else 0
+    most = float(np.nanpercentile(np.abs(difference[shown]), 99)) or 0.01
+    image = axes[2].imshow(difference[shown], cmap="RdBu_r", vmin=-most, vmax=most)
+    axes[2].set_title(f"difference in {bands[shown]}", fontsize=9)
+    figure.colorbar(image, ax=axes[2], shrink=0.85, label="reflectance", extend="both")
+    for axis in axes[:3]:
+        axis.set(xticks=[], yticks=[])
+    axes[3].barh(bands, rmse, color=_BLUE)
+    axes[3].invert_yaxis()
+    axes[3].set(xlabel="RMSE [reflectance]")
+    axes[3].spines[["top", "right"]].set_visible(False)
+    total = float(np.sqrt(np.nanmean(difference**2)))
+    figure.suptitle(_titled(f"A held-out image: RMSE {total:.4f} of reflectance", note))
+    return figure
+
+
+def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: int = 120) -> Any:
+    """Write the dates of a result as a GIF in true colour with the date, and return its path.
+
+    Parameters
+    ----------
+    size
+        Longest side, pixels.
+    """
+    from PIL import Image, ImageDraw
+
+    from workbench.files import atomic_path
+
+    step = max(1, -(-max(result.sizes["y"], result.sizes["x"]) // size))
+    cube = result["reflectance"].isel(y=slice(None, None, step), x=slice(None, None, step))
+    cube = cube.sel(band=list(_bands(cube))).compute()
+    limit = _limit(cube.to_dataset(name="reflectance"))
+    frames = []
+    for place in range(cube.sizes["time"]):
+        image = cube.isel(time=place)
+        frame = Image.fromarray((255 * _colour(image, limit)).astype(np.uint8))
+        draw = ImageDraw.Draw(frame)
+        draw.rectangle((0, 0, 68, 13), fill=(0, 0, 0))
+        draw.text((4, 1), _day(image), fill=(255, 255, 255))
+        frames.append(frame.quantize(96))
+    with atomic_path(path, overwrite=True) as temporary:
+        frames[0].save(
+            temporary, format="GIF", save_all=True, append_images=frames[1:],
+            duration=milliseconds, loop=0,
+        )  # fmt: skip
+    return path
+
+
+def _bands(cube: xr.DataArray) -> tuple[str, ...]:
+    """Return three bands to show as red, green, blue."""
+    there = list(map(str, cube["band"].values))
+    if set(_TRUE_COLOUR) <= set(there):
+        return _TRUE_COLOUR
+    return (there[0], there[len(there) // 2], there[-1])
+
+
+def _reflectance(values: xr.DataArray) -> Any:
+    """Return reflectance as float, NaN where there is nothing."""
+    scale, offset = values.attrs.get("scale_factor", 1.0), values.attrs.get("add_offset", 0.0)
+    if values.dtype == np.uint16:
+        return np.where(values.values == 0, np.nan, values.values * scale + offset)
+    return values.values.astype(float)
+
+
+def _limit(stack: xr.Dataset) -> float:
+    """Return the reflectance that is shown as white: high land, not cloud."""
+    cube = stack["reflectance"].sel(band=list(_bands(stack["reflectance"])))
+    values = _reflectance(cube)
+    if "weight" in stack:
+        seen = np.expand_dims(stack["weight"].values >= 0.5, cube.get_axis_num("band"))
+        values = np.where(seen, values, np.nan)
+    valid = values[np.isfinite(values)]
+    return float(np.percentile(valid, 98)) * 1.15 if valid.size else 1.0
+
+
+def _colour(image: xr.DataArray, limit: float, weight: Any = None) -> Any:
+    """Return an image (band, y, x) as (y, x, 3) for display; masked pixels pale, missing grey."""
+    rgb = np.moveaxis(_reflectance(image.sel(band=list(_bands(image)))), 0, -1) / limit
+    shown = np.clip(np.nan_to_num(rgb), 0, 1) ** 0.8
+    if weight is not None:
+        hidden = (np.asarray(weight) < 0.5)[..., None]
+        shown = np.where(hidden, 0.25 * shown + 0.75 * _CLOUD, shown)
+    return np.where(np.isnan(rgb).any(-1)[..., None], 0.6, shown)
+
+
+def _error(attrs: Mapping[str, Any]) -> float:
+    """Return the leave-one-out error of the damping in use; 0.02 where none was worked out."""
+    tried = list(np.atleast_1d(attrs.get("alpha_tried", [])))
+    if attrs.get("alpha_days") not in tried:
+        return 0.02
+    errors = np.atleast_1d(attrs["alpha_leave_one_out_rmse"])
+    return float(errors[tried.index(attrs["alpha_days"])])
+
+
+def _day(image: Any) -> str:
+    return str(np.datetime_as_string(image["time"].values, unit="D"))
+
+
+def _titled(title: str, note: str) -> str:
+    return f"{title} ({note})" if note else title
