@@ -23,7 +23,7 @@ import yaml
 from dask.utils import parse_timedelta
 
 from workbench.errors import NoCluster
-from workbench.jobs import BATCH_DEFAULTS, THREAD_LIMITS, credentials, job_settings
+from workbench.jobs import THREAD_LIMITS, credentials, job_settings, use_batch_defaults
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -199,7 +199,7 @@ def _jobs(
         raise NoCluster(f"the kind {kind!r} needs dask-jobqueue: pip install 'eo-workbench[hpc]'")
     from workbench import _jobcluster
 
-    dask.config.update_defaults(BATCH_DEFAULTS)
+    use_batch_defaults()
     settings = job_settings(kind, options, adaptive=adapt is not None, tls=tls)
     jobs = _setting("jobs") if jobs is None else jobs
     cluster: Cluster = _jobcluster.make(

@@ -19,7 +19,14 @@ import dask.config
 from workbench.errors import NoCluster
 from workbench.queues import queue_named
 
-__all__ = ["BATCH_DEFAULTS", "THREAD_LIMITS", "credentials", "job_settings", "lifetime"]
+__all__ = [
+    "BATCH_DEFAULTS",
+    "THREAD_LIMITS",
+    "credentials",
+    "job_settings",
+    "lifetime",
+    "use_batch_defaults",
+]
 
 # Dask gives a worker's threads to tasks; a library that starts its own in every task would have
 # threads times threads of them. torch follows OMP_NUM_THREADS.
@@ -34,17 +41,20 @@ THREAD_LIMITS = {
 # What Dask's defaults, made for one machine, get wrong where workers come and go with a queue.
 # unknown-task-duration: at half a second, adapting cancels jobs before they have begun.
 BATCH_DEFAULTS: dict[str, Any] = {
-    "distributed": {
-        "deploy": {"lost-worker-timeout": "5s"},
-        "scheduler": {
-            "allowed-failures": 10,
-            "unknown-task-duration": "1m",
-            "work-stealing": True,
-        },
-        "adaptive": {"interval": "5s", "wait-count": 12, "target-duration": "60s"},
-        "comm": {"retry": {"count": 3}, "timeouts": {"connect": "60s", "tcp": "60s"}},
-        "worker": {"memory": {"target": 0.7, "spill": 0.8, "pause": 0.85, "terminate": 0.95}},
-    }
+    "distributed.deploy.lost-worker-timeout": "5s",
+    "distributed.scheduler.allowed-failures": 10,
+    "distributed.scheduler.unknown-task-duration": "1m",
+    "distributed.scheduler.work-stealing": True,
+    "distributed.adaptive.interval": "5s",
+    "distributed.adaptive.wait-count": 12,
+    "distributed.adaptive.target-duration": "60s",
+    "distributed.comm.retry.count": 3,
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.comm.timeouts.tcp": "60s",
+    "distributed.worker.memory.target": 0.7,
+    "distributed.worker.memory.spill": 0.8,
+    "distributed.worker.memory.pause": 0.85,
+    "distributed.worker.memory.terminate": 0.95,
 }
 
 # Of these, workers read their own; they are told in the job script.
@@ -64,6 +74,18 @@ _KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "67108864", "MALLOC_MMAP_THRESHO
 
 _MARGIN_S = 300.0  # before the walltime ends, in which a worker hands its results on
 _STAGGER = 0.4  # of the margin: workers that started together do not leave together
+
+
+def use_batch_defaults() -> None:
+    """Put `BATCH_DEFAULTS` in place of Dask's defaults; whatever else is configured stays."""
+    from distributed.config import defaults as shipped
+
+    ours = {
+        key: value
+        for key, value in BATCH_DEFAULTS.items()
+        if dask.config.get(key) == dask.config.get(key, config=shipped)
+    }
+    dask.config.set(ours)
 
 
 def job_settings(

@@ -123,3 +123,14 @@ def test_a_machine_without_slurm_is_told(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoCluster, match="no sbatch on this machine"):
         workbench.connect("slurm")
+
+
+def test_defaults_for_batch_clusters_leave_what_is_configured():
+    shipped = {"distributed.worker.memory.spill": 0.7, "distributed.adaptive.wait-count": 3}
+    for _ in range(2):  # also after somebody has put the old values back
+        with dask.config.set({**shipped, "distributed.worker.memory.pause": 0.5}):
+            jobs.use_batch_defaults()
+            assert dask.config.get("distributed.worker.memory.spill") == 0.8
+            assert dask.config.get("distributed.adaptive.wait-count") == 12
+            assert dask.config.get("distributed.worker.memory.pause") == 0.5
+            dask.config.set(shipped)

@@ -1,0 +1,81 @@
+"""The command `workbench spaceeye`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spaceeye
+from spaceeye import workflow
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    spaceeye.write_sample(folder)
+    return folder
+
+
+def command(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "workbench", "spaceeye", *map(str, arguments)]
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_info_lists_every_image(sample, tmp_path):
+    done = command("info", sample / "safe", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "96 x 96 pixels, EPSG:32631" in done.stdout
+    assert "images    3," in done.stdout
+    assert done.stdout.count("% clear  ") == 3
+
+
+def test_run_prints_what_it_wrote(sample, tmp_path):
+    options = ["--start", "2022-01-10", "--end", "2022-01-20", "--step-days", 5, "--alpha", 1]
+    done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = [f"out/images/spaceeye_202201{day}.tif" for day in (10, 15, 20)]
+    assert done.stdout.split() == names
+    again = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
+    assert again.stdout == done.stdout
+    assert "up to date" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--alpha", "much"], 2, "'much' is not a number"),
+        (["--alpha", "-2"], 2, "alpha=-2"),
+        (["--aoi", "1,2,3"], 2, "'1,2,3' is not W,S,E,N"),
+        (["--format", "jpeg"], 2, "jpeg is not one of"),
+        (["--engine", "abacus"], 2, "engine='abacus' is not known"),
+        (["--illumination", "sunny"], 2, "illumination='sunny'"),
+        (["--cluster", "cloud"], 1, "cluster kind 'cloud' is not known"),
+    ],
+)
+def test_wrong_options_are_named(sample, tmp_path, options, code, words):
+    done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_file_is_named(tmp_path):
+    (tmp_path / "broken.nc").write_bytes(b"CDF nothing")
+    done = command("run", "broken.nc", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "broken.nc" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_shipped_workflow_runs_on_the_sample(sample, tmp_path):
+    file = Path(workflow.__file__).parent / "workflows" / "spaceeye_interpolation_inference.yaml"
+    options = ["--images", sample / "images", "--start", "2022-01-01", "--end", "2022-01-05"]
+    done = command("workflow", file, *options, "-o", "out", "--alpha", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 5
+    wrong = command("workflow", file, *options, "-o", "o", "-p", "overlap", 2, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "parameter 'overlap'" in wrong.stderr

@@ -1,0 +1,174 @@
+"""Whole runs: bounded by tiles, resumable, the same bits however they are worked on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+import spaceeye
+from spaceeye import production, tiles
+from spaceeye.errors import BadFile, BadInput
+from workbench.errors import OutputExists
+
+BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+SHAPE = (300, 520)  # six tiles of 256 pixels
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """Eight noisy acquisitions, every five days, with masks."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(3)
+    profile = {
+        "driver": "GTiff", "width": SHAPE[1], "height": SHAPE[0], "crs": "EPSG:32631",
+        "transform": from_origin(500000, 5400000, 10, 10),
+    }  # fmt: skip
+    for number in range(8):
+        stamp = f"202205{1 + 3 * number:02d}T105021"
+        path = folder / f"S2A_MSIL2A_{stamp}_N0301_R051_T31UDS_{stamp}.tif"
+        with rasterio.open(path, "w", count=10, dtype="uint16", nodata=0, **profile) as file:
+            file.descriptions = BANDS
+            file.write(rng.integers(100, 5000, (10, *SHAPE), np.uint16))
+        with rasterio.open(
+            path.with_name(f"{path.stem}_mask.tif"), "w", count=1, dtype="uint8", **profile
+        ) as file:
+            file.write((rng.random(SHAPE) < 0.4).astype(np.uint8), 1)
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of the results, without what tells of times."""
+    told = {"summary.json", "performance.html"}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in told)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def reference(images, tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("reference")
+    spaceeye.run(images, folder, formats=("cog", "zarr"), alpha=1.0, output_times=4)
+    return content(folder)
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_a_run_writes_what_it_promises(images, tmp_path):
+    result = spaceeye.run(
+        images, tmp_path, formats=("cog", "zarr", "netcdf"), output_times=4, max_gap=3
+    )
+    told = summary(tmp_path)
+    assert told["counts"] == {"acquisitions": 8, "pixels": 156000, "dates": 6, "tiles": 6}
+    assert told["values"]["alpha_days"] == result.open().attrs["alpha_days"]
+    assert len(told["inputs"]) == 16
+    assert len(result.images) == 6
+    assert not (tmp_path / ".work").exists()
+    with rasterio.open(result.images[2]) as image:
+        np.testing.assert_array_equal(image.read(), result.open()["reflectance"][2])
+    direct = spaceeye.interpolate(spaceeye.read(images, chunks=None), output_times=4, max_gap=3)
+    for name in direct.data_vars:
+        np.testing.assert_array_equal(result.open()[name], direct[name])
+
+
+def test_processes_write_the_same_bytes(images, reference, client, tmp_path):
+    spaceeye.run(
+        images, tmp_path, formats=("cog", "zarr"), alpha=1.0, output_times=4, client=client
+    )
+    assert content(tmp_path) == reference
+
+
+def test_a_second_run_does_nothing(images, tmp_path, monkeypatch):
+    spaceeye.run(images, tmp_path, formats=["zarr"], alpha=1.0, output_times=9)
+    monkeypatch.setattr(production, "_write", lambda *_: 1 / 0)
+    result = spaceeye.run(images, tmp_path, formats=["zarr"], alpha=1.0, output_times=9)
+    assert result.zarr.exists()
+    with pytest.raises(OutputExists, match=r"parameter alpha \(1 -> 3\)"):
+        spaceeye.run(images, tmp_path, formats=["zarr"], alpha=3.0, output_times=9)
+
+
+def test_overwriting_leaves_no_stale_image(images, tmp_path):
+    spaceeye.run(images, tmp_path, alpha=1.0, output_times=4)
+    result = spaceeye.run(images, tmp_path, alpha=1.0, output_times=9, overwrite=True)
+    assert sorted((tmp_path / "images").iterdir()) == sorted(result.images)
+
+
+def test_a_run_that_failed_goes_on_with_the_other_tiles(images, reference, tmp_path, monkeypatch):
+    real, seen = tiles.solve_tile, []
+
+    def failing(part, store, tile, mark):
+        if len(seen) == 3:
+            raise OSError("the disk is gone")
+        seen.append(tile)
+        real(part, store, tile, mark)
+
+    options = {"formats": ("cog", "zarr"), "alpha": 1.0, "output_times": 4}
+    monkeypatch.setattr(tiles, "solve_tile", failing)
+    with pytest.raises(OSError, match="the disk is gone"):
+        spaceeye.run(images, tmp_path, **options)
+    assert summary(tmp_path)["status"] == "failed"
+    assert not (tmp_path / "spaceeye.zarr").exists()
+    monkeypatch.setattr(tiles, "solve_tile", real)
+    spaceeye.run(images, tmp_path, **options)
+    assert summary(tmp_path)["counts"]["tiles"] == 6 - len(seen)
+    assert content(tmp_path) == reference
+
+
+def test_a_killed_run_goes_on(images, reference, tmp_path):
+    command = [sys.executable, "-m", "workbench", "spaceeye", "run", str(images)]
+    command += ["-o", str(tmp_path), "--alpha", "1", "--step-days", "4"]
+    command += ["--format", "cog", "--format", "zarr"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob(".work/*/done/*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "spaceeye.zarr").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stderr
+    again = content(tmp_path)
+    assert {name: again[name] for name in again if "manifest" not in name} == {
+        name: reference[name] for name in reference if "manifest" not in name
+    }
+
+
+def test_a_range_gives_its_dates_and_reads_beyond_them(images, tmp_path):
+    result = spaceeye.run(
+        images, tmp_path, formats=["zarr"], alpha=1.0, time_range=("2022-05-10", "2022-05-12")
+    )
+    days = [str(time)[:10] for time in result.open()["time"].values]
+    assert days == ["2022-05-10", "2022-05-11", "2022-05-12"]
+    assert summary(tmp_path)["counts"]["acquisitions"] == 8
+    whole = spaceeye.interpolate(spaceeye.read(images), alpha=1.0, output_times=days)
+    np.testing.assert_array_equal(result.open()["reflectance"], whole["reflectance"])
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "words"),
+    [
+        ("images", {"formats": ["jpeg"]}, BadInput, "jpeg is not one of cog, zarr, netcdf"),
+        ("images", {"formats": []}, BadInput, "nothing is not one of"),
+        ("images", {"alpha": -1.0}, BadInput, "alpha=-1"),
+        ("images", {"mask_gaps": True}, BadInput, "mask_gaps needs max_gap"),
+        ("nowhere", {}, BadFile, "nowhere: no such file"),
+        ("images", {"time_range": ("2019-01-01", "2019-02-01")}, BadInput, "2019-01-01"),
+    ],
+)
+def test_what_cannot_run_is_named(images, tmp_path, source, options, error, words):
+    path = images if source == "images" else tmp_path / source
+    with pytest.raises(error, match=words):
+        spaceeye.run(path, tmp_path / "out", **options)
+
+
+def test_images_only_cannot_be_opened_as_a_cube(tmp_path):
+    with pytest.raises(BadInput, match="holds images only"):
+        production.Result(tmp_path).open()
