@@ -127,11 +127,12 @@ def test_a_killed_run_goes_on(images, reference, tmp_path):
     command = [sys.executable, "-m", "workbench", "spaceeye", "run", str(images)]
     command += ["-o", str(tmp_path), "--alpha", "1", "--step-days", "4"]
     command += ["--format", "cog", "--format", "zarr"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (tmp_path.parent / "killed.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     while process.poll() is None and not list(tmp_path.glob(".work/*/done/*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL, Path(log.name).read_text()
     assert not (tmp_path / "spaceeye.zarr").exists()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
