@@ -15,13 +15,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.config
-import yaml
 from dask.utils import parse_timedelta
 
+from workbench import _defaults  # noqa: F401  the configuration
 from workbench.errors import NoCluster
 from workbench.jobs import THREAD_LIMITS, credentials, job_settings, use_batch_defaults
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["client_or_none", "connect", "make_client", "make_cluster"]
 
 logger = logging.getLogger(__name__)
-
-_DEFAULTS = yaml.safe_load(Path(__file__).with_name("workbench.yaml").read_text("utf-8"))
-dask.config.update_defaults(_DEFAULTS)
 
 
 def connect(

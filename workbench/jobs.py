@@ -16,6 +16,7 @@ from typing import Any
 
 import dask.config
 
+from workbench import _defaults  # noqa: F401  the configuration
 from workbench.errors import NoCluster
 from workbench.queues import queue_named
 

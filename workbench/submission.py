@@ -21,7 +21,7 @@ from typing import Any
 
 import dask.config
 
-import workbench.clusters  # noqa: F401  the defaults of the configuration
+from workbench import _defaults  # noqa: F401  the configuration
 from workbench.errors import NoCluster, WorkbenchError
 from workbench.files import atomic, file_record, write_json
 from workbench.notebooks import refuse_unknown, run_notebook

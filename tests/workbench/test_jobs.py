@@ -4,15 +4,13 @@ import builtins
 import importlib.util
 
 import dask
+import dask_jobqueue
 import pytest
 
 import workbench
 from workbench import jobs
 from workbench.errors import NoCluster
 from workbench.jobs import job_settings, lifetime
-
-pytest.importorskip("dask_jobqueue")
-import dask_jobqueue
 
 SITE = {"cores": 8, "memory": "32GB", "walltime": "04:00:00", "queue": "main"}
 
