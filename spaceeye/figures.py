@@ -24,6 +24,7 @@ __all__ = [
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
 _TRUE_COLOUR = ("B04", "B03", "B02")
+_MOST_PIXELS = 600  # along a side of a picture; more nobody sees
 _CLOUD = np.array([0.93, 0.90, 1.0])  # what is masked, in a colour no land has
 
 
@@ -38,7 +39,7 @@ def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
     import matplotlib.pyplot as plt
 
     places = np.unique(np.linspace(0, stack.sizes["time"] - 1, count).round().astype(int))
-    some = stack.isel(time=places).compute()
+    some = _shown(stack.isel(time=places)).compute()
     clear = stack["weight"].mean(("y", "x")).compute().values
     figure = plt.figure(figsize=(2.2 * len(places), 4.4), layout="constrained")
     grid = figure.add_gridspec(2, len(places), height_ratios=(2.2, 1))
@@ -66,15 +67,16 @@ def before_after(
     figure, axes = plt.subplots(
         2, len(dates), figsize=(2.9 * len(dates), 6.3), layout="constrained", squeeze=False
     )
-    near = [stack.sel(time=date, method="nearest").compute() for date in dates]
-    made = [result["reflectance"].sel(time=date, method="nearest").compute() for date in dates]
+    near = [_shown(stack.sel(time=date, method="nearest")).compute() for date in dates]
+    after = _shown(result[["reflectance"]])["reflectance"]
+    made = [after.sel(time=date, method="nearest").compute() for date in dates]
     limit = _limit(xr.concat(made, "time").to_dataset(name="reflectance"))
-    for column, (image, after) in enumerate(zip(near, made, strict=True)):
+    for column, (image, found) in enumerate(zip(near, made, strict=True)):
         clear = float(image["weight"].mean())
         axes[0, column].imshow(_colour(image["reflectance"], limit, image["weight"].values))
         axes[0, column].set_title(f"acquired {_day(image)}\n{clear:.0%} clear", fontsize=9)
-        axes[1, column].imshow(_colour(after, limit))
-        axes[1, column].set_title(f"result for {_day(after)}", fontsize=9)
+        axes[1, column].imshow(_colour(found, limit))
+        axes[1, column].set_title(f"result for {_day(found)}", fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     figure.suptitle(_titled("Nearest acquisition (masked pixels are pale) and result", note))
@@ -133,7 +135,7 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
     """Map the days to the nearest clear observation and the support of one date."""
     import matplotlib.pyplot as plt
 
-    image = result[["age", "support"]].sel(time=date, method="nearest").compute()
+    image = _thinned(result[["age", "support"]].sel(time=date, method="nearest")).compute()
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     age = np.where(image["age"] < 0, np.nan, image["age"])
     layers = {
@@ -241,6 +243,16 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
             duration=milliseconds, loop=0,
         )  # fmt: skip
     return path
+
+
+def _shown(dataset: xr.Dataset) -> xr.Dataset:
+    """Return what a small picture needs: three bands, no more pixels than it has."""
+    return _thinned(dataset.sel(band=list(_bands(dataset["reflectance"]))))
+
+
+def _thinned(dataset: xr.Dataset) -> xr.Dataset:
+    step = max(1, -(-max(dataset.sizes["y"], dataset.sizes["x"]) // _MOST_PIXELS))
+    return dataset.isel(y=slice(None, None, step), x=slice(None, None, step))
 
 
 def _bands(cube: xr.DataArray) -> tuple[str, ...]:

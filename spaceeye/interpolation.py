@@ -95,8 +95,8 @@ def interpolate(
         was never observed; ``age`` (time, y, x) int16, days to the nearest clear observation, -1
         never; ``support`` float32, the variance relative to that of one clear observation;
         ``flag`` uint8: 0 between observations, 1 never observed, 2 farther than `max_gap`, 3 before
-        the first or after the last clear observation. alpha, its scores and the engine stand in the
-        attrs. Times are dates at midnight unless times were asked for.
+        the first or after the last clear observation; 2 goes before 3. alpha, its scores and the
+        engine stand in the attrs. Times are dates at midnight unless times were asked for.
 
     Raises
     ------

@@ -24,6 +24,7 @@ from spaceeye.writers import (
     cog_name,
     netcdf_file,
     replace_folder,
+    sweep_images,
     write_cogs,
 )
 from workbench.files import Manifest, check_outputs
@@ -174,6 +175,7 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
 
 def _images(store: Path, images: Iterable[Path], tags: Any, client: Client | None) -> None:
     images = list(images)
+    sweep_images(images[0].parent)
     tasks = Tasks(client)
     kept = {key: str(value) for key, value in tags.items()}
     for start in range(0, len(images), TIME_CHUNK):

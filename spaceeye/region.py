@@ -94,8 +94,6 @@ def robustly(series: Series, alpha: float) -> Series:
             dask="parallelized",
             output_dtypes=[np.float32],
         ).transpose("time", "y", "x")
-        if series.lazy:
-            weights = weights.persist()
     return series.with_weights(weights)
 
 

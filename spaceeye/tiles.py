@@ -63,6 +63,8 @@ def write_tiles(dataset: xr.Dataset, store: Path, done: Path, client: Client | N
     finished = _there(calls, client) if client else _here(calls)
     for _ in progress(finished, total=len(open_tiles), label="solving", unit="tiles"):
         pass
+    for unfinished in store.rglob("*.partial"):  # of a process that was killed while it wrote
+        unfinished.unlink()
     return len(open_tiles)
 
 

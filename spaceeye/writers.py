@@ -18,7 +18,7 @@ import xarray as xr
 
 from spaceeye.blocks import TIME_CHUNK
 from spaceeye.errors import BadInput
-from workbench.files import atomic_path
+from workbench.files import atomic_path, sweep
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["cog_name", "encoding", "netcdf_file", "write_cogs", "zarr_store"]
 
 BLOCK = 256
+
+_PLAIN = ".plain-"  # the GeoTIFF that a COG is made from
 
 
 def cog_name(prefix: str, time: np.datetime64) -> str:
@@ -161,6 +163,13 @@ def replace_folder(hidden: Path, path: Path) -> None:
         hidden.rename(path)
 
 
+def sweep_images(folder: Path) -> None:
+    """Remove what a run that was killed has left under hidden names."""
+    for path in folder.glob(f"{_PLAIN}*"):
+        path.unlink()
+    sweep(folder)
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise if `path` is there and is not to be replaced."""
     from workbench.errors import OutputExists
@@ -234,7 +243,7 @@ def _scratch(path: Path) -> Any:
 
     @contextmanager
     def named() -> Any:
-        hidden = path.with_name(f".plain-{os.getpid()}-{path.name}")
+        hidden = path.with_name(f"{_PLAIN}{os.getpid()}-{path.name}")
         try:
             yield hidden
         finally:

@@ -29,6 +29,7 @@ def test_on_the_sample_with_a_cluster(tmp_path):
         "step_days": 30,
         "alpha": "1",
         "formats": ["cog", "netcdf"],
+        "robust": True,
         "cluster": "local",
         "jobs": 1,
     }

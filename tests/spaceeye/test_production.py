@@ -87,6 +87,16 @@ def test_processes_write_the_same_bytes(images, reference, client, tmp_path):
     assert content(tmp_path) == reference
 
 
+def test_robust_weights_on_processes_are_those_here(images, client, tmp_path):
+    options = {"formats": ["zarr"], "alpha": 1.0, "output_times": 9, "robust": True}
+    here = spaceeye.run(images, tmp_path / "here", **options).open()
+    there = spaceeye.run(images, tmp_path / "there", client=client, **options).open()
+    for name in here.data_vars:
+        np.testing.assert_array_equal(here[name], there[name])
+    plain = spaceeye.run(images, tmp_path / "plain", **{**options, "robust": False}).open()
+    assert (plain["reflectance"] != here["reflectance"]).any()
+
+
 def test_a_second_run_does_nothing(images, tmp_path, monkeypatch):
     spaceeye.run(images, tmp_path, formats=["zarr"], alpha=1.0, output_times=9)
     monkeypatch.setattr(production, "_write", lambda *_: 1 / 0)
@@ -134,6 +144,10 @@ def test_a_killed_run_goes_on(images, reference, tmp_path):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, Path(log.name).read_text()
     assert not (tmp_path / "spaceeye.zarr").exists()
+    (store,) = tmp_path.glob(".work/*/spaceeye.zarr")
+    (store / "reflectance" / "0.0.0.of-a-killed-process.partial").touch()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / ".plain-1-spaceeye_20220501.tif").touch()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     again = content(tmp_path)
