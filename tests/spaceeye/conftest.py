@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,15 @@ from spaceeye.sample import write_sample
 from spaceeye.simulation import Simulated, simulate
 
 TIMES = ("2022-01-12T10:52:11", "2022-01-20T10:52:11", "2022-01-30T10:52:11", "2022-02-09T10:52:11")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_where_all_is_required() -> None:
+    """Tests of the torch engine skip without torch, but not where nothing may be skipped."""
+    if os.environ.get("WORKBENCH_REQUIRE") == "all" and not importlib.util.find_spec("torch"):
+        pytest.fail(
+            "torch is required (WORKBENCH_REQUIRE=all): pip install 'eo-workbench[spaceeye]'"
+        )
 
 
 @pytest.fixture(scope="session")
