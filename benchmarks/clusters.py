@@ -102,7 +102,7 @@ def replacement(client: Any) -> float:
     before = set(client.scheduler_info()["workers"])
     began = time.perf_counter()
     if hasattr(client.cluster, "job_ids"):
-        from workbench.queues import queue_named
+        from workbench.clusters.queues import queue_named
 
         queue_named(client.cluster.kind).cancel(client.cluster.job_ids()[:1])
     else:

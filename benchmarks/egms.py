@@ -74,8 +74,8 @@ def _case(data: Path | None, fraction: int, scratch: Path) -> Case:
 
 def _tile(paths: list[Path]) -> str:
     """Name the tile that the official product beside the bursts covers, or that of a point."""
-    from egms_io.bursts import open_burst
-    from egms_io.names import TILE_M
+    from egms_io.formats.bursts import open_burst
+    from egms_io.formats.names import TILE_M
 
     for product in sorted(paths[0].parent.glob("EGMS_L3_*_E_*.zip")):
         return product.name.split("_")[2]

@@ -17,8 +17,8 @@ from egms_stages import Case
 from machine import Seconds, timed
 from pyarrow import csv
 
-from egms_io.l2 import write_burst
-from egms_io.product import date_columns, format_dataframe, l3_text
+from egms_io.formats.l2 import write_burst
+from egms_io.formats.l3 import date_columns, format_dataframe, l3_text
 from egms_io.sample import sample_tracks
 from egms_io.simulation import Ground, observe
 

@@ -126,7 +126,7 @@ def _client(workers: int) -> Iterator[Any]:
 
 def _southward(path: Path) -> tuple[int, int]:
     """Sort bursts by row, then track, so that the first of them lie together."""
-    from egms_io.names import BurstName
+    from egms_io.formats.names import BurstName
 
     name = BurstName.parse(path)
     return name.burst, name.track

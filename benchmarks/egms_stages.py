@@ -16,16 +16,16 @@ from machine import Seconds, timed
 from reference import egms_plain as plain
 
 import egms_io
-from egms_io.blocks import Method, burst_means
-from egms_io.bursts import Burst, open_burst
+from egms_io.blocksolution import Method, burst_means
 from egms_io.cells import Area, area_of
 from egms_io.decomposition import Solution, solve
-from egms_io.points import read_points
-from egms_io.product import l3_header, l3_table, l3_text
-from egms_io.statistics import fit, years_since_first
+from egms_io.formats.bursts import Burst, open_burst
+from egms_io.formats.l3 import l3_header, l3_table, l3_text
+from egms_io.formats.points import read_points
+from egms_io.formats.zips import deflate, write_zip
+from egms_io.seriesmodels import fit, years_since_first
 from egms_io.sums import MM, CellSums, sum_burst
 from egms_io.timekernel import output_dates
-from egms_io.zips import deflate, write_zip
 
 OUR_STAGES = (
     "open",

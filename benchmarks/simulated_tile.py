@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.l2 import write_burst
-from egms_io.names import BurstName, tile_bounds
+from egms_io.formats.l2 import write_burst
+from egms_io.formats.names import BurstName, tile_bounds
 from egms_io.simulation import Ground, Track, observe
 
 AREA = "E45N20"

@@ -145,7 +145,8 @@ def _reference(case: Case) -> Callable[[], Any]:
 
 
 def _chip(case: Case, repeats: int) -> dict[str, Any]:
-    from spaceeye import numba_chain, torch_chain
+    from spaceeye.solver import compiled as numba_chain
+    from spaceeye.solver import torch as torch_chain
 
     dn, values, weights = case.dn, case.values, case.weights
     axes = (case.days, case.out_days, ALPHA)
@@ -202,7 +203,8 @@ def _copy_by_two(to: Any, source: Any) -> None:
 
 def _errors(case: Case) -> dict[str, float]:
     """Compare 400 pixels with a dense daily solution in float64."""
-    from spaceeye import numba_chain, torch_chain
+    from spaceeye.solver import compiled as numba_chain
+    from spaceeye.solver import torch as torch_chain
 
     chosen = np.random.default_rng(1).choice(case.dn.shape[2], 400, replace=False)
     dn, values = (np.ascontiguousarray(a[:, :, chosen]) for a in (case.dn, case.values))
@@ -241,7 +243,7 @@ def _dense(values: Any, weights: Any, days: Any) -> Any:
 
 def _region(chip: dict[str, Any], repeats: int) -> dict[str, Any]:
     """Process a large region block by block; the reference is scaled from its one chip."""
-    from spaceeye import numba_chain
+    from spaceeye.solver import compiled as numba_chain
 
     case = Case(REGION)
     acquisitions = len(case.days)

@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from spaceeye.compat import interpolate_window
-from spaceeye.cubes import read_cube
 from spaceeye.interpolation import interpolate
-from spaceeye.windows import windows
+from spaceeye.iteration import interpolate_window
+from spaceeye.periods import windows
+from workbench.sentinel2.cubes import read_cube
 
 PATCH = "s2_l2a_31UDS_00002806639B424A.nc"
 CLEAR = 0.95

@@ -29,7 +29,7 @@ import nbformat
 import psutil
 from playwright.sync_api import Frame, Locator, Page, sync_playwright
 
-from egms_io.l2 import write_burst
+from egms_io.formats.l2 import write_burst
 from egms_io.sample import sample_tracks
 from egms_io.simulation import Ground, observe
 from workbench.lab import CONFIG

@@ -5,45 +5,56 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "BadArgument": "errors",
-    "BadBurst": "errors",
-    "BadProduct": "errors",
-    "EgmsError": "errors",
-    "FieldSpec": "product",
-    "L3_ORTHO": "product",
-    "OrthoProduct": "orthoproduct",
-    "OutputNamingConvention": "product",
-    "cell_id_to_coords": "cells",
-    "compare": "comparison",
-    "compute_cell_id": "cells",
-    "compute_pid": "pids",
-    "create_ortho_geotiff": "frames",
-    "format_dataframe": "product",
-    "generate_output_name": "names",
-    "generate_xml_content": "metadata",
-    "interpolate_time_columns": "timekernel",
-    "model_estimation": "statistics",
-    "open_burst": "bursts",
-    "ortho": "l3",
-    "ortho_writer": "frames",
-    "read_csv_or_zip": "frames",
-    "write_csv_or_zip": "frames",
-    "write_sample": "sample",
-}
+from workbench.faces import lazy_face
 
-__all__ = sorted(_HOME)
+if TYPE_CHECKING:
+    from egms_io.cells import cell_id_to_coords, compute_cell_id
+    from egms_io.comparison import compare
+    from egms_io.errors import BadArgument, BadBurst, BadProduct, EgmsError
+    from egms_io.formats.bursts import open_burst
+    from egms_io.formats.l3 import L3_ORTHO, FieldSpec, OutputNamingConvention, format_dataframe
+    from egms_io.formats.metadata import generate_xml_content
+    from egms_io.formats.names import generate_output_name
+    from egms_io.formats.pids import compute_pid
+    from egms_io.formats.products import (
+        create_ortho_geotiff,
+        ortho_writer,
+        read_csv_or_zip,
+        write_csv_or_zip,
+    )
+    from egms_io.orthoproduct import OrthoProduct
+    from egms_io.production import ortho
+    from egms_io.sample import write_sample
+    from egms_io.seriesmodels import model_estimation
+    from egms_io.timekernel import interpolate_time_columns
+else:
+    __getattr__, __dir__ = lazy_face(__name__)
 
-
-def __getattr__(name: str) -> Any:
-    """Load a name from its module when it is first used, so that importing the package is fast."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = [
+    "L3_ORTHO",
+    "BadArgument",
+    "BadBurst",
+    "BadProduct",
+    "EgmsError",
+    "FieldSpec",
+    "OrthoProduct",
+    "OutputNamingConvention",
+    "cell_id_to_coords",
+    "compare",
+    "compute_cell_id",
+    "compute_pid",
+    "create_ortho_geotiff",
+    "format_dataframe",
+    "generate_output_name",
+    "generate_xml_content",
+    "interpolate_time_columns",
+    "model_estimation",
+    "open_burst",
+    "ortho",
+    "ortho_writer",
+    "read_csv_or_zip",
+    "write_csv_or_zip",
+    "write_sample",
+]

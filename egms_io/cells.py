@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.errors import BadArgument
-from egms_io.names import tile_bounds, tile_name
+from egms_io.formats.names import tile_bounds, tile_name
 
 CRS = "EPSG:3035"
 BLOCK = 100  # cells along one side of a block: 10 km at 100 m

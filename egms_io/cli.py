@@ -65,7 +65,7 @@ def egms() -> None:
 @click.option("--jobs", type=int, help="Workers of the cluster.")
 def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Make the east and up product of an area from L2 bursts (files, or one folder)."""
-    from egms_io.l3 import carry_out, plan_ortho
+    from egms_io.production import carry_out, plan_ortho
     from egms_io.writers import Output
     from workbench.clusters import client_or_none
     from workbench.runs import Run

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadBurst, BadProduct
+from egms_io.formats.l3 import L3_ORTHO, format_dataframe
 from egms_io.orthoproduct import OrthoProduct
-from egms_io.product import L3_ORTHO, format_dataframe
 
 _EPSILON = 1e-6  # two printed values are the same when they differ by less
 
@@ -163,7 +163,7 @@ def _overlap(ours: set[Any], other: set[Any]) -> dict[str, int]:
 
 def _frame(source: Any, component: str) -> Any:
     """Give a product as a frame indexed by the cell centre."""
-    from egms_io.frames import read_csv_or_zip
+    from egms_io.formats.products import read_csv_or_zip
 
     if isinstance(source, OrthoProduct):
         source = source.east if component == "E" else source.up

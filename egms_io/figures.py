@@ -14,7 +14,7 @@ import numpy as np
 from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
 from egms_io.orthoproduct import OrthoProduct
-from egms_io.statistics import model_curve, years_since_first
+from egms_io.seriesmodels import model_curve, years_since_first
 
 _VELOCITY = "RdBu"
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"

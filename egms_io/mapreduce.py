@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from egms_io.archive import file_md5, stated_md5
-from egms_io.blocks import Block, Method, finish_block
-from egms_io.bursts import Burst
+from egms_io.blocksolution import Block, Method, finish_block
 from egms_io.cells import BLOCK, Area, Lattice
 from egms_io.errors import BadBurst
+from egms_io.formats.archive import file_md5, stated_md5
+from egms_io.formats.bursts import Burst
+from egms_io.formats.points import read_points
 from egms_io.partials import FORMAT, Partial, Pass, save_partial, stored_partial
-from egms_io.points import read_points
 from egms_io.sums import sum_burst
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from egms_io.blocks import Block, Method
-from egms_io.bursts import Burst
+from egms_io.blocksolution import Block, Method
 from egms_io.cells import CRS, Area, band_of
+from egms_io.formats.bursts import Burst
 from egms_io.mapreduce import MapOptions
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class OrthoProduct:
         import geopandas as gpd
         import pyarrow as pa
 
-        from egms_io.product import l3_table
+        from egms_io.formats.l3 import l3_table
 
         tables = [band.table(component) for band in self.bands]
         if tables:
@@ -226,6 +226,6 @@ class OrthoProduct:
 
 
 def _no_statistics() -> dict[str, Any]:
-    from egms_io.statistics import STATISTICS
+    from egms_io.seriesmodels import STATISTICS
 
     return {name: np.empty(0) for name in STATISTICS}

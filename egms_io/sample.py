@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from egms_io.dates import Days
-from egms_io.l2 import write_burst
-from egms_io.names import BurstName
+from egms_io.formats.l2 import write_burst
+from egms_io.formats.names import BurstName
 from egms_io.simulation import STEP_DAY, Ground, Track, observe
 
 AREA = "E45N20"

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from egms_io.cells import CRS
 from egms_io.dates import Days, to_names
-from egms_io.metadata import BurstMetadata
-from egms_io.names import BurstName
-from egms_io.pids import burst_code, point_pids
-from egms_io.statistics import fit, years_since_first
+from egms_io.formats.metadata import BurstMetadata
+from egms_io.formats.names import BurstName
+from egms_io.formats.pids import burst_code, point_pids
+from egms_io.seriesmodels import fit, years_since_first
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from egms_io.bursts import open_burst
 from egms_io.dates import date_columns
 from egms_io.errors import BadProduct
+from egms_io.formats.bursts import open_burst
+from egms_io.formats.points import read_points
 from egms_io.mapreduce import Heading
-from egms_io.points import read_points
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _describe_burst(path: Path) -> dict[str, Any]:
 
 
 def _describe_product(path: Path) -> dict[str, Any]:
-    from egms_io.frames import read_csv_or_zip
+    from egms_io.formats.products import read_csv_or_zip
 
     frame, _ = read_csv_or_zip(path)
     if "mean_velocity" not in frame:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
-from egms_io.points import Points
+from egms_io.formats.points import Points
 
 MM = 1e4  # units per mm, per mm / yr and per m; files have one decimal
 MAX_DISPLACEMENT = 1e6  # mm: a kilometre; a larger number is no displacement

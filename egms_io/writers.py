@@ -1,4 +1,4 @@
-"""Files of a product: official ZIP and GeoTIFF, GeoParquet; see `egms_io.cubes` for Zarr.
+"""Files of a product: official ZIP and GeoTIFF, GeoParquet; see `egms_io.zarrcubes` for Zarr.
 
 Everything is written band by band (rows of blocks), so memory does not grow with the area, and
 atomically, so a file is either whole or absent.
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from egms_io.archive import file_md5, md5_line
 from egms_io.cells import BLOCK, CRS, Lattice
-from egms_io.cubes import write_zarr
 from egms_io.errors import BadArgument
-from egms_io.metadata import generate_xml_content
-from egms_io.names import is_tile_name, product_stem
+from egms_io.formats.archive import file_md5, md5_line
+from egms_io.formats.l3 import COMPONENTS, l3_header, l3_text
+from egms_io.formats.metadata import generate_xml_content
+from egms_io.formats.names import is_tile_name, product_stem
+from egms_io.formats.zips import Piece, deflate, write_zip
 from egms_io.orthoproduct import Band, OrthoProduct, Plan
-from egms_io.product import COMPONENTS, l3_header, l3_text
-from egms_io.zips import Piece, deflate, write_zip
+from egms_io.zarrcubes import write_zarr
 
 if TYPE_CHECKING:
     from workbench.files import Manifest

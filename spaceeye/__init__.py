@@ -5,45 +5,52 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "BadFile": "errors",
-    "BadInput": "errors",
-    "BadWorkflow": "errors",
-    "Result": "production",
-    "SpaceEyeError": "errors",
-    "evaluate": "knots",
-    "group_tile_sequence": "operations",
-    "interpolate": "interpolation",
-    "load_workflow": "workflow",
-    "open_knots": "knots",
-    "read": "sources",
-    "read_cube": "cubes",
-    "read_folder": "rasterfolder",
-    "read_safe": "safe",
-    "read_stac": "stac",
-    "remove_clouds_interpolation": "operations",
-    "run": "production",
-    "run_workflow": "workflow",
-    "save_knots": "knots",
-    "simulate": "simulation",
-    "solve": "interpolation",
-    "split_spaceeye_sequence": "operations",
-    "write_cogs": "writers",
-    "write_sample": "sample",
-}
+from workbench.faces import lazy_face
 
-__all__ = sorted(_HOME)
+if TYPE_CHECKING:
+    from spaceeye.errors import BadFile, BadInput, BadWorkflow, SpaceEyeError
+    from spaceeye.farmvibes.grouping import group_tile_sequence
+    from spaceeye.farmvibes.operations import remove_clouds_interpolation, split_spaceeye_sequence
+    from spaceeye.farmvibes.workflow import load_workflow, run_workflow
+    from spaceeye.interpolation import interpolate, solve
+    from spaceeye.knots import evaluate, open_knots, save_knots
+    from spaceeye.production import Result, run
+    from spaceeye.sample import write_sample
+    from workbench.rasters.writers import write_cogs
+    from workbench.sentinel2.cubes import read_cube
+    from workbench.sentinel2.geotiffs import read_folder
+    from workbench.sentinel2.landscape import simulate
+    from workbench.sentinel2.safe import read_safe
+    from workbench.sentinel2.sources import read
+    from workbench.sentinel2.stac import read_stac
+else:
+    __getattr__, __dir__ = lazy_face(__name__)
 
-
-def __getattr__(name: str) -> Any:
-    """Load a name from its module when it is first used, so that importing the package is fast."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = [
+    "BadFile",
+    "BadInput",
+    "BadWorkflow",
+    "Result",
+    "SpaceEyeError",
+    "evaluate",
+    "group_tile_sequence",
+    "interpolate",
+    "load_workflow",
+    "open_knots",
+    "read",
+    "read_cube",
+    "read_folder",
+    "read_safe",
+    "read_stac",
+    "remove_clouds_interpolation",
+    "run",
+    "run_workflow",
+    "save_knots",
+    "simulate",
+    "solve",
+    "split_spaceeye_sequence",
+    "write_cogs",
+    "write_sample",
+]

@@ -99,7 +99,7 @@ def _time_range(
         return None
     if start is not None and end is not None:
         return start, end
-    from spaceeye.sources import read
+    from workbench.sentinel2.sources import read
 
     times = read(source, **reading)["time"].values
     return start or str(times[0])[:10], end or str(times[-1])[:10]
@@ -140,9 +140,9 @@ def workflow(
 
     The images are GeoTIFFs of the ten bands, one per tile and date, with masks (0 clear, 1 cloud).
     """
-    from spaceeye.workflow import run_workflow, sources_of_folder
+    from spaceeye.farmvibes.workflow import run_workflow, sources_of_folder
     from workbench.clusters import client_or_none
-    from workbench.parameters import parameter_value
+    from workbench.notebooks.parameters import parameter_value
 
     sources = sources_of_folder(images, start, end)
     values = {name: parameter_value(text) for name, text in pairs}
@@ -163,7 +163,7 @@ def info(source: Path, offset: int | None) -> None:
     import numpy as np
     import odc.geo.xr  # noqa: F401  the accessor
 
-    from spaceeye.sources import read, recognise
+    from workbench.sentinel2.sources import read, recognise
 
     stack = read(source, **({} if offset is None else {"offset": offset}))
     cube, weight = stack["reflectance"], stack["weight"]

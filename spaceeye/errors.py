@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from workbench.errors import BadFile, BadInput, WorkbenchError
 
 __all__ = ["BadFile", "BadInput", "BadWorkflow", "SpaceEyeError"]
 
-
-class SpaceEyeError(Exception):
-    """Base of what `spaceeye` raises; the message names the value at fault and the way out."""
-
-    exit_code: ClassVar[int] = 1
+SpaceEyeError = WorkbenchError
+"""Base of what SpaceEye raises: its readers and writers are those of the workbench."""
 
 
-class BadInput(SpaceEyeError, ValueError):
-    """An argument or a cube that cannot be interpolated as it is."""
-
-    exit_code = 2
-
-
-class BadFile(SpaceEyeError):
-    """A file that is missing, unreadable or not what its name says."""
-
-
-class BadWorkflow(SpaceEyeError, ValueError):
+class BadWorkflow(WorkbenchError, ValueError):
     """A workflow whose graph cannot run; the message names the node."""
 
     exit_code = 2

@@ -344,7 +344,7 @@ def _sum_region(dn: xr.DataArray, seen: xr.DataArray, anchor: int | None) -> Cle
 def kernel_illumination(
     means: npt.ArrayLike, days: npt.ArrayLike, accepted: npt.ArrayLike, out_days: npt.ArrayLike
 ) -> Floats:
-    """Spread region means over days as FarmVibes.AI does; for `spaceeye.compat`.
+    """Spread region means over days as FarmVibes.AI does; for `spaceeye.iteration`.
 
     A day with an accepted date keeps its mean. Any other gets the average of all of them, weighted
     by ``exp(-|days between| / 2)``. The sum of weights has 1e-10 added, which takes over where all

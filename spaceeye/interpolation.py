@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from spaceeye.blocks import Plan, evidence, knots, labelled, solved
-from spaceeye.chain import check_axis
-from spaceeye.dates import days_since, evaluation_times, output_dates
-from spaceeye.engines import engine_named
+from spaceeye.blockwise import Plan, evidence, knots, labelled, solved
 from spaceeye.errors import BadInput
 from spaceeye.series import Series, as_series
+from spaceeye.solver.engines import engine_named
+from spaceeye.solver.reference import check_axis
+from workbench.rasters.times import days_since, evaluation_times, output_dates
 
 __all__ = ["Extrapolate", "Illumination", "Mode", "interpolate", "solve"]
 
@@ -170,7 +170,7 @@ def settle(
     """Return the series with its final weights, alpha as a number, and a record of both."""
     attrs: dict[str, Any] = {"robust": int(robust)}
     if alpha == "auto":
-        from spaceeye.region import choose
+        from spaceeye.reductions import choose
 
         choice = choose(series)
         alpha = choice.alpha
@@ -182,7 +182,7 @@ def settle(
     check_axis(series.days, alpha)
     attrs["alpha_days"] = alpha
     if robust:
-        from spaceeye.region import robustly
+        from spaceeye.reductions import robustly
 
         series = robustly(series, alpha)
     return series, alpha, attrs
@@ -218,7 +218,7 @@ def _light(series: Series, illumination: str, at: Any) -> dict[str, Any]:
     if series.offset:
         raise BadInput(
             f"illumination={illumination!r} needs values without an offset, this cube has "
-            f"add_offset={series.offset}: remove it first (spaceeye.offsets.harmonise)"
+            f"add_offset={series.offset}: remove it first (workbench.sentinel2.offsets.harmonise)"
         )
     from spaceeye.illumination import check_method, region_gains
 
@@ -277,7 +277,7 @@ def _check_compat(
 
 
 def _compat(series: Series, outputs: Any, alpha: float | str, illumination: str) -> xr.Dataset:
-    from spaceeye.compat import interpolate_compat
+    from spaceeye.iteration import interpolate_compat
 
     if series.values.dtype != np.uint16:
         raise BadInput(f"mode='compat' takes uint16, this cube is {series.values.dtype}")

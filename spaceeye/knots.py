@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.dates import check_times, days_since, evaluation_times, output_dates
 from spaceeye.errors import BadFile, BadInput
+from workbench.rasters.times import check_times, days_since, evaluation_times, output_dates
 
 __all__ = ["evaluate", "open_knots", "save_knots"]
 
@@ -82,7 +82,7 @@ def evaluate(
 
 def save_knots(knots: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write knots as a Zarr store that appears under its name when it is complete."""
-    from spaceeye.writers import zarr_store
+    from workbench.rasters.writers import zarr_store
 
     return zarr_store(knots, path, overwrite=overwrite)
 
@@ -112,7 +112,7 @@ def _space(array: xr.DataArray) -> dict[str, Any]:
 def _evaluate(
     knots: Any, weights: Any, *, days: Any, out_days: Any, extrapolate: str, whole: bool
 ) -> Any:
-    from spaceeye.numba_chain import evaluate_float32, evaluate_uint16
+    from spaceeye.solver.compiled import evaluate_float32, evaluate_uint16
 
     function: Any = evaluate_uint16 if whole else evaluate_float32
     flat = np.ascontiguousarray(knots).reshape(*knots.shape[:2], -1)

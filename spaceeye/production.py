@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.blocks import TIME_CHUNK
+from spaceeye.blockwise import TIME_CHUNK
 from spaceeye.errors import BadInput
 from spaceeye.interpolation import interpolate
-from spaceeye.tiles import write_tiles
-from spaceeye.writers import (
+from workbench.files import Manifest, check_outputs
+from workbench.progress import progress
+from workbench.rasters.blockwrites import write_tiles
+from workbench.rasters.writers import (
     cog_name,
     netcdf_file,
     replace_folder,
     sweep_images,
     write_cogs,
 )
-from workbench.files import Manifest, check_outputs
-from workbench.progress import progress
 from workbench.runs import Run
 from workbench.tasks import Tasks
 
@@ -104,7 +104,7 @@ def run(
     workbench.errors.OutputExists
         If other results are in the way and `overwrite` is false.
     """
-    from spaceeye.sources import read
+    from workbench.sentinel2.sources import read
 
     folder, formats = Path(output), _checked_formats(formats)
     reading = dict(reading or {})

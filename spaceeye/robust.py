@@ -64,7 +64,7 @@ def residuals(
     -------
     (N, B, P) float32, NaN where `base` is 0 or nothing else shows the pixel.
     """
-    from spaceeye.numba_chain import leave_one_out_residuals
+    from spaceeye.solver.compiled import leave_one_out_residuals
 
     size = unit if unit is not None else 1.0 if values.dtype == np.uint16 else 1e-4
     return leave_one_out_residuals(
@@ -130,7 +130,7 @@ def biweights(
     -------
     (N, P) float32.
     """
-    from spaceeye.chain import MIN_WEIGHT
+    from spaceeye.solver.reference import MIN_WEIGHT
 
     if not cut > 0:
         raise BadInput(f"cut={cut}: give a number above 0, for example 5")

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from spaceeye.bands import BANDS, COLLECTIONS, L1C_BANDS, RESOLUTION
-from spaceeye.simulation import CORNER, CRS, TILE, Frame, Scene, acquisition_times
+from workbench.sentinel2.bands import BANDS, COLLECTIONS, L1C_BANDS, RESOLUTION
+from workbench.sentinel2.landscape import CORNER, CRS, TILE, Frame, Scene, acquisition_times
 
 __all__ = ["SCENE", "TRUTH_TIMES", "write_sample"]
 
@@ -220,8 +220,8 @@ def _metadata(frame: Frame) -> str:
 
 def _write_stac(folder: Path, frames: list[Frame], overwrite: bool) -> Iterator[Path]:
     """Write items as in Earth Search; in the last one the offset is out of the pixels already."""
-    from spaceeye.offsets import remove_offset
     from workbench.files import atomic
+    from workbench.sentinel2.offsets import remove_offset
 
     table = COLLECTIONS["sentinel-2-l2a"][0]
     items = []
@@ -301,7 +301,7 @@ def _write_cube(path: Path, frames: list[Frame], overwrite: bool) -> Path:
 
 
 def _harmonised(frame: Frame, name: str) -> npt.NDArray[np.uint16]:
-    from spaceeye.offsets import remove_offset
+    from workbench.sentinel2.offsets import remove_offset
 
     return remove_offset(frame.band(name), frame.offset)
 

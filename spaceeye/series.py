@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.dates import Floats, Times, check_times, days_since
 from spaceeye.errors import BadInput
+from workbench.rasters.times import Floats, Times, check_times, days_since
 
 __all__ = ["DIMS", "Series", "as_series"]
 

@@ -1,23 +1,28 @@
-"""Fixtures for all tests: one cluster, the shared data, and what to do when one is missing."""
+"""Fixtures for all tests: one cluster, the shared data, small simulated images."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from distributed import Client
+
+    from workbench.sentinel2.landscape import Simulated
 
 # A disk that is busy is not a defect: no test asserts on a time.
 settings.register_profile("workbench", deadline=None)
 settings.load_profile("workbench")
 
 ROOT = Path(__file__).resolve().parents[1]
+TIMES = ("2022-01-12T10:52:11", "2022-01-20T10:52:11", "2022-01-30T10:52:11", "2022-02-09T10:52:11")
+"""Acquisitions of `series`, two before and two after the change of baseline."""
 
 
 def _require(name: str, condition: object, reason: str) -> None:
@@ -57,3 +62,68 @@ def client() -> Iterator[Client]:
         "local", jobs=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped sample; copy before changing anything."""
+    from spaceeye.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("spaceeye") / "sample"
+    write_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def series() -> Simulated:
+    """Four small images, two before and two after the change of baseline."""
+    from workbench.sentinel2.landscape import simulate
+
+    return simulate(32, TIMES, seed=3)
+
+
+@pytest.fixture(scope="session")
+def write_tif() -> Callable[..., Path]:
+    """`write_tif(path, values, resolution=10, corner=, crs=, tags=, labels=, **profile)`."""
+    return _write_tif
+
+
+def _write_tif(
+    path: Path,
+    values: np.ndarray,
+    *,
+    resolution: float = 10,
+    corner: tuple[float, float] = (448_000.0, 5_412_000.0),
+    crs: str | None = "EPSG:32631",
+    tags: dict[str, str] | None = None,
+    labels: tuple[str, ...] = (),
+    **profile: Any,
+) -> Path:
+    import rasterio
+    from affine import Affine
+
+    bands = values if values.ndim == 3 else values[None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if crs is not None:
+        profile |= {
+            "crs": crs,
+            "transform": Affine(resolution, 0, corner[0], 0, -resolution, corner[1]),
+        }
+    shape = dict(zip(("count", "height", "width"), bands.shape, strict=True))
+    with rasterio.open(path, "w", driver="GTiff", dtype=bands.dtype, **shape, **profile) as file:
+        file.write(bands)
+        for at, label in enumerate(labels, 1):
+            file.set_band_description(at, label)
+        file.update_tags(**(tags or {}))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, series: Simulated) -> Path:
+    """The four images of `series` as GeoTIFFs with masks, as FarmVibes.AI lays them out."""
+    for frame in series.frames:
+        name = f"S2_31UDS_{str(frame.time)[:19].replace('-', '').replace(':', '')}"
+        tags = {"PROCESSING_BASELINE": frame.baseline}
+        _write_tif(tmp_path / "in" / f"{name}.tif", frame.stacked(), tags=tags)
+        _write_tif(tmp_path / "in" / f"{name}_mask.tif", frame.cloudy())
+    return tmp_path / "in"

@@ -82,7 +82,7 @@ def main(debug: bool) -> None:
 
 
 def _parameter_file(ctx: click.Context, option: click.Parameter, files: tuple[str, ...]) -> Any:
-    from workbench.parameters import read_parameters
+    from workbench.notebooks.parameters import read_parameters
 
     try:
         for file in files:
@@ -127,7 +127,7 @@ def _values(
     notebook: Path, pairs: tuple[tuple[str, str], ...], cluster: str | None, jobs: int | None
 ) -> dict[str, Any]:
     """Return the parameters given on the command line, with their types."""
-    from workbench.parameters import notebook_parameters, parameter_value
+    from workbench.notebooks.parameters import notebook_parameters, parameter_value
 
     known = notebook_parameters(notebook)
     values = {
@@ -205,8 +205,8 @@ def submit(
     It goes on when you log out. Everything about it is found in its folder, RUN. Given the folder
     of a run that has ended, the run is submitted again and goes on from what is finished.
     """
-    from workbench.submission import read_record, submit_again
-    from workbench.submission import submit as submit_notebook
+    from workbench.runs.submission import read_record, submit_again
+    from workbench.runs.submission import submit as submit_notebook
 
     asked = {name: value for name, value in job.items() if value is not None}
     if notebook.is_dir():
@@ -239,7 +239,7 @@ def status(ctx: click.Context, folder: str) -> None:
 
     Exit code 0 if it waits, runs or is done, 1 if it failed, was interrupted or lost.
     """
-    from workbench.status import run_status
+    from workbench.runs.status import run_status
 
     found = run_status(folder)
     click.echo(found)
@@ -250,7 +250,7 @@ def status(ctx: click.Context, folder: str) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 def carry_out(folder: str) -> None:
     """Run the notebook of a submitted run here; the job script calls this."""
-    from workbench.submission import carry_out as carry_out_run
+    from workbench.runs.submission import carry_out as carry_out_run
 
     carry_out_run(folder)
 

@@ -1,8 +1,7 @@
-"""The errors of the ground floor, and how any package tells the command line about its own.
+"""The errors of the shared floors, and how any package tells the command line about its own.
 
-The systems of the workbench do not derive their errors from `WorkbenchError`: importing a system
-must not depend on the name of a class down here. What the command line looks for instead is one
-class attribute::
+All that the floors raise for the person at the keyboard is a `WorkbenchError`. A system may derive
+its own from it or from anything else. What the command line looks for is one class attribute::
 
     class EgmsError(Exception):
         exit_code = 1  # shown as one line on stderr, no traceback
@@ -19,6 +18,8 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
 
 __all__ = [
+    "BadFile",
+    "BadInput",
     "Interrupted",
     "NoCluster",
     "OutputExists",
@@ -45,6 +46,16 @@ class WorkbenchError(Exception):
     """Base of what `workbench` raises; the message names the value at fault and the way out."""
 
     exit_code: ClassVar[int] = 1
+
+
+class BadInput(WorkbenchError, ValueError):
+    """An argument, or an object in memory, that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class BadFile(WorkbenchError):
+    """A file that is missing, unreadable or not what its name says."""
 
 
 class OutputExists(WorkbenchError, FileExistsError):

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbench.status import run_status
-from workbench.submission import submit, submit_again
+from workbench.runs.status import run_status
+from workbench.runs.submission import submit, submit_again
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
 

@@ -14,8 +14,8 @@ import dask
 import pytest
 
 import workbench
+from workbench.clusters.jobs import job_settings
 from workbench.errors import NoCluster
-from workbench.jobs import job_settings
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
 
@@ -55,7 +55,7 @@ module load geo
 def test_the_job_script_word_by_word(tmp_path, monkeypatch):
     from dask_jobqueue.pbs import PBSJob
 
-    from workbench.jobs import BATCH_DEFAULTS
+    from workbench.clusters.jobs import BATCH_DEFAULTS
 
     monkeypatch.chdir(tmp_path)
     site = {
@@ -115,7 +115,7 @@ def test_adapting(pbs, patiently):
 
 
 def test_a_submitted_run(pbs, tmp_path, patiently, start):
-    from workbench.status import run_status
+    from workbench.runs.status import run_status
 
     notebook = Path(__file__).parents[2] / "notebooks" / "egms_ortho.ipynb"
     command = ["submit", notebook, "--to", "pbs", "-o", "run", "-p", "step_days", "60"]

@@ -67,7 +67,7 @@ def test_a_cancelled_job_is_replaced_and_nothing_is_lost(site, patiently):
 
 
 def test_a_job_that_never_brought_a_worker_is_replaced(site, patiently, monkeypatch):
-    from workbench import _jobcluster
+    from workbench.clusters import jobcluster as _jobcluster
 
     monkeypatch.setattr(_jobcluster, "_GRACE_S", 0.0)
     site.call("scontrol", "update", "NodeName=n[1-2]", "State=DRAIN", "Reason=test")
@@ -163,7 +163,7 @@ def test_an_impossible_request_is_refused_with_slurms_words_and_the_script(site)
 
 
 def test_a_worker_that_cannot_start_shows_the_end_of_its_log(site, monkeypatch):
-    from workbench import _jobcluster
+    from workbench.clusters import jobcluster as _jobcluster
 
     monkeypatch.setattr(_jobcluster, "_GRACE_S", 0.0)
     with pytest.raises(NoCluster) as caught:

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 from pyproj import Transformer
 
-from egms_io.archive import md5_line
-from egms_io.l2 import L2B_FIELDS, write_burst
-from egms_io.metadata import BurstMetadata
-from egms_io.names import BurstName
-from egms_io.pids import burst_code, point_pids
+from egms_io.formats.archive import md5_line
+from egms_io.formats.l2 import L2B_FIELDS, write_burst
+from egms_io.formats.metadata import BurstMetadata
+from egms_io.formats.names import BurstName
+from egms_io.formats.pids import burst_code, point_pids
 from egms_io.simulation import Ground, Track, observe
 
 CORNER = (4_549_900, 2_049_900)  # a 10 km block ends 100 m further east and north

@@ -13,8 +13,8 @@ import rasterio
 import egms_io
 from egms_io.cells import Lattice
 from egms_io.errors import BadBurst
-from egms_io.pids import cell_pids
-from egms_io.statistics import fit, years_since_first
+from egms_io.formats.pids import cell_pids
+from egms_io.seriesmodels import fit, years_since_first
 
 
 @pytest.fixture

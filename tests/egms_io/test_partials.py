@@ -5,12 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from egms_io.bursts import open_burst
 from egms_io.cells import area_of
 from egms_io.errors import EgmsError
+from egms_io.formats.bursts import open_burst
+from egms_io.formats.points import read_points
 from egms_io.mapreduce import MapOptions, map_burst
 from egms_io.partials import load_block, load_keys, open_partial
-from egms_io.points import read_points
 from egms_io.sums import sum_burst
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import egms_io
 import egms_io.mapreduce
-from egms_io.points import read_points
+from egms_io.formats.points import read_points
 
 DAY = dt.date(2025, 3, 9)
 ALL = ("zip", "tiff", "cog", "parquet", "zarr")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import egms_io
-from egms_io.l2 import L2B_FIELDS
-from egms_io.pids import PointId
+from egms_io.formats.l2 import L2B_FIELDS
+from egms_io.formats.pids import PointId
 from egms_io.sample import GROUND, sample_tracks
-from egms_io.statistics import fit, years_since_first
+from egms_io.seriesmodels import fit, years_since_first
 
 
 @pytest.fixture(scope="module")

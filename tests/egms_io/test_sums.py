@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from egms_io.cells import area_of
 from egms_io.errors import BadBurst
-from egms_io.points import Points
+from egms_io.formats.points import Points
 from egms_io.sums import COSINE, MM, CellSums, merge, sum_burst, sum_points
 
 AREA = area_of((4_500_000, 1_700_000, 4_500_300, 1_700_200))

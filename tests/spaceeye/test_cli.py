@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import spaceeye
-from spaceeye import workflow
+from spaceeye.farmvibes import workflow
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from spaceeye import blocks, chain
+from spaceeye import blockwise
+from spaceeye.damping import ALPHAS
 from spaceeye.errors import BadInput
 from spaceeye.interpolation import interpolate, solve
 from spaceeye.knots import evaluate
-from spaceeye.smoothness import ALPHAS
-from spaceeye.windows import windows
+from spaceeye.periods import windows
+from spaceeye.solver import reference
 
 DAY = np.timedelta64(1, "D")
 BANDS = ["B02", "B04", "B08", "B11"]
@@ -165,8 +166,8 @@ def test_values_against_the_plain_chain():
     found = interpolate(as_float(stack), alpha=2.5, output_times=wanted)
     days, out = since(stack, stack["time"].values), since(stack, wanted)
     values = stack["reflectance"].values.reshape(14, 3, -1) * 1e-4
-    knots = chain.solve_knots(values, visible(stack), days, 2.5)
-    expected = chain.evaluate(knots, days, out).reshape(found["reflectance"].shape)
+    knots = reference.solve_knots(values, visible(stack), days, 2.5)
+    expected = reference.evaluate(knots, days, out).reshape(found["reflectance"].shape)
     np.testing.assert_allclose(found["reflectance"], expected, rtol=0, atol=1e-5)
 
 
@@ -243,10 +244,10 @@ def test_output_in_parts_has_the_same_bits(stack, monkeypatch):
     expected = interpolate(stack, **options)
     date = 20 * 25 * 4 * 2  # bytes in a block
     for bytes_allowed, length in (
-        (2.5 * blocks.TIME_CHUNK * date, 2 * blocks.TIME_CHUNK),
-        (1, blocks.TIME_CHUNK),
+        (2.5 * blockwise.TIME_CHUNK * date, 2 * blockwise.TIME_CHUNK),
+        (1, blockwise.TIME_CHUNK),
     ):
-        monkeypatch.setattr(blocks, "MOST_BYTES", int(bytes_allowed))
+        monkeypatch.setattr(blockwise, "MOST_BYTES", int(bytes_allowed))
         lazy = interpolate(stack.chunk(y=20, x=25), **options)
         lengths = lazy["reflectance"].chunksizes["time"]
         assert len(lengths) > 3
@@ -400,13 +401,13 @@ def test_flag_age_and_support_against_the_plain_chain(soft):
     shape = found["flag"].shape
     away = np.abs(out[:, None, None] - np.where(weights >= 1e-3, days[:, None], np.inf)[None])
     away = away.min(axis=1)
-    expected = np.where(chain.outside(weights, days, out), 3, 0)
+    expected = np.where(reference.outside(weights, days, out), 3, 0)
     expected[away > 4.5] = 2
     expected[:, ~(weights >= 1e-3).any(axis=0)] = 1
     np.testing.assert_array_equal(found["flag"].values.reshape(len(out), -1), expected)
     assert set(np.unique(expected)) == {0, 1, 2, 3}
-    np.testing.assert_array_equal(found["age"], chain.age(weights, days, out).reshape(shape))
-    support = chain.support(weights, days, out, 2.0).reshape(shape)
+    np.testing.assert_array_equal(found["age"], reference.age(weights, days, out).reshape(shape))
+    support = reference.support(weights, days, out, 2.0).reshape(shape)
     np.testing.assert_allclose(found["support"], support, rtol=1e-4)
     assert found["age"].dtype == np.int16
     assert found["support"].dtype == np.float32
@@ -481,7 +482,7 @@ def test_auto_takes_the_best_and_keeps_the_scores(stack):
     days, weights = since(stack, stack["time"].values), visible(stack)
     values = stack["reflectance"].values.reshape(14, 4, -1) * 1e-4
     for alpha, score in zip(ALPHAS, scores, strict=True):
-        miss = values - chain.leave_one_out(values, weights, days, alpha)
+        miss = values - reference.leave_one_out(values, weights, days, alpha)
         used = np.broadcast_to(weights[:, None] > 0, miss.shape) & np.isfinite(miss)
         assert score == pytest.approx(np.sqrt(np.square(miss[used]).mean()), rel=1e-3)
     same(found, interpolate(stack, alpha=found.attrs["alpha_days"]))

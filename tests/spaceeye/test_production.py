@@ -15,9 +15,10 @@ import rasterio
 from rasterio.transform import from_origin
 
 import spaceeye
-from spaceeye import production, tiles
+from spaceeye import production
 from spaceeye.errors import BadFile, BadInput
 from workbench.errors import OutputExists
+from workbench.rasters import blockwrites
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 SHAPE = (300, 520)  # six tiles of 256 pixels
@@ -113,7 +114,7 @@ def test_overwriting_leaves_no_stale_image(images, tmp_path):
 
 
 def test_a_run_that_failed_goes_on_with_the_other_tiles(images, reference, tmp_path, monkeypatch):
-    real, seen = tiles.solve_tile, []
+    real, seen = blockwrites.solve_tile, []
 
     def failing(part, store, tile, mark):
         if len(seen) == 3:
@@ -122,12 +123,12 @@ def test_a_run_that_failed_goes_on_with_the_other_tiles(images, reference, tmp_p
         real(part, store, tile, mark)
 
     options = {"formats": ("cog", "zarr"), "alpha": 1.0, "output_times": 4}
-    monkeypatch.setattr(tiles, "solve_tile", failing)
+    monkeypatch.setattr(blockwrites, "solve_tile", failing)
     with pytest.raises(OSError, match="the disk is gone"):
         spaceeye.run(images, tmp_path, **options)
     assert summary(tmp_path)["status"] == "failed"
     assert not (tmp_path / "spaceeye.zarr").exists()
-    monkeypatch.setattr(tiles, "solve_tile", real)
+    monkeypatch.setattr(blockwrites, "solve_tile", real)
     spaceeye.run(images, tmp_path, **options)
     assert summary(tmp_path)["counts"]["tiles"] == 6 - len(seen)
     assert content(tmp_path) == reference

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spaceeye.damping import ALPHAS, FALLBACK
 from spaceeye.interpolation import interpolate
-from spaceeye.smoothness import ALPHAS, FALLBACK
 
 DAY = np.timedelta64(1, "D")
 NDVI = "eolearn_ndvi_clouds_33N.npz"

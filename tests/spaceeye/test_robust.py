@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from spaceeye.chain import leave_one_out, solve_knots
 from spaceeye.errors import BadInput
 from spaceeye.robust import (
     SPAN,
@@ -18,6 +17,7 @@ from spaceeye.robust import (
     robust_weights,
     scale_of,
 )
+from spaceeye.solver.reference import leave_one_out, solve_knots
 
 
 def hazy(seed=0, pixels=400):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spaceeye.bands import BANDS
 from spaceeye.errors import BadFile, BadInput
 from spaceeye.sample import CROP, SCENE, TRUTH_TIMES, write_sample
-from spaceeye.simulation import NEW_BASELINE, Scene, acquisition_times, simulate
-from spaceeye.sources import read, recognise
 from workbench.errors import OutputExists
+from workbench.sentinel2.bands import BANDS
+from workbench.sentinel2.landscape import NEW_BASELINE, Scene, acquisition_times, simulate
+from workbench.sentinel2.sources import read, recognise
 
 
 def test_acquisition_times():
@@ -167,7 +167,7 @@ def test_importing_is_light():
     import sys
 
     code = (
-        "import sys, spaceeye.sources, spaceeye.sample, spaceeye.safe, spaceeye.stac;"
+        "import sys, workbench.sentinel2.sources, spaceeye.sample, workbench.sentinel2.safe, workbench.sentinel2.stac;"
         "heavy = {'torch', 'matplotlib', 'rasterio', 'odc.stac', 'numba', 'pystac'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -1,0 +1,207 @@
+"""What a burst file is, without reading its points: name, XML, columns, dates, first point.
+
+Everything that can be known from the name, the XML and the header is checked here, before any work
+is sent out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.cells import CRS
+from egms_io.dates import Days, date_columns, to_days
+from egms_io.errors import BadBurst
+from egms_io.formats.archive import Members, members, open_csv, read_xml
+from egms_io.formats.metadata import BurstMetadata, read_burst_xml
+from egms_io.formats.names import BurstName
+
+ALIASES = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
+
+HEADER_BYTES = 2**20
+_MAX_OFFSET = 1000.0  # m between the two coordinate pairs of a point before they contradict
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """One burst: where it is, who made it, when it was seen.
+
+    Attributes
+    ----------
+    name
+        Identity and release, from the file name.
+    parts
+        The file of the burst, or several files that hold disjoint points of it.
+    metadata
+        The XML, empty where there is none.
+    header
+        Column names as in the file.
+    dates
+        Acquisition dates, ``YYYYMMDD``, ascending.
+    near
+        Easting and northing (m) of the first point, None where the table is empty.
+    notes
+        What a user should know about the file.
+    """
+
+    name: BurstName
+    parts: tuple[Members, ...]
+    metadata: BurstMetadata
+    header: tuple[str, ...]
+    dates: tuple[str, ...]
+    near: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column of the file that each known name is found under."""
+        return {ALIASES.get(name, name): name for name in self.header}
+
+    @property
+    def days(self) -> Days:
+        """Acquisition dates, (acquisitions,) datetime64[D]."""
+        return to_days(self.dates)
+
+
+def open_burst(source: str | Path | Sequence[str | Path]) -> Burst:
+    """Look at a burst without reading its points.
+
+    Parameters
+    ----------
+    source
+        A ZIP or CSV with an EGMS name, or a sequence of them: parts of one burst.
+
+    Raises
+    ------
+    BadBurst
+        Naming the file and what is wrong with it.
+    """
+    paths = [source] if isinstance(source, str | Path) else list(source)
+    if not paths:
+        raise BadBurst("a burst of no files: give at least one path")
+    bursts = [_open_part(Path(path)) for path in paths]
+    first = bursts[0]
+    for other in bursts[1:]:
+        if (other.name, other.header) != (first.name, first.header):
+            raise BadBurst(
+                f"{other.parts[0].path}: not a part of {first.parts[0].path}: "
+                "the names or columns differ"
+            )
+    parts = tuple(part for burst in bursts for part in burst.parts)
+    return replace(first, parts=parts, notes=tuple(n for burst in bursts for n in burst.notes))
+
+
+def _open_part(path: Path) -> Burst:
+    found = members(path)
+    notes = [found.note] if found.note else []
+    name = BurstName.parse(path)
+    content = read_xml(found)
+    metadata = BurstMetadata() if content is None else read_burst_xml(content, str(path))
+    _check_identity(path, name, metadata)
+    if content is None:
+        notes.append(f"{path}: no XML, so facility and versions are unknown")
+    with open_csv(found) as stream:
+        head = stream.read(HEADER_BYTES)
+    lines = head.split(b"\n", 2)
+    header = tuple(
+        column.strip() for column in lines[0].decode("utf-8-sig", errors="replace").split(",")
+    )
+    dates = _check_header(path, header)
+    burst = Burst(name, (found,), metadata, header, dates)
+    near = None
+    if "gnss_velocity" not in burst.columns:
+        notes.append(
+            f"{path}: no gnss_velocity, so the product has no GNSS velocity from this burst"
+        )
+    if len(lines) < 2 or not lines[1].strip():
+        notes.append(f"{path}: the table is empty")
+    else:
+        near, told = _first_point(path, burst, lines[1].decode("ascii", errors="replace"))
+        notes += told
+    return replace(burst, near=near, notes=tuple(notes))
+
+
+def _check_identity(path: Path, name: BurstName, metadata: BurstMetadata) -> None:
+    """Refuse an archive whose XML speaks of another burst than its name."""
+    stated = (metadata.product_level or None, metadata.track, metadata.burst, metadata.swath)
+    named = (name.level, name.track, name.burst, name.swath)
+    for what, xml, file in zip(("level", "track", "burst", "swath"), stated, named, strict=True):
+        if xml is not None and xml != file:
+            raise BadBurst(f"{path}: the name says {what} {file}, the XML inside says {xml}")
+
+
+def _check_header(path: Path, header: tuple[str, ...]) -> tuple[str, ...]:
+    names = [ALIASES.get(name, name) for name in header]
+    dates = date_columns(names)
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise BadBurst(f"{path}: columns given twice: {', '.join(twice[:5])}")
+    for date in dates:
+        try:
+            dt.date(int(date[:4]), int(date[4:6]), int(date[6:]))
+        except ValueError as error:
+            raise BadBurst(f"{path}: column {date!r} is not a date: {error}") from error
+    needed = ["los_east", "los_up", "height_ortho"]
+    if not {"latitude", "longitude"} <= set(names):
+        needed = ["easting", "northing", *needed]
+    missing = [name for name in needed if name not in names]
+    if not dates:
+        missing.append("at least one YYYYMMDD column")
+    if missing:
+        raise BadBurst(f"{path}: missing {', '.join(missing)}")
+    return tuple(dates)
+
+
+def _first_point(
+    path: Path, burst: Burst, line: str
+) -> tuple[tuple[float, float] | None, list[str]]:
+    """Give the place of the first point and notes; refuse two coordinate pairs that disagree."""
+    fields = line.split(",")
+    if len(fields) != len(burst.header):
+        return None, []  # reported with its line when the points are read
+    values = dict(zip(burst.columns, fields, strict=True))
+    try:
+        lon, lat, easting, northing = (
+            float(values.get(name, "nan"))
+            for name in ("longitude", "latitude", "easting", "northing")
+        )
+    except ValueError:
+        return None, []  # reported with line and column when the points are read
+    if not np.isfinite(lon + lat):
+        return ((easting, northing) if np.isfinite(easting + northing) else None), []
+    x, y = (float(axis[0]) for axis in to_laea(np.array([lon]), np.array([lat])))
+    if np.isnan(easting + northing):
+        return (x, y), [f"{path}: no easting and northing; computed from longitude and latitude"]
+    if np.hypot(x - easting, y - northing) <= _MAX_OFFSET:
+        return (easting, northing), []
+    if np.hypot(x - northing, y - easting) <= _MAX_OFFSET:
+        raise BadBurst(
+            f"{path}: easting and northing are swapped ({easting}, {northing} in line 2)"
+        )
+    raise BadBurst(
+        f"{path}: line 2 says easting {easting}, northing {northing}, but its longitude {lon} and "
+        f"latitude {lat} are at {x:.0f}, {y:.0f} in {CRS}"
+    )
+
+
+def to_laea(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """Give easting and northing (m, EPSG:3035) of longitudes and latitudes (degrees, WGS84)."""
+    x, y = _transformer().transform(lon, lat)
+    return np.asarray(x), np.asarray(y)
+
+
+@lru_cache(maxsize=1)
+def _transformer() -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs("EPSG:4326", CRS, always_xy=True)

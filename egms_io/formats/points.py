@@ -1,0 +1,268 @@
+"""The points of a burst, in batches.
+
+A burst may have gigabytes of text, so it is read as a stream, in pieces of whole lines, and only
+the columns that are needed are converted. A bad row is reported with its line and column.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from egms_io.cells import CRS, LAEA_EUROPE
+from egms_io.errors import BadBurst, EgmsError
+from egms_io.formats.archive import open_csv
+from egms_io.formats.bursts import HEADER_BYTES, Burst, to_laea
+from egms_io.formats.pids import decode
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 8 * 2**20
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class Points:
+    """A batch of points; NaN where a value is missing.
+
+    Attributes
+    ----------
+    easting, northing
+        (n,) m, EPSG:3035.
+    los
+        (3, n) east, north and up part of the unit vector from the ground to the satellite; the
+        north part is NaN where the file has none.
+    height
+        (n,) m.
+    gnss
+        (n,) mm / yr along the line of sight, all NaN for L2a.
+    track_angle
+        (n,) degrees, all NaN where the file has none.
+    pid
+        (n,) int64, None where the file has none.
+    series
+        One (n,) array per acquisition, mm along the line of sight.
+    """
+
+    easting: Floats
+    northing: Floats
+    los: Floats
+    height: Floats
+    gnss: Floats
+    track_angle: Floats
+    pid: npt.NDArray[np.int64] | None
+    series: list[Floats]
+
+    def take(self, points: npt.NDArray[Any]) -> Points:
+        """Give some of the points."""
+        return Points(
+            easting=self.easting[points],
+            northing=self.northing[points],
+            los=self.los[:, points],
+            height=self.height[points],
+            gnss=self.gnss[points],
+            track_angle=self.track_angle[points],
+            pid=None if self.pid is None else self.pid[points],
+            series=[values[points] for values in self.series],
+        )
+
+
+def read_points(
+    burst: Burst, tally: Counter[str], *, skip_rows: bool = False, batch_bytes: int = BATCH_BYTES
+) -> Iterator[Points]:
+    """Read the points of a burst in batches of about `batch_bytes` of text.
+
+    Parameters
+    ----------
+    tally
+        Counts of what was met: ``rows`` and, with `skip_rows`, ``bad rows``.
+    skip_rows
+        Drop and count rows that are ragged or hold something that is no number, instead of raising.
+
+    Raises
+    ------
+    BadBurst
+        Naming file, line and column of the first bad row, or the damage of the archive.
+    """
+    table = _Table.of(burst)
+    for part in burst.parts:
+        with open_csv(part) as stream:
+            stream.readline(HEADER_BYTES)
+            line = 2
+            for text in _whole_lines(stream, batch_bytes):
+                try:
+                    batch = table.parse(text, part.path, line, tally, skip_rows=skip_rows)
+                except EgmsError as error:
+                    raise BadBurst(f"{part.path}: {error}") from error
+                line += text.count(b"\n")
+                if len(batch.easting):
+                    tally["rows"] += len(batch.easting)
+                    _check_coordinates(part.path, batch)
+                    yield batch
+
+
+def _whole_lines(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Cut a stream into pieces of about `size` bytes that end with a line."""
+    rest = b""
+    while block := stream.read(size):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+        else:
+            rest += block
+    if rest.strip():
+        yield rest
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of a burst's CSV that are wanted, and how they become points."""
+
+    header: tuple[str, ...]
+    dates: tuple[str, ...]
+    numbers: dict[str, str]  # our name -> name in the file
+    pid: bool
+
+    @classmethod
+    def of(cls, burst: Burst) -> _Table:
+        known = burst.columns
+        wanted = ["los_east", "los_north", "los_up", "height_ortho", "gnss_velocity", "track_angle"]
+        wanted += ["easting", "northing"] if "easting" in known else ["longitude", "latitude"]
+        dates = tuple(known[date] for date in burst.dates)
+        numbers = {name: known[name] for name in [*wanted, *dates] if name in known}
+        return cls(burst.header, dates, numbers, "pid" in known)
+
+    def parse(
+        self, text: bytes, path: Path, line: int, tally: Counter[str], *, skip_rows: bool
+    ) -> Points:
+        """Convert whole lines, the first of which is line number `line` of the file."""
+        import pyarrow as pa
+
+        try:
+            return self._points(self._arrow(text))
+        except (pa.ArrowInvalid, EgmsError) as error:
+            if not skip_rows:
+                raise BadBurst(next(self._faults(text, line), str(error))) from error
+        faulty = set()
+        for fault in self._faults(text, line):
+            log.warning("%s: dropped: %s", path, fault)
+            faulty.add(fault.number)
+        tally["bad rows"] += len(faulty)
+        kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
+        return self._points(self._arrow(b"\n".join(kept)))
+
+    def _arrow(self, text: bytes) -> Any:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        types = dict.fromkeys(self.numbers.values(), pa.float64())
+        if self.pid:
+            types["pid"] = pa.string()
+        if text.isspace() or not text:
+            return pa.schema(types.items()).empty_table()
+        return csv.read_csv(
+            pa.py_buffer(text),
+            read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
+            parse_options=csv.ParseOptions(quote_char=False),
+            convert_options=csv.ConvertOptions(
+                include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]
+            ),
+        )
+
+    def _points(self, table: Any) -> Points:
+        missing = np.full(table.num_rows, np.nan)
+
+        def column(name: str) -> Floats:
+            if name not in self.numbers:
+                return missing
+            values: Floats = table[self.numbers[name]].to_numpy()
+            return values
+
+        easting, northing = column("easting"), column("northing")
+        if "easting" not in self.numbers:
+            easting, northing = to_laea(column("longitude"), column("latitude"))
+        return Points(
+            easting=easting,
+            northing=northing,
+            los=np.array([column("los_east"), column("los_north"), column("los_up")]),
+            height=column("height_ortho"),
+            gnss=column("gnss_velocity"),
+            track_angle=column("track_angle"),
+            pid=_pid_numbers(table["pid"]) if self.pid else None,
+            series=[column(date) for date in self.dates],
+        )
+
+    def _faults(self, text: bytes, line: int) -> Iterator[_Fault]:
+        """Find the bad rows of a text the slow way, with line and column."""
+        places = [(self.header.index(name), name) for name in self.numbers.values()]
+        for number, row in enumerate(text.rstrip(b"\n").split(b"\n"), line):
+            values = row.decode("utf-8", errors="replace").rstrip("\r").split(",")
+            if values == [""]:
+                continue
+            if len(values) != len(self.header):
+                yield _Fault(number, f"has {len(values)} fields, the header {len(self.header)}")
+                continue
+            wrong = [name for place, name in places if not _is_number(values[place])]
+            if wrong:
+                value = values[self.header.index(wrong[0])]
+                yield _Fault(number, f"column {wrong[0]}: {value!r} is not a number")
+            elif self.pid and (fault := _pid_fault(values[self.header.index("pid")])):
+                yield _Fault(number, fault)
+
+
+class _Fault(str):
+    """What is wrong with one line of a table, and which line it is."""
+
+    number: int
+
+    def __new__(cls, number: int, what: str) -> _Fault:
+        fault = super().__new__(cls, f"line {number}: {what}")
+        fault.number = number
+        return fault
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _pid_fault(pid: str) -> str:
+    """Say what is wrong with a PID, nothing where all is well."""
+    try:
+        decode([pid.encode()])
+    except EgmsError as error:
+        return f"column pid: {error}"
+    return "" if pid else "column pid: empty"
+
+
+def _check_coordinates(path: Path, points: Points) -> None:
+    """Refuse points that cannot be in Europe's LAEA grid."""
+    west, south, east, north = LAEA_EUROPE
+    with np.errstate(invalid="ignore"):
+        inside = (points.easting >= west) & (points.easting < east)
+        inside &= (points.northing >= south) & (points.northing < north)
+    if not inside.all():
+        bad = int(np.flatnonzero(~inside)[0])
+        raise BadBurst(
+            f"{path}: point at easting {points.easting[bad]}, northing {points.northing[bad]} is "
+            f"outside LAEA Europe {LAEA_EUROPE} (m, {CRS}): swapped columns, or another CRS?"
+        )
+
+
+def _pid_numbers(column: Any) -> npt.NDArray[np.int64]:
+    """Give PIDs as integers: equal exactly where the PIDs are."""
+    if column.null_count:
+        raise EgmsError(f"{column.null_count} rows have no pid")
+    return decode(column.to_numpy().astype("S")) if len(column) else np.empty(0, np.int64)

@@ -1,0 +1,236 @@
+"""Windows in time and chips in space: what is read together, and which part of it is kept.
+
+FarmVibes.AI solves a series in windows of 48 days and chips of 448 pixels that overlap, and keeps
+the middle of each. Every day and every pixel is kept from exactly one of them, the one whose centre
+is closer. Here windows decide which days one sequence of a workflow writes; chips are used by
+`spaceeye.iteration` alone.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spaceeye.errors import BadInput
+
+__all__ = [
+    "CHIP",
+    "DURATION",
+    "OVERLAP",
+    "Chip",
+    "Span",
+    "Window",
+    "check_duration",
+    "check_overlap",
+    "chips",
+    "partition",
+    "to_day",
+    "windows",
+]
+
+DURATION = 48
+"""Length of a window, days."""
+
+OVERLAP = 0.5
+"""Step between windows as a fraction of their length."""
+
+CHIP = 448
+"""Side of a chip, pixels."""
+
+
+class Span(NamedTuple):
+    """Whole days from `first` up to, not including, `stop`; datetime64[D]."""
+
+    first: np.datetime64
+    stop: np.datetime64
+
+    @property
+    def days(self) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+        """Its days, datetime64[D]."""
+        return np.arange(self.first, self.stop)
+
+
+class Window(NamedTuple):
+    """Days whose acquisitions are read together, and the days that are written from them."""
+
+    read: Span
+    write: Span
+
+
+class Chip(NamedTuple):
+    """A rectangle of pixels that is read, and the part of it that is kept."""
+
+    read: tuple[slice, slice]
+    write: tuple[slice, slice]
+
+    @property
+    def kept(self) -> tuple[slice, slice]:
+        """The part that is kept, counted from the corner of what is read."""
+        rows, cols = (
+            slice(w.start - r.start, w.stop - r.start)
+            for r, w in zip(self.read, self.write, strict=True)
+        )
+        return rows, cols
+
+
+def to_day(value: Any) -> np.datetime64:
+    """Give the UTC calendar day of a date or time, datetime64[D].
+
+    Raises
+    ------
+    BadInput
+        If `value` is neither.
+    """
+    from workbench.sentinel2.acquisitions import to_time
+
+    day: np.datetime64 = to_time(value).astype("datetime64[D]")
+    return day
+
+
+def windows(
+    start: Any, end: Any, duration: int = DURATION, overlap: float = OVERLAP
+) -> list[Window]:
+    """Divide a range of days into overlapping windows.
+
+    Parameters
+    ----------
+    start, end
+        First and last day, both included.
+    duration
+        Length of a window, days.
+    overlap
+        The *step* from one window to the next as a fraction of `duration`, 0 < overlap <= 1: 0.25
+        of 48 days is a step of 12 days, by which three quarters of two windows overlap. The name
+        is that of the FarmVibes.AI parameter. The true step is the largest not above this one that
+        spaces the windows evenly.
+
+    Returns
+    -------
+    list of Window
+        In order. The `write` spans follow each other without a gap and cover exactly the range. A
+        range shorter than `duration` has one window whose `read` span reaches beyond it on both
+        sides; days outside of the range are never written.
+
+    Raises
+    ------
+    BadInput
+        If the range is empty, or `duration` or `overlap` is out of bounds.
+
+    Examples
+    --------
+    >>> [str(window.write.first) for window in windows("2020-01-01", "2020-02-29")]
+    ['2020-01-01', '2020-01-31']
+    """
+    first, last = to_day(start), to_day(end)
+    if last < first:
+        raise BadInput(f"the range ends on {last}, before it starts on {first}: exchange the two")
+    duration, overlap = check_duration(duration), check_overlap(overlap)
+    step = int(duration * overlap)
+    if step < 1:
+        raise BadInput(
+            f"overlap={overlap} of duration={duration} is a step of less than a day: "
+            f"give an overlap of at least {1 / duration:.3g}"
+        )
+    length = int((last - first).astype(int)) + 1
+    if length < duration:
+        before = first + np.timedelta64((length - duration) // 2, "D")
+        read = Span(before, before + np.timedelta64(duration, "D"))
+        return [Window(read, Span(first, last + np.timedelta64(1, "D")))]
+
+    def span(at: tuple[int, int]) -> Span:
+        return Span(first + np.timedelta64(at[0], "D"), first + np.timedelta64(at[1], "D"))
+
+    return [Window(span(read), span(write)) for read, write in partition(length, duration, step)]
+
+
+def chips(height: int, width: int, size: int = CHIP, step: int | None = None) -> list[Chip]:
+    """Divide a raster into overlapping chips of which the centres are kept.
+
+    Parameters
+    ----------
+    height, width
+        Of the raster, pixels. An axis shorter than `size` is one chip.
+    size
+        Side of a chip, pixels.
+    step
+        From one chip to the next, pixels; default half of `size`.
+
+    Returns
+    -------
+    list of Chip
+        Row by row; the `write` parts cover every pixel once.
+    """
+    if min(height, width, size) < 1:
+        raise BadInput(f"a raster of {height} x {width} pixels in chips of {size}: all must be > 0")
+    stride = size // 2 if step is None else step
+    if not 1 <= stride <= size:
+        raise BadInput(f"step={stride}: from 1 to size={size} pixels, or pixels between are lost")
+    rows, cols = (partition(length, min(size, length), stride) for length in (height, width))
+    return [
+        Chip(
+            (slice(*read_rows), slice(*read_cols)),
+            (slice(*write_rows), slice(*write_cols)),
+        )
+        for read_rows, write_rows in rows
+        for read_cols, write_cols in cols
+    ]
+
+
+def partition(length: int, size: int, step: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Cover ``[0, length)`` with evenly spaced pieces of `size`, and cut their overlaps in two.
+
+    Parameters
+    ----------
+    length, size
+        ``length >= size``.
+    step
+        Largest distance of two pieces.
+
+    Returns
+    -------
+    list of ((int, int), (int, int))
+        Start and stop of each piece, and start and stop of what is kept of it. Starts are evenly
+        spaced and rounded half to even.
+    """
+    count = -(-(length - size) // step) + 1
+    starts = [int(start) for start in np.rint(np.linspace(0, length - size, count))]
+    cuts = [0]
+    cuts += [(start + size + after) // 2 for start, after in pairwise(starts)]
+    cuts += [length]
+    return [
+        ((start, start + size), (low, high))
+        for start, low, high in zip(starts, cuts[:-1], cuts[1:], strict=True)
+    ]
+
+
+def check_duration(duration: Any) -> int:
+    """Give `duration` as a whole number of days.
+
+    Raises
+    ------
+    BadInput
+        If it is not one from 1 to 3660.
+    """
+    whole = not isinstance(duration, bool) and isinstance(duration, int | float | np.number)
+    if not (whole and 1 <= duration <= 3660 and duration == int(duration)):
+        raise BadInput(f"duration={duration!r}: a whole number of days from 1 to 3660, usually 48")
+    return int(duration)
+
+
+def check_overlap(overlap: Any) -> float:
+    """Give `overlap` as a float.
+
+    Raises
+    ------
+    BadInput
+        If it is not in (0, 1].
+    """
+    number = not isinstance(overlap, bool) and isinstance(overlap, int | float | np.number)
+    if not (number and 0 < overlap <= 1):
+        raise BadInput(
+            f"overlap={overlap!r}: the step between windows as a fraction of their duration, "
+            "0 < overlap <= 1 (1: windows side by side; smaller: more overlap)"
+        )
+    return float(overlap)

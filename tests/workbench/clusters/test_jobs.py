@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import builtins
+import importlib.util
+
+import dask
+import dask_jobqueue
+import pytest
+
+import workbench
+from workbench.clusters import jobs
+from workbench.clusters.jobs import job_settings, lifetime
+from workbench.errors import NoCluster
+
+SITE = {"cores": 8, "memory": "32GB", "walltime": "04:00:00", "queue": "main"}
+
+
+@pytest.fixture(autouse=True)
+def site(tmp_path, monkeypatch):
+    assert dask_jobqueue.SLURMCluster
+    monkeypatch.chdir(tmp_path)
+    section = {**dask.config.get("jobqueue.slurm"), **SITE}
+    with dask.config.set({"jobqueue.slurm": section}):
+        yield
+
+
+def settings(*, adaptive=False, tls=False, **options):
+    return job_settings("slurm", options, adaptive=adaptive, tls=tls)
+
+
+def test_one_process_and_the_dashboards_on_loopback():
+    found = settings()
+    assert found["processes"] == 1
+    assert found["scheduler_options"] == {"dashboard_address": "127.0.0.1:0"}
+    assert found["worker_extra_args"] == ["--dashboard-address", "127.0.0.1:0"]
+    assert "queue" not in found, "what the site says is left to dask-jobqueue"
+
+
+def test_keywords_win_over_the_workbench_and_that_over_the_site():
+    with dask.config.set({"workbench.cluster.slurm": {"memory": "16GB", "queue": "short"}}):
+        found = settings(queue="debug")
+    assert found["queue"] == "debug"
+    assert found["memory"] == "16GB"
+
+
+def test_what_the_site_configures_is_added_to():
+    site = {
+        "jobqueue.slurm.job-script-prologue": ["module load geo"],
+        "jobqueue.slurm.scheduler-options": {"dashboard_address": ":8787", "port": 1234},
+        "jobqueue.slurm.worker-extra-args": ["--no-dashboard"],
+        "jobqueue.slurm.log-directory": "~/logs",
+    }
+    with dask.config.set(site):
+        found = settings()
+    assert found["job_script_prologue"][-1] == "module load geo"
+    assert "export OMP_NUM_THREADS=1" in found["job_script_prologue"]
+    assert found["scheduler_options"] == {"dashboard_address": ":8787", "port": 1234}
+    assert found["worker_extra_args"] == ["--no-dashboard"]
+    assert found["log_directory"].endswith("/logs")
+    assert "~" not in found["log_directory"]
+
+
+def test_jobs_start_where_they_were_submitted(tmp_path, monkeypatch):
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert settings()["job_script_prologue"][-1] == f"""cd '{tmp_path}/it'"'"'s here' || exit 1"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options"),
+    [
+        (4 * 3600, ["--lifetime", "14100s", "--lifetime-stagger", "120s"]),
+        (600, ["--lifetime", "450s", "--lifetime-stagger", "60s"]),
+    ],
+)
+def test_a_lifetime_ends_before_the_walltime(seconds, options):
+    assert lifetime(seconds) == options
+
+
+def test_a_lifetime_only_where_jobs_come_and_go():
+    assert "--lifetime" in settings(adaptive=True)["worker_extra_args"]
+    assert "--lifetime" not in settings()["worker_extra_args"]
+    own = settings(adaptive=True, worker_extra_args=["--lifetime", "1h"])
+    assert own["worker_extra_args"].count("--lifetime") == 1
+
+
+@pytest.mark.parametrize("name", ["cores", "memory"])
+def test_cores_and_memory_are_asked_for(name):
+    with dask.config.set({f"jobqueue.slurm.{name}": None}):
+        with pytest.raises(NoCluster, match=r"set jobqueue.slurm.cores and jobqueue.slurm.memory"):
+            settings()
+
+
+def test_tls_without_cryptography_names_the_extra(monkeypatch):
+    real = builtins.__import__
+
+    def no_cryptography(name, *args, **kwargs):
+        if name.startswith("cryptography"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_cryptography)
+    with pytest.raises(NoCluster, match=r"cryptography: pip install 'eo-workbench\[hpc\]'"):
+        jobs.credentials()
+
+
+def test_a_missing_dask_jobqueue_names_the_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(NoCluster, match=r"dask-jobqueue: pip install 'eo-workbench\[hpc\]'"):
+        workbench.make_cluster("slurm")
+
+
+@pytest.mark.parametrize("adapt", [(3, 1), (-1, 2), "many", (0, 0), (1, 2, 3)])
+def test_bounds_that_are_none_are_named(adapt):
+    with pytest.raises(NoCluster, match="not the least and the most workers"):
+        workbench.make_cluster("slurm", adapt=adapt)
+
+
+def test_a_machine_without_slurm_is_told(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NoCluster, match="no sbatch on this machine"):
+        workbench.connect("slurm")
+
+
+def test_defaults_for_batch_clusters_leave_what_is_configured():
+    shipped = {"distributed.worker.memory.spill": 0.7, "distributed.adaptive.wait-count": 3}
+    for _ in range(2):  # also after somebody has put the old values back
+        with dask.config.set({**shipped, "distributed.worker.memory.pause": 0.5}):
+            jobs.use_batch_defaults()
+            assert dask.config.get("distributed.worker.memory.spill") == 0.8
+            assert dask.config.get("distributed.adaptive.wait-count") == 12
+            assert dask.config.get("distributed.worker.memory.pause") == 0.5
+            dask.config.set(shipped)

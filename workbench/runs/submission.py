@@ -1,0 +1,236 @@
+"""Notebooks as jobs of Slurm or PBS: submitted with their scheduler, so that they outlive a login.
+
+A submitted run is a folder. It holds everything: what was asked for (``run.json``), the notebook as
+it was at that time (``source.ipynb``), the job script, the log, the notebook as far as it has come,
+and ``summary.json`` when the run has ended. Unless told otherwise the notebook writes its own
+products into ``output`` there, and the logs of its workers lie in ``jobs``. Submitting the folder
+again goes on from what is finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dask.config
+
+import workbench.settings  # noqa: F401  the defaults
+from workbench.clusters.queues import QUEUES, queue_named
+from workbench.errors import NoCluster, WorkbenchError
+from workbench.files import atomic, file_record, write_json
+from workbench.notebooks import refuse_unknown, run_notebook
+from workbench.notebooks.parameters import notebook_parameters, read_parameters
+from workbench.plain import plain
+from workbench.runs import Run
+
+__all__ = ["carry_out", "submit", "submit_again"]
+
+RECORD = "run.json"
+LOG = "log.txt"
+_SOURCE = "source.ipynb"
+_SCRIPT = "job.sh"
+
+
+def submit(
+    notebook: str | os.PathLike[str],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    parameter_files: Iterable[str | os.PathLike[str]] = (),
+    to: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
+    job: Mapping[str, Any] | None = None,
+) -> Path:
+    """Submit a run of `notebook` as one job and return the folder of the run.
+
+    Parameters
+    ----------
+    parameters, parameter_files, cwd, timeout
+        As for `workbench.notebooks.run_notebook`. If the notebook declares ``output`` and no value
+        is given, it becomes ``output`` in the folder of the run.
+    to
+        ``"slurm"`` or ``"pbs"``. None: what ``workbench.submit.to`` says, or else the batch system
+        that the notebook's parameter ``cluster`` names.
+    folder
+        Folder of the run, which must not exist; None names it by date and time below ``runs``.
+    job
+        Settings of the job over those of ``workbench.submit``: cores, memory, walltime and whatever
+        else dask-jobqueue knows for this batch system. Queue, account and prologue are those of
+        ``jobqueue.slurm`` or ``jobqueue.pbs``.
+
+    Raises
+    ------
+    UnknownParameter
+        If the notebook does not declare a parameter.
+    NoCluster
+        If the batch system is not known or refuses the job.
+    """
+    notebook = Path(notebook)
+    values: dict[str, Any] = {}
+    for file in parameter_files:
+        values |= read_parameters(file)
+    values = plain(values | dict(parameters or {}), "parameters")
+    refuse_unknown(notebook, values)
+    to = to or dask.config.get("workbench.submit.to") or _named_cluster(notebook, values)
+    queue_named(to).check()
+    folder = _new_folder(notebook, folder)
+    if "output" in notebook_parameters(notebook):
+        values.setdefault("output", str(folder / "output"))
+    shutil.copyfile(notebook, folder / _SOURCE)
+    settings = {**dask.config.get("workbench.submit"), **plain(job or {}, "job")}
+    settings.pop("to")
+    record: dict[str, Any] = {
+        "notebook": str(notebook.absolute()),
+        "name": notebook.stem,
+        "parameters": values,
+        "cwd": str(Path(cwd or ".").absolute()),
+        "timeout": timeout,
+        "to": to,
+        "job": settings,
+        "submitted": [],
+    }
+    try:
+        _send(folder, record)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return folder
+
+
+def submit_again(folder: str | os.PathLike[str], job: Mapping[str, Any] | None = None) -> Path:
+    """Submit a run that has ended once more; it goes on from what is finished.
+
+    `job` changes settings of the job, such as the walltime. Raises `WorkbenchError` if the run is
+    still in the queue.
+    """
+    folder = Path(folder).absolute()
+    record = read_record(folder)
+    queue = queue_named(record["to"])
+    jobs = [entry["job"] for entry in record["submitted"]]
+    alive = [str(state) for state in queue.states(jobs).values() if state.alive]
+    if alive:
+        raise WorkbenchError(f"{folder} is still in the queue: job {alive[0]}")
+    record["job"] |= plain(job or {}, "job")
+    (folder / "summary.json").unlink(missing_ok=True)
+    _send(folder, record)
+    return folder
+
+
+def carry_out(folder: str | os.PathLike[str]) -> Path:
+    """Run the notebook of a run's folder here; this is what the job does."""
+    folder = Path(folder).absolute()
+    record = read_record(folder)
+    output = folder / f"{record['name']}.ipynb"
+    with Run(
+        folder,
+        system="notebook",
+        parameters={"notebook": record["notebook"], **record["parameters"]},
+        inputs=[file_record(folder / _SOURCE)],
+    ) as run:
+        try:
+            run_notebook(
+                folder / _SOURCE,
+                output,
+                record["parameters"],
+                cwd=record["cwd"],
+                timeout=record["timeout"],
+                log_output=True,
+            )
+        finally:
+            if output.exists():
+                run.output(output)
+    return output
+
+
+def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what the folder of a submitted run says of it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is not such a folder.
+    """
+    path = Path(folder) / RECORD
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        complete = {"name", "parameters", "submitted", "to"} <= set(record)
+    except (OSError, ValueError, TypeError):
+        complete = False
+    if not complete:
+        raise WorkbenchError(f"{folder} is not the folder of a submitted run: see its {RECORD}")
+    return dict(record)
+
+
+def _named_cluster(notebook: Path, values: Mapping[str, Any]) -> str:
+    cluster = values.get("cluster")
+    if cluster in QUEUES:
+        return str(cluster)
+    raise NoCluster(
+        f"where is {notebook} to be submitted? Say to={' or to='.join(map(repr, QUEUES))} "
+        "(--to), or set workbench.submit.to in Dask's configuration"
+    )
+
+
+def _new_folder(notebook: Path, folder: str | os.PathLike[str] | None) -> Path:
+    if folder is not None:
+        wanted = Path(folder).absolute()
+        try:
+            wanted.mkdir(parents=True)
+        except FileExistsError as error:
+            raise WorkbenchError(
+                f"{folder} exists: name another folder, or go on with that run by "
+                f"`workbench submit {folder}`"
+            ) from error
+        return wanted
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{notebook.stem}"
+    for attempt in range(1, 1000):
+        path = Path("runs", stem if attempt == 1 else f"{stem}-{attempt}").absolute()
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path
+    raise WorkbenchError(f"runs is full of runs named {stem}: name a folder")
+
+
+def _send(folder: Path, record: dict[str, Any]) -> None:
+    script = folder / _SCRIPT
+    with atomic(script, "w", overwrite=True) as file:
+        file.write(_job_script(folder, record))
+    job = queue_named(record["to"]).submit(script, cwd=folder)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record["submitted"].append({"job": job, "at": now})
+    write_json(folder / RECORD, record)
+
+
+def _job_script(folder: Path, record: Mapping[str, Any]) -> str:
+    """Return the script: the site's header and prologue, and the run in place of a worker."""
+    from workbench.clusters.jobcluster import header_and_prologue
+
+    settings = {**record["job"], "job_name": f"workbench-{record['name']}"}
+    shebang, header, prologue = header_and_prologue(record["to"], settings, folder / LOG)
+    workers_logs = f"DASK_WORKBENCH__CLUSTER__{record['to'].upper()}__LOG_DIRECTORY"
+    environment = {
+        workers_logs: str(folder / "jobs"),
+        **{name: os.environ[name] for name in ("DASK_CONFIG",) if name in os.environ},
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    command = shlex.join([sys.executable, "-m", "workbench", "carry-out", str(folder)])
+    lines = [
+        shebang,
+        *header,
+        f"exec >> {shlex.quote(str(folder / LOG))} 2>&1",
+        *prologue,
+        *exports,
+        f"cd {shlex.quote(record['cwd'])} || exit 1",
+        f"exec {command}  # exec: signals of the batch system reach the run itself",
+    ]
+    return "\n".join(lines) + "\n"

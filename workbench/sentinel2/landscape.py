@@ -1,0 +1,379 @@
+"""A simulated landscape seen by Sentinel-2, with the truth known at any time.
+
+Fields green up and ripen after double logistic curves, some are harvested on one day, a forest and
+a river change little; all of it brightens and darkens with the sun through the year. Images of it
+have a gain of their own, noise, moving clouds with soft edges and shadows, and, from the day the
+baseline changed, the offset of 1000 DN. Everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.errors import BadInput
+from workbench.rasters import resampling
+from workbench.sentinel2.acquisitions import to_time
+from workbench.sentinel2.bands import BANDS, RESOLUTION, TEN_METRE
+from workbench.sentinel2.cloudweights import scl_weights
+from workbench.sentinel2.offsets import OFFSET, remove_offset
+from workbench.sentinel2.stacks import assemble
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = ["Frame", "Scene", "Simulated", "acquisition_times", "simulate"]
+
+Floats = npt.NDArray[np.float32]
+
+TILE = "31UDS"
+CRS = "EPSG:32631"
+CORNER = (448_000.0, 5_412_000.0)
+NEW_BASELINE = np.datetime64("2022-01-25", "ns")
+TWENTY_METRE = tuple(band for band in BANDS if RESOLUTION[band] == 20)
+
+_VEGETATION = np.array([0.03, 0.06, 0.04, 0.10, 0.30, 0.38, 0.42, 0.44, 0.20, 0.10])
+_SOIL = np.array([0.08, 0.11, 0.15, 0.19, 0.22, 0.24, 0.27, 0.29, 0.36, 0.31])
+_WATER = np.array([0.05, 0.05, 0.03, 0.025, 0.02, 0.02, 0.015, 0.015, 0.008, 0.005])
+_CLOUD = np.array([0.72, 0.70, 0.71, 0.72, 0.73, 0.74, 0.75, 0.74, 0.55, 0.45])
+_FOREST, _RIVER = 0, 1  # the first two fields
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image as a product holds it.
+
+    Attributes
+    ----------
+    time
+        Acquisition time, UTC.
+    baseline
+        Processing baseline; from 04.00 on the DN contain the offset.
+    fine, coarse
+        DN of the 10 m bands (4, y, x) and of the 20 m bands (6, y / 2, x / 2), uint16.
+    scl
+        Scene classification, 20 m, uint8.
+    """
+
+    time: np.datetime64
+    baseline: str
+    fine: npt.NDArray[np.uint16]
+    coarse: npt.NDArray[np.uint16]
+    scl: npt.NDArray[np.uint8]
+
+    @property
+    def offset(self) -> int:
+        """DN that the pixels contain beside reflectance x 10000."""
+        return OFFSET if self.baseline >= "04" else 0
+
+    def band(self, name: str) -> npt.NDArray[np.uint16]:
+        """Give one band at its own resolution."""
+        if name in TEN_METRE:
+            return np.asarray(self.fine[TEN_METRE.index(name)], np.uint16)
+        return np.asarray(self.coarse[TWENTY_METRE.index(name)], np.uint16)
+
+    def stacked(self) -> npt.NDArray[np.uint16]:
+        """Give all bands at 10 m, (band, y, x), the 20 m ones interpolated bilinearly."""
+        rows, cols = ((np.arange(size) + 0.5) / 2 for size in self.fine.shape[1:])
+        return np.stack(
+            [
+                self.band(name)
+                if name in TEN_METRE
+                else resampling.bilinear(self.band(name), rows, cols)
+                for name in BANDS
+            ]
+        )
+
+    def cloudy(self) -> npt.NDArray[np.uint8]:
+        """Give the cloud mask at 10 m: 1 under cloud or shadow, 0 clear."""
+        hidden = np.isin(self.scl, (3, 8, 9, 10)).astype(np.uint8)
+        return hidden.repeat(2, axis=0).repeat(2, axis=1)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A landscape.
+
+    Attributes
+    ----------
+    size
+        Rows and columns of 10 m; even.
+    seed
+        Everything random follows from it.
+    start
+        Begin of the season.
+    noise
+        Standard deviation of the sensor, reflectance.
+    jitter
+        Standard deviation of the gain of an image, relative.
+    cloud
+        Mean cloud cover, 0..1.
+    """
+
+    size: tuple[int, int] = (256, 256)
+    seed: int = 5
+    start: str = "2021-12-01"
+    noise: float = 0.002
+    jitter: float = 0.02
+    cloud: float = 0.45
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 8 or any(side % 2 for side in self.size):
+            raise BadInput(f"size={self.size}: rows and columns even and at least 8")
+        if not 0 <= self.cloud <= 0.9:
+            raise BadInput(f"cloud={self.cloud}: mean cover, 0 to 0.9")
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The 10 m grid."""
+        from affine import Affine
+        from odc.geo.geobox import GeoBox
+
+        return GeoBox(self.size, Affine(10, 0, CORNER[0], 0, -10, CORNER[1]), CRS)
+
+    def _rng(self, *keys: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *keys])
+
+    @cached_property
+    def fields(self) -> npt.NDArray[np.intp]:
+        """Number of the field of each pixel, (y, x); 0 is forest, 1 is river."""
+        rng = self._rng(1)
+        out = np.zeros(self.size, np.intp)
+        parts, count = [(0, self.size[0], 0, self.size[1])], 2
+        while parts:
+            top, bottom, left, right = parts.pop()
+            height, width = bottom - top, right - left
+            if max(height, width) <= 14 or (max(height, width) < 44 and rng.random() < 0.35):
+                out[top:bottom, left:right] = count
+                count += 1
+                continue
+            cut = rng.uniform(0.35, 0.65)
+            if height > width:
+                middle = top + round(cut * height)
+                parts += [(top, middle, left, right), (middle, bottom, left, right)]
+            else:
+                middle = left + round(cut * width)
+                parts += [(top, bottom, left, middle), (top, bottom, middle, right)]
+        out[_blobs(self.size, 18, rng) > 1.1] = _FOREST
+        y, x = np.mgrid[: self.size[0], : self.size[1]]
+        bed = self.size[1] * (0.72 + 0.06 * np.sin(y / 31.0) + 0.03 * np.sin(y / 11.0))
+        out[np.abs(x - bed) < 4] = _RIVER
+        return out
+
+    @cached_property
+    def _seasons(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Curve of each field: least and greatest cover, days and rates, harvest, soil."""
+        rng, count = self._rng(2), int(self.fields.max()) + 1
+        kinds = rng.integers(0, 4, count)  # winter crop, spring crop, grass, fallow
+        rise = np.array([70.0, 120.0, 95.0, 140.0])[kinds] + rng.normal(0, 8, count)
+        harvest = rise + rng.uniform(35, 80, count)
+        harvest[rng.random(count) > 0.3] = np.inf
+        least = np.array([0.25, 0.05, 0.45, 0.10])[kinds] + rng.uniform(0, 0.1, count)
+        most = np.array([0.92, 0.85, 0.88, 0.30])[kinds] + rng.uniform(-0.05, 0.05, count)
+        least[_FOREST], most[_FOREST], harvest[_FOREST] = 0.70, 0.95, np.inf
+        return {
+            "least": least,
+            "most": most,
+            "rise": rise,
+            "up": rng.uniform(6, 11, count),
+            "fall": rise + rng.uniform(90, 150, count),
+            "down": rng.uniform(8, 14, count),
+            "harvest": harvest,
+            "soil": rng.uniform(0.75, 1.2, count),
+        }
+
+    @cached_property
+    def _texture(self) -> Floats:
+        rng = self._rng(3)
+        rough = 1 + 0.004 * rng.standard_normal(self.size) + 0.02 * _blobs(self.size, 12, rng)
+        return np.asarray(rough, np.float32)
+
+    def surface(self, time: Any) -> Floats:
+        """Give the true reflectance at one time, (band, y, x) float32."""
+        moment = to_time(time)
+        day = (moment - np.datetime64(self.start, "ns")) / np.timedelta64(1, "D")
+        curve = self._seasons
+        rising = 1 / (1 + np.exp(-(day - curve["rise"]) / curve["up"]))
+        ripe = 1 / (1 + np.exp(-(day - curve["fall"]) / curve["down"]))
+        cover = curve["least"] + (curve["most"] - curve["least"]) * rising * (1 - ripe)
+        cover = np.where(day >= curve["harvest"], 0.5 * curve["least"], cover)
+        spectra = cover * _VEGETATION[:, None] + (1 - cover) * curve["soil"] * _SOIL[:, None]
+        spectra[:, _FOREST] *= 0.55  # crowns shade each other
+        spectra[:, _RIVER] = _WATER
+        year = (moment - np.datetime64("2021-12-21", "ns")) / np.timedelta64(365, "D")
+        sun = 1 - 0.08 * np.cos(2 * np.pi * year)
+        return np.asarray((sun * spectra).astype(np.float32)[:, self.fields] * self._texture)
+
+    def truth(self, times: Sequence[Any] | Any) -> xr.DataArray:
+        """Give what a perfect sensor would see.
+
+        The slow change of the sun is part of it; the gain of single images is not.
+
+        Returns
+        -------
+        xarray.DataArray
+            Reflectance, (time, band, y, x), float32.
+        """
+        from odc.geo.xr import xr_coords
+
+        stamps = [to_time(time) for time in np.atleast_1d(np.asarray(times))]
+        coords = xr_coords(self.geobox)
+        values = np.stack([self.surface(time) for time in stamps])
+        return xr.DataArray(
+            values,
+            {"time": stamps, "band": list(BANDS), **coords},
+            ("time", "band", "y", "x"),
+            name="reflectance",
+            attrs={"units": "1", "long_name": "true surface reflectance (simulated)"},
+        )
+
+    def observe(self, time: Any, *, cover: float | None = None) -> Frame:
+        """Take one image.
+
+        Parameters
+        ----------
+        cover
+            Share of the sky that is cloud; default: random around the mean.
+        """
+        moment = to_time(time)
+        rng = self._rng(4, int(moment.astype("datetime64[s]").astype(np.int64)))
+        if cover is None:
+            cover = float(np.clip(rng.beta(0.6, 0.6 * (1 / max(self.cloud, 0.01) - 1)), 0, 0.97))
+        thick, shade = self._sky(moment, cover)
+        surface = self.surface(moment) * np.float32(1 + self.jitter * rng.standard_normal())
+        thick10, shade10 = (layer.repeat(2, 0).repeat(2, 1) for layer in (thick, shade))
+        lit = surface * (1 - 0.55 * shade10)
+        seen = lit * (1 - thick10) + _CLOUD.astype(np.float32)[:, None, None] * thick10
+        fine = seen[[BANDS.index(band) for band in TEN_METRE]]
+        coarse = seen[[BANDS.index(band) for band in TWENTY_METRE]]
+        count, height, width = coarse.shape
+        coarse = coarse.reshape(count, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+        baseline = "04.00" if moment >= NEW_BASELINE else "03.01"
+        offset = OFFSET if moment >= NEW_BASELINE else 0
+        dn = [
+            np.clip(
+                np.floor((part + self.noise * rng.standard_normal(part.shape)) * 10_000 + 0.5)
+                + offset,
+                1,
+                65535,
+            ).astype(np.uint16)
+            for part in (fine, coarse)
+        ]
+        return Frame(moment, baseline, dn[0], dn[1], self._classes(thick, shade))
+
+    def _sky(self, time: np.datetime64, cover: float) -> tuple[Floats, Floats]:
+        """Give thickness of cloud and depth of shadow at 20 m, 0..1."""
+        shape = (self.size[0] // 2, self.size[1] // 2)
+        rng = self._rng(5, int(time.astype("datetime64[s]").astype(np.int64)))
+        wide = (shape[0] + 24, shape[1] + 24)  # shadows may come from clouds outside
+        field = _blobs(wide, 9, rng) + 0.35 * _blobs(wide, 3, rng)
+        if cover <= 0.01:
+            none = np.zeros(shape, np.float32)
+            return none, none
+        edge = np.quantile(field, 1 - cover)
+        thick = np.clip((field - edge) / 0.2, 0, 1).astype(np.float32)
+        above, cast = thick[12:-12, 12:-12], thick[18:-6, 4:-20]
+        return above, np.where(above > 0.02, 0, cast).astype(np.float32)
+
+    def _classes(self, thick: Floats, shade: Floats) -> npt.NDArray[np.uint8]:
+        ground = np.full(self.fields.shape, 4, np.uint8)
+        ground[self.fields == _RIVER] = 6
+        scl = np.ascontiguousarray(ground[::2, ::2])
+        scl[shade > 0.05] = 3
+        scl[thick > 0.02] = 10
+        scl[thick > 0.3] = 8
+        scl[thick > 0.7] = 9
+        return scl
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated series: the landscape, its images, and the stack that a reader would give."""
+
+    scene: Scene
+    frames: tuple[Frame, ...]
+    stack: xr.Dataset
+
+    def truth(self, times: Sequence[Any] | Any) -> xr.DataArray:
+        """Give the true reflectance at any times, (time, band, y, x) float32."""
+        return self.scene.truth(times)
+
+
+def acquisition_times(start: str = "2021-12-01", days: int = 180) -> list[np.datetime64]:
+    """Give acquisition times of one tile.
+
+    Every five days from one orbit, of which one in five is lost; for two months also from a second
+    orbit, two or three days in between; and one day on which both passed, 100 minutes apart.
+    """
+    first = np.datetime64(f"{start}T10:52:11", "ns")
+    day = np.timedelta64(1, "D")
+    times = [first + at * day for at in range(0, days, 5) if (at // 5) % 5 != 3]
+    middle = days // 2
+    second = range(middle - 30, min(middle + 10, days), 5)
+    times += [first + (at + 2 + at // 5 % 2) * day for at in second if at + 3 < days]
+    if days > 60:
+        twice = max(time for time in times if time <= first + (middle + 20) * day)
+        times.append(twice + np.timedelta64(100, "m"))
+    return sorted(set(times))
+
+
+def simulate(
+    size: int | tuple[int, int] = 64,
+    times: Sequence[Any] | None = None,
+    *,
+    seed: int = 5,
+    cloud: float = 0.45,
+    noise: float = 0.002,
+    jitter: float = 0.02,
+    dilate: float = 0.0,
+) -> Simulated:
+    """Simulate a series.
+
+    Parameters
+    ----------
+    size
+        Pixels of 10 m along a side, or rows and columns; even.
+    times
+        Acquisition times; default `acquisition_times`: 180 days, baseline 04.00 from the 55th.
+    seed, cloud, noise, jitter
+        See `Scene`.
+    dilate
+        Distance by which clouds are widened in the weights, m.
+
+    Returns
+    -------
+    Simulated
+        With ``stack`` (harmonised, numpy) and ``truth(times)``.
+    """
+    shape = (size, size) if isinstance(size, int) else size
+    scene = Scene(shape, seed, noise=noise, jitter=jitter, cloud=cloud)
+    moments = acquisition_times() if times is None else [to_time(time) for time in times]
+    frames = tuple(scene.observe(time) for time in moments)
+    dn = np.stack([remove_offset(frame.stacked(), frame.offset) for frame in frames])
+    scl = np.stack([frame.scl.repeat(2, 0).repeat(2, 1) for frame in frames])
+    weight = scl_weights(scl, dilate=dilate, resolution=10)
+    stack = assemble(
+        lambda target, window: (dn, weight),
+        moments,
+        BANDS,
+        scene.geobox,
+        weight_dtype=np.uint8,
+        chunks=None,
+    )
+    return Simulated(scene, frames, stack)
+
+
+def _blobs(
+    shape: tuple[int, int], scale: float, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Give smooth noise of unit variance, `scale` pixels wide."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(rng.standard_normal(shape), scale, mode="wrap")
+    return np.asarray((noise - noise.mean()) / noise.std())
