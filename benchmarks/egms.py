@@ -73,13 +73,13 @@ def _case(data: Path | None, fraction: int, scratch: Path) -> Case:
 
 
 def _tile(paths: list[Path]) -> str:
-    """Name the tile that the official product beside the bursts covers, or that of a point."""
+    """Return the tile of the official product beside the bursts, or else that of a point."""
     from egms_io.formats.bursts import open_burst
-    from egms_io.formats.names import TILE_M
+    from egms_io.tiles import TILE_M
 
     for product in sorted(paths[0].parent.glob("EGMS_L3_*_E_*.zip")):
         return product.name.split("_")[2]
-    east, north = open_burst(paths[0]).near or (0.0, 0.0)
+    east, north = open_burst(paths[0]).first_point or (0.0, 0.0)
     return f"E{int(east // TILE_M):02d}N{int(north // TILE_M):02d}"
 
 

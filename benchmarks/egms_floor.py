@@ -17,8 +17,9 @@ from egms_stages import Case
 from machine import Seconds, timed
 from pyarrow import csv
 
+from egms_io.dates import date_columns
 from egms_io.formats.l2 import write_burst
-from egms_io.formats.l3 import date_columns, format_dataframe, l3_text
+from egms_io.formats.l3 import format_dataframe, l3_text
 from egms_io.sample import sample_tracks
 from egms_io.simulation import Ground, observe
 
@@ -36,7 +37,7 @@ def text_formatting(case: Case, repeats: int) -> list[list[Any]]:
         many = pd.concat([frame] * copies, ignore_index=True)
         table = pa.Table.from_pandas(many, preserve_index=False)
         rounded = format_dataframe(many)
-        ours, (text, _) = timed(lambda table=table: l3_text(table), repeats)
+        ours, text = timed(lambda table=table: l3_text(table), repeats)
         theirs, other = timed(
             lambda rounded=rounded: rounded.to_csv(index=False, header=False, lineterminator="\n"),
             repeats,
@@ -52,7 +53,7 @@ def floor(case: Case, repeats: int) -> tuple[dict[str, Seconds], dict[str, int]]
     """Time unzip, parse of the needed columns and deflate level 6; count the bytes."""
     product = case.whole()
     tables = [pa.concat_tables([band.table(name) for band in product.bands]) for name in "EU"]
-    texts = [l3_text(table)[0] for table in tables]
+    texts = [l3_text(table) for table in tables]
     found = {}
     found["unzip"], contents = timed(lambda: [_unzip(path) for path in case.paths], repeats)
     found["parse"], _ = timed(lambda: [_parse(content) for content in contents], repeats)

@@ -83,7 +83,7 @@ def measure(arguments: argparse.Namespace) -> None:
 
 
 def run_once(bursts: Sequence[Path], workers: int, folder: Path) -> list[Any]:
-    """Make and write the product; give a row of `HEADER`. 0 workers: without a cluster."""
+    """Make and write the product; return a row of `HEADER`. 0 workers: without a cluster."""
     import egms_io
 
     out = folder / f"out_{len(bursts)}_{workers}"

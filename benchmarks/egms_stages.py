@@ -16,16 +16,19 @@ from machine import Seconds, timed
 from reference import egms_plain as plain
 
 import egms_io
-from egms_io.blocksolution import Method, burst_means
+from egms_io.binning import sum_burst
+from egms_io.blocksolution import burst_means
 from egms_io.cells import Area, area_of
-from egms_io.decomposition import Solution, solve
+from egms_io.dates import to_names
 from egms_io.formats.bursts import Burst, open_burst
 from egms_io.formats.l3 import l3_header, l3_table, l3_text
 from egms_io.formats.points import read_points
 from egms_io.formats.zips import deflate, write_zip
-from egms_io.seriesmodels import fit, years_since_first
-from egms_io.sums import MM, CellSums, sum_burst
-from egms_io.timekernel import output_dates
+from egms_io.method.decomposition import Solution, solve
+from egms_io.method.seriesmodels import fit, years_since_first
+from egms_io.method.sums import MM, CellSums
+from egms_io.method.timekernel import output_dates
+from egms_io.plan import Method
 
 OUR_STAGES = (
     "open",
@@ -61,13 +64,13 @@ class Case:
         return [open_burst(path) for path in self.paths]
 
     def method(self, step_days: int = STEP_DAYS) -> Method:
-        """Give the method with the default output dates at a step."""
+        """Return the method with the default output dates at a step."""
         days = output_dates([burst.days for burst in self.bursts()], step_days=STEP_DAYS)
         kept = days[:: step_days // STEP_DAYS]
-        return Method(dates=tuple(str(day).replace("-", "") for day in kept))
+        return Method(dates=tuple(to_names(kept)))
 
     def whole(self) -> Any:
-        """Make and write the product, all formats of the default, and give it."""
+        """Make and write the product, all formats of the default, and return it."""
         product = egms_io.ortho(self.paths, aoi=self.tile)
         with TemporaryDirectory(dir=self.scratch) as folder:
             product.write(folder)
@@ -110,7 +113,7 @@ def our_stages(case: Case, repeats: int) -> dict[str, Seconds]:
     )
     found["fit"], fitted = timed(lambda: _fit(solution, method), repeats)
     tables = _tables(fitted, key, sums, area, method)
-    found["format text"], texts = timed(lambda: [l3_text(table)[0] for table in tables], repeats)
+    found["format text"], texts = timed(lambda: [l3_text(table) for table in tables], repeats)
     found["deflate and write"], _ = timed(lambda: _write(case.scratch, texts, method), repeats)
     return found
 
@@ -136,7 +139,7 @@ def _tables(
     fitted: list[tuple[Any, Any]], key: Any, sums: Sequence[CellSums | None], area: Area,
     method: Method,
 ) -> list[Any]:  # fmt: skip
-    """Give the tables of both components; heights are means over points."""
+    """Return the tables of both components; heights are means over points."""
     height = np.zeros((2, len(key)))
     for cells in sums:
         if cells is not None:

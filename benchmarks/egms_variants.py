@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import egms_io
+from egms_io.dates import date_columns
 from egms_io.formats.bursts import open_burst
 from egms_io.formats.l2 import write_burst
-from egms_io.formats.l3 import date_columns
 
 AREA = "E45N17"
 OFFICIAL = f"EGMS_L3_{AREA}_100km_E_2020_2024_1.zip"

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.cells import area_of
 from egms_io.formats.l2 import write_burst
-from egms_io.formats.names import BurstName, tile_bounds
+from egms_io.formats.names import BurstName
 from egms_io.simulation import Ground, Track, observe
 
 AREA = "E45N20"
+TILE = Ground(area_of(AREA).lattice.bounds)
 WIDTH, HEIGHT = 50_000.0, 18_000.0  # m, of a burst
 COLUMN_STEP, ROW_STEP = 25_000.0, 17_000.0  # m, between bursts of a pass
 COLUMNS, ROWS = 5, 6  # of a pass
@@ -44,14 +46,14 @@ class Footprint(Ground):
     """
 
     spread: float = SPREAD
-    tile: Ground = field(default_factory=lambda: Ground(tuple(map(float, tile_bounds(AREA)))))
+    tile: Ground = TILE
 
     def motion(self, easting: Floats, northing: Floats, days: npt.NDArray[np.datetime64]) -> tuple:
-        """Give the true east and up displacement, (days, n) mm."""
+        """Return the true east and up displacement, (days, n) mm."""
         return self.tile.motion(easting, northing, days)
 
     def height(self, easting: Floats, northing: Floats) -> Floats:
-        """Give the height above sea, (n,) m."""
+        """Return the height above sea, (n,) m."""
         return self.tile.height(easting, northing)
 
     def scatterers(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -66,7 +68,7 @@ class Footprint(Ground):
         return np.round(x, 2), np.round(y, 2)
 
     def _towns(self) -> Floats:
-        """Give the towns of the tile and its surroundings that lie in the burst, (towns, 2) m."""
+        """Return the towns of the tile and its surroundings that lie in the burst, (towns, 2) m."""
         west, south, east, north = self.tile.bounds
         margin = WIDTH / 2
         low, high = (west - margin, south - margin), (east + margin, north + margin)
@@ -129,7 +131,7 @@ def _write(piece: Piece, folder: Path) -> Path:
 
 
 def _piece(ascending: bool, column: int, row: int, points: int, dates: int, spread: float) -> Piece:
-    west, south, _, _ = tile_bounds(AREA)
+    west, south, _, _ = TILE.bounds
     x = west + (column - 1) * COLUMN_STEP
     y = south + row * ROW_STEP - (0.0 if ascending else ROW_STEP / 4)
     number = column + (0 if ascending else COLUMNS)  # of the track

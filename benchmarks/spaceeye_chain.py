@@ -145,7 +145,7 @@ def _reference(case: Case) -> Callable[[], Any]:
 
 
 def _chip(case: Case, repeats: int) -> dict[str, Any]:
-    from spaceeye.solver import compiled as numba_chain
+    from spaceeye.solver import compiled
     from spaceeye.solver import torch as torch_chain
 
     dn, values, weights = case.dn, case.values, case.weights
@@ -158,16 +158,16 @@ def _chip(case: Case, repeats: int) -> dict[str, Any]:
     calls: dict[str, tuple[int | None, Callable[[], Any]]] = {
         "reference iteration": (None, reference),
         "fused uint16, 1 core": (
-            fused, lambda: numba_chain.interpolate_uint16(dn, weights, *axes),
+            fused, lambda: compiled.interpolate_uint16(dn, weights, *axes),
         ),
         "fused uint16, all cores": (
-            fused, lambda: numba_chain.interpolate_uint16(dn, weights, *axes, parallel=True),
+            fused, lambda: compiled.interpolate_uint16(dn, weights, *axes, parallel=True),
         ),
         "float32 daily, 1 core": (
-            floats, lambda: numba_chain.interpolate_float32(values, weights, *axes),
+            floats, lambda: compiled.interpolate_float32(values, weights, *axes),
         ),
         "float32 daily, all cores": (
-            floats, lambda: numba_chain.interpolate_float32(values, weights, *axes, parallel=True),
+            floats, lambda: compiled.interpolate_float32(values, weights, *axes, parallel=True),
         ),
         "torch float32": (floats, lambda: torch_chain.interpolate(values, weights, *axes)),
         "copy, 1 thread": (2 * cube.nbytes, lambda: np.copyto(other, cube)),
@@ -203,7 +203,7 @@ def _copy_by_two(to: Any, source: Any) -> None:
 
 def _errors(case: Case) -> dict[str, float]:
     """Compare 400 pixels with a dense daily solution in float64."""
-    from spaceeye.solver import compiled as numba_chain
+    from spaceeye.solver import compiled
     from spaceeye.solver import torch as torch_chain
 
     chosen = np.random.default_rng(1).choice(case.dn.shape[2], 400, replace=False)
@@ -212,8 +212,8 @@ def _errors(case: Case) -> dict[str, float]:
     exact = _dense(values, weights, case.days)
     axes = (weights, case.days, case.out_days, ALPHA)
     results = {
-        "float32": numba_chain.interpolate_float32(values, *axes),
-        "fused uint16": numba_chain.interpolate_uint16(dn, *axes) * 1e-4,
+        "float32": compiled.interpolate_float32(values, *axes),
+        "fused uint16": compiled.interpolate_uint16(dn, *axes) * 1e-4,
         "torch": torch_chain.interpolate(values, *axes).numpy(),
     }
     iterated = _reference(case)()[0][:, :, chosen].permute(1, 0, 2).numpy()
@@ -243,7 +243,7 @@ def _dense(values: Any, weights: Any, days: Any) -> Any:
 
 def _region(chip: dict[str, Any], repeats: int) -> dict[str, Any]:
     """Process a large region block by block; the reference is scaled from its one chip."""
-    from spaceeye.solver import compiled as numba_chain
+    from spaceeye.solver import compiled
 
     case = Case(REGION)
     acquisitions = len(case.days)
@@ -254,7 +254,7 @@ def _region(chip: dict[str, Any], repeats: int) -> dict[str, Any]:
 
     def block(corner: tuple[int, int], parallel: bool) -> None:
         rows, columns = (slice(place, place + SIDE) for place in corner)
-        numba_chain.interpolate_uint16(
+        compiled.interpolate_uint16(
             dn[:, :, rows, columns].reshape(acquisitions, BANDS, -1),
             weights[:, rows, columns].reshape(acquisitions, -1),
             case.days, case.out_days, ALPHA, parallel=parallel, out=out,

@@ -24,8 +24,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from spaceeye.interpolation import interpolate
-from spaceeye.iteration import interpolate_window
-from spaceeye.periods import windows
+from spaceeye.iteration import interpolate_period
+from spaceeye.periods import periods
 from workbench.sentinel2.cubes import read_cube
 
 PATCH = "s2_l2a_31UDS_00002806639B424A.nc"
@@ -79,21 +79,21 @@ def hide(stack: xr.Dataset, place: int, days: float) -> xr.Dataset:
 
 
 def reference(gain: bool) -> Method:
-    """Windows, truncated iteration, with or without illumination; dates put right."""
+    """Periods, truncated iteration, with or without illumination; dates put right."""
 
     def predict(stack: xr.Dataset, time: np.datetime64) -> Floats:
         times, day = stack["time"].values, time.astype("datetime64[D]")
-        window = next(
-            one for one in windows(times[0], times[-1]) if one.write.first <= day < one.write.stop
+        period = next(
+            one for one in periods(times[0], times[-1]) if one.write.first <= day < one.write.stop
         )
-        found = interpolate_window(
+        found = interpolate_period(
             stack["reflectance"].values,
             stack["weight"].values > 0,
             times,
-            window,
+            period,
             illumination=gain,
         )
-        return _reflectance(found[int((day - window.write.first) // DAY)])
+        return _reflectance(found[int((day - period.write.first) // DAY)])
 
     return predict
 

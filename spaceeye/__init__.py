@@ -11,14 +11,15 @@ from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
     from spaceeye.errors import BadFile, BadInput, BadWorkflow, SpaceEyeError
-    from spaceeye.farmvibes.grouping import group_tile_sequence
-    from spaceeye.farmvibes.operations import remove_clouds_interpolation, split_spaceeye_sequence
-    from spaceeye.farmvibes.workflow import load_workflow, run_workflow
+    from spaceeye.farmvibes.cloudremoval import remove_clouds_interpolation
+    from spaceeye.farmvibes.graph import load_workflow
+    from spaceeye.farmvibes.grouping import group_tile_sequence, split_spaceeye_sequence
+    from spaceeye.farmvibes.run import run_workflow
     from spaceeye.interpolation import interpolate, solve
     from spaceeye.knots import evaluate, open_knots, save_knots
     from spaceeye.production import Result, run
     from spaceeye.sample import write_sample
-    from workbench.rasters.writers import write_cogs
+    from workbench.rasters.geotiff import write_cogs
     from workbench.sentinel2.cubes import read_cube
     from workbench.sentinel2.geotiffs import read_folder
     from workbench.sentinel2.landscape import simulate

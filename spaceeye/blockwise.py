@@ -1,7 +1,7 @@
 """Blocks of a cube solved one by one: what each Dask task does, and how the blocks become a cube.
 
-A block is (N, B, y, x) with all times and bands. Its pixels know nothing of each other, so results
-have the same bits for any chunking.
+A block is (N, B, y, x) with all N times and B bands; a result has T output dates. Pixels do not
+depend on each other, so results have the same bits for any chunking.
 """
 # mypy: allow-untyped-calls
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +18,40 @@ import xarray as xr
 
 from spaceeye.series import Series
 from spaceeye.solver.engines import engine_named
-from workbench.rasters.writers import TIME_CHUNK
+from workbench.rasters.stores import TIME_CHUNK
 
-__all__ = ["EVIDENCE", "TIME_CHUNK", "Plan", "evidence", "knots", "labelled", "solved"]
+if TYPE_CHECKING:
+    from spaceeye.solver.observations import Evidence
+
+__all__ = ["EVIDENCE", "Problem", "evidence", "knots", "labelled", "solved"]
 
 Array = npt.NDArray[Any]
 
-# One number per pixel and date that says what stands behind it; see `spaceeye.solver.compiled`.
 EVIDENCE = np.dtype([("flag", np.uint8), ("age", np.int16), ("support", np.float32)])
+"""What an output date of a pixel rests on; see `spaceeye.solver.observations.Evidence`."""
 
 MOST_BYTES = 128_000_000
-"""Of one block of output; longer series are divided in time and solved once for each part."""
+"""Most bytes of one block of output; longer ones are divided in time, each part solved anew."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything a block needs beside its pixels."""
+class Problem:
+    """What is asked of every block: from which days, to which, and how; all but its pixels.
+
+    Attributes
+    ----------
+    days, out_days
+        (N,) acquisitions, ascending, and (T,) output dates, in days since the first acquisition.
+    alpha
+        Damping, days.
+    engine, extrapolate, max_gap, mask_gaps
+        As for `spaceeye.interpolate`; `max_gap` in days.
+    parallel
+        Whether a block uses all cores; False where Dask runs several blocks at once.
+    light
+        ``gains`` (N, B) and ``out_gains`` (T, B), float32, relative to 1, where light is evened
+        out; else empty.
+    """
 
     days: tuple[float, ...]
     out_days: tuple[float, ...]
@@ -44,20 +62,33 @@ class Plan:
     mask_gaps: bool
     parallel: bool
     light: Mapping[str, Any] = field(default_factory=dict)
-    """``scale, offset, gains (N, B), out_gains (T, B)`` where light is evened out; else empty."""
 
-    def part(self, dates: slice) -> Plan:
-        """Return the plan for some of the output dates."""
+    def part(self, dates: slice) -> Problem:
+        """Return the problem for some of the output dates."""
         light = dict(self.light)
         if light:
             light["out_gains"] = light["out_gains"][dates]
-        return Plan(**{**vars(self), "out_days": self.out_days[dates], "light": light})
+        return Problem(**{**vars(self), "out_days": self.out_days[dates], "light": light})
 
 
-def solved(series: Series, plan: Plan) -> Any:
-    """Return the values at the output dates, (T, B, Y, X), in the type of the series."""
+def solved(series: Series, problem: Problem) -> Any:
+    """Return the values at the output dates.
+
+    Parameters
+    ----------
+    series
+        In memory or on Dask.
+    problem
+        For all of its blocks.
+
+    Returns
+    -------
+    array
+        (T, B, Y, X) in the type and unit of the series, 0 or NaN where never observed; on Dask if
+        the series is.
+    """
     if not series.lazy:
-        return _solve(series.values.values, series.weights.values, plan=plan)
+        return _solve(series.values.values, series.weights.values, problem=problem)
     import dask.array as da
 
     values, weights = series.values.data, series.weights.data
@@ -65,10 +96,10 @@ def solved(series: Series, plan: Plan) -> Any:
     size = max(space[0]) * max(space[1]) * sum(bands) * values.dtype.itemsize
     length = max(1, MOST_BYTES // size // TIME_CHUNK) * TIME_CHUNK
     parts = []
-    for start in range(0, len(plan.out_days), length):
-        part = plan.part(slice(start, start + length))
+    for start in range(0, len(problem.out_days), length):
+        part = problem.part(slice(start, start + length))
         chunks = ((len(part.out_days),), (sum(bands),), *space)
-        call = partial(_solve, plan=part)
+        call = partial(_solve, problem=part)
         parts.append(
             da.map_blocks(
                 call,
@@ -83,27 +114,57 @@ def solved(series: Series, plan: Plan) -> Any:
     return da.concatenate(parts)
 
 
-def evidence(series: Series, plan: Plan) -> dict[str, Any]:
-    """Return flag, age and support, each (T, Y, X)."""
+def evidence(series: Series, problem: Problem) -> dict[str, Any]:
+    """Return what the output dates rest on; see `spaceeye.interpolate`.
+
+    Parameters
+    ----------
+    series
+        In memory or on Dask; only its weights are read.
+    problem
+        For all of its blocks.
+
+    Returns
+    -------
+    dict
+        By name ``flag`` (uint8), ``age`` (int16, days, -1 never observed) and ``support`` (float32,
+        relative variance, NaN never observed), each (T, Y, X); on Dask if the series is.
+    """
     if not series.lazy:
-        found = _evidence(series.weights.values, plan=plan)
+        found = _evidence(series.weights.values, problem=problem)
     else:
         import dask.array as da
 
         weights = series.weights.data
         found = da.map_blocks(
-            partial(_evidence, plan=plan),
+            partial(_evidence, problem=problem),
             weights,
-            chunks=((len(plan.out_days),), *weights.chunks[1:]),
+            chunks=((len(problem.out_days),), *weights.chunks[1:]),
             dtype=EVIDENCE,
             meta=np.empty((0,) * 3, EVIDENCE),
-            name=_name("evidence", plan, series),
+            name=_name("evidence", problem, series),
         )
     return {name: found[name] for name in EVIDENCE.names or ()}
 
 
 def knots(series: Series, alpha: float, engine: str) -> Any:
-    """Return the solution on the acquisition times, (N, B, Y, X) float32 in the unit of values."""
+    """Return the solution on the acquisition times.
+
+    Parameters
+    ----------
+    series
+        In memory or on Dask.
+    alpha
+        Damping, days.
+    engine
+        As for `spaceeye.interpolate`.
+
+    Returns
+    -------
+    array
+        (N, B, Y, X) float32 in the unit of the values, NaN where never observed; on Dask if the
+        series is.
+    """
     call = partial(_knots, days=tuple(series.days), alpha=alpha, engine=engine)
     if not series.lazy:
         return call(series.values.values, series.weights.values)
@@ -118,40 +179,45 @@ def knots(series: Series, alpha: float, engine: str) -> Any:
     )
 
 
-def _solve(values: Array, weights: Array, *, plan: Plan) -> Array:
-    engine = engine_named(plan.engine, values.dtype)
+def _solve(values: Array, weights: Array, *, problem: Problem) -> Array:
+    engine = engine_named(problem.engine, values.dtype)
     rows, columns = values.shape[2:]
     flat = _flat(weights)
     out = engine.interpolate(
         np.ascontiguousarray(values).reshape(*values.shape[:2], -1),
         flat,
-        plan.days,
-        plan.out_days,
-        plan.alpha,
-        extrapolate=plan.extrapolate,
-        parallel=plan.parallel,
-        **plan.light,
+        problem.days,
+        problem.out_days,
+        problem.alpha,
+        extrapolate=problem.extrapolate,
+        parallel=problem.parallel,
+        **problem.light,
     )
-    if plan.mask_gaps:
-        from spaceeye.solver.compiled import flags_age_support
-
-        found = flags_age_support(
-            flat, plan.days, plan.out_days, plan.alpha, plan.max_gap, parallel=plan.parallel
-        )
+    if problem.mask_gaps:
         nothing = 0 if out.dtype == np.uint16 else np.nan
-        out = np.where(found.flag[:, None] == 2, out.dtype.type(nothing), out)
-    return out.reshape(len(plan.out_days), values.shape[1], rows, columns)
+        far = _flags(flat, problem).flag[:, None] == 2
+        out = np.where(far, out.dtype.type(nothing), out)
+    return out.reshape(len(problem.out_days), values.shape[1], rows, columns)
 
 
-def _evidence(weights: Array, *, plan: Plan) -> Array:
-    from spaceeye.solver.compiled import flags_age_support
-
-    found = flags_age_support(
-        _flat(weights), plan.days, plan.out_days, plan.alpha, plan.max_gap, parallel=plan.parallel
-    )
+def _evidence(weights: Array, *, problem: Problem) -> Array:
+    found = _flags(_flat(weights), problem)
     out = np.empty(found.flag.shape, EVIDENCE)
     out["flag"], out["age"], out["support"] = found
-    return out.reshape(len(plan.out_days), *weights.shape[-2:])
+    return out.reshape(len(problem.out_days), *weights.shape[-2:])
+
+
+def _flags(weights: Array, problem: Problem) -> Evidence:
+    from spaceeye.solver.observations import flags_age_support  # loads numba
+
+    return flags_age_support(
+        weights,
+        problem.days,
+        problem.out_days,
+        problem.alpha,
+        problem.max_gap,
+        parallel=problem.parallel,
+    )
 
 
 def _knots(values: Array, weights: Array, *, days: Any, alpha: float, engine: str) -> Array:
@@ -165,15 +231,32 @@ def _flat(weights: Array) -> Array:
     return np.ascontiguousarray(weights).reshape(len(weights), -1)
 
 
-def _name(verb: str, plan: Plan, series: Series) -> str:
+def _name(verb: str, problem: Problem, series: Series) -> str:
     """Name the tasks by what they do, so that the dashboard can be read."""
     from dask.base import tokenize
 
-    return f"{verb}-{tokenize(plan, series.values.data, series.weights.data)}"
+    return f"{verb}-{tokenize(problem, series.values.data, series.weights.data)}"
 
 
 def labelled(data: Any, like: Series, dims: tuple[str, ...], **coords: Any) -> xr.DataArray:
-    """Return an array on the grid of a series, with its coordinates and its CRS."""
+    """Return an array on the grid of a series, with its coordinates and its CRS.
+
+    Parameters
+    ----------
+    data
+        NumPy or Dask array.
+    like
+        The series whose coordinates are taken, all but those in time.
+    dims
+        Names of the dims of `data`.
+    **coords
+        Further coordinates, such as ``time``; they go before those of `like`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without attrs.
+    """
     kept = {
         name: coord
         for name, coord in like.values.coords.items()

@@ -10,13 +10,26 @@ from typing import Any
 
 import click
 
+from workbench.options import (
+    Bounds,
+    NumberOr,
+    cluster_options,
+    example,
+    overwrite_option,
+    skip_bad_option,
+)
+
 _PATH = click.Path(path_type=Path)
-
-
-def _cluster_options(command: Any) -> Any:
-    kinds = "none, local, slurm, pbs or the address of a scheduler."
-    command = click.option("--jobs", type=int, help="Workers of the cluster.")(command)
-    return click.option("--cluster", default="none", show_default=True, help=kinds)(command)
+_MODE = click.option(
+    "--mode",
+    type=click.Choice(["full", "compat"]),
+    default="full",
+    show_default=True,
+    help="compat: windows and iteration as published, for comparison.",
+)
+_OFFSET = click.option(
+    "--offset", type=int, help="To take from the DN, where the files do not say."
+)
 
 
 @click.group()
@@ -24,31 +37,68 @@ def spaceeye() -> None:
     """Gap-free Sentinel-2: an image of any date, by damped interpolation in time."""
 
 
-@spaceeye.command()
+@spaceeye.command(
+    epilog=example(
+        "workbench spaceeye run images/ -o out/ --start 2022-01-01 --end 2022-12-31",
+        "    --step-days 10 --cluster local --jobs 4",
+    )
+)
 @click.argument("source", type=_PATH)
 @click.option("-o", "--output", required=True, type=_PATH, help="Folder for the results.")
 @click.option("--start", help="First date of the results.  [default: the first acquisition]")
 @click.option("--end", help="Last date of the results.  [default: the last acquisition]")
 @click.option("--step-days", default=1, show_default=True, help="Days between results.")
 @click.option(
-    "--aoi", metavar="W,S,E,N", help="Region in degrees.  [default: what all images cover]"
+    "--aoi",
+    type=Bounds(),
+    metavar="W,S,E,N",
+    help="Region in degrees.  [default: what all images cover]",
 )
-@click.option("--alpha", default="auto", show_default=True, help="Damping in days, or auto.")
-@click.option("--illumination", default="none", show_default=True, help="Or region-mean, relative.")
+@click.option(
+    "--alpha",
+    type=NumberOr("auto"),
+    default="auto",
+    show_default=True,
+    help="Damping in days; auto chooses it by leave-one-out.",
+)
+@click.option(
+    "--illumination",
+    type=click.Choice(["none", "region-mean", "relative"]),
+    default="none",
+    show_default=True,
+    help="How the light of dates is evened out.",
+)
 @click.option("--max-gap", type=float, help="Days from an observation after which to flag.")
 @click.option("--mask-gaps", is_flag=True, help="Blank what lies beyond --max-gap.")
-@click.option("--extrapolate", default="constant", show_default=True, help="Or nan.")
-@click.option("--robust", is_flag=True, help="Distrust observations that contradict all others.")
-@click.option("--mode", default="full", show_default=True, help="Or compat, for comparison.")
-@click.option("--engine", default="numba", show_default=True, help="Or torch, torch:cuda.")
 @click.option(
-    "--format", "formats", multiple=True, default=("cog",), show_default=True,
-    help="cog, zarr or netcdf; repeatable.",
-)  # fmt: skip
-@click.option("--offset", type=int, help="To take from the DN, where the files do not say.")
-@click.option("--skip-bad", is_flag=True, help="Leave out broken files, and name them.")
-@click.option("--overwrite", is_flag=True, help="Replace results of other inputs or parameters.")
-@_cluster_options
+    "--extrapolate",
+    type=click.Choice(["constant", "nan"]),
+    default="constant",
+    show_default=True,
+    help="Before the first and after the last observation of a pixel.",
+)
+@click.option("--robust", is_flag=True, help="Distrust observations that contradict all others.")
+@_MODE
+@click.option(
+    "--engine",
+    type=click.Choice(["numba", "torch", "torch:cuda"]),
+    default="numba",
+    show_default=True,
+    help="What solves: the processor, or torch.",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["cog", "zarr", "netcdf"]),
+    multiple=True,
+    default=("cog",),
+    show_default=True,
+    help="Repeatable.",
+)
+@_OFFSET
+@skip_bad_option
+@overwrite_option
+@cluster_options
 def run(source: Path, output: Path, **options: Any) -> None:
     """Make an image of every date from SOURCE.
 
@@ -60,7 +110,6 @@ def run(source: Path, output: Path, **options: Any) -> None:
 
     reading = _reading(options)
     start, end, step = (options.pop(name) for name in ("start", "end", "step_days"))
-    alpha = options.pop("alpha")
     with client_or_none(options.pop("cluster"), jobs=options.pop("jobs")) as client:
         result = carry_out(
             source,
@@ -68,27 +117,21 @@ def run(source: Path, output: Path, **options: Any) -> None:
             time_range=_time_range(source, start, end, reading),
             reading=reading,
             client=client,
-            alpha=alpha if alpha == "auto" else _number(alpha, "--alpha"),
             output_times=slice(start, end, step),
             **options,
         )
-    for path in (*result.images, result.zarr, result.netcdf):
-        if path:
-            click.echo(path)
+    for path in result.paths:
+        click.echo(path)
 
 
 def _reading(options: dict[str, Any]) -> dict[str, Any]:
     """Take out of the options those that are for the reader."""
     aoi, offset, skip = (options.pop(name) for name in ("aoi", "offset", "skip_bad"))
-    reading: dict[str, Any] = {"on_error": "skip" if skip else "raise"}
-    if aoi is not None:
-        bounds = [_number(part, "--aoi") for part in aoi.split(",")]
-        if len(bounds) != 4:
-            raise click.BadParameter(f"{aoi!r} is not W,S,E,N", param_hint="--aoi")
-        reading["aoi"] = tuple(bounds)
-    if offset is not None:
-        reading["offset"] = offset
-    return reading
+    given = {"aoi": aoi, "offset": offset}
+    return {
+        "on_error": "skip" if skip else "raise",
+        **{name: value for name, value in given.items() if value is not None},
+    }
 
 
 def _time_range(
@@ -105,25 +148,27 @@ def _time_range(
     return start or str(times[0])[:10], end or str(times[-1])[:10]
 
 
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a number", param_hint=option) from error
-
-
-@spaceeye.command()
+@spaceeye.command(
+    epilog=example(
+        "workbench spaceeye workflow spaceeye_interpolation_inference.yaml",
+        "    --images images/ --start 2022-01-10 --end 2022-03-20 -o out/",
+    )
+)
 @click.argument("workflow", type=_PATH)
 @click.option("--images", required=True, type=_PATH, help="Folder of images and their masks.")
 @click.option("--start", required=True, help="First date.")
 @click.option("--end", required=True, help="Last date.")
 @click.option("-o", "--output", required=True, type=_PATH, help="Folder for the rasters.")
 @click.option("-p", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
-@click.option("--mode", default="full", show_default=True, help="Or compat, for comparison.")
-@click.option("--alpha", help="Damping in days, or auto.  [default: auto, in compat 0.1]")
-@click.option("--offset", type=int, help="To take from the DN, where the files do not say.")
-@click.option("--overwrite", is_flag=True, help="Replace results of other inputs or parameters.")
-@_cluster_options
+@_MODE
+@click.option(
+    "--alpha",
+    type=NumberOr("auto"),
+    help="Damping in days, or auto.  [default: auto, in compat 0.1]",
+)
+@_OFFSET
+@overwrite_option
+@cluster_options
 def workflow(
     workflow: Path,
     images: Path,
@@ -131,7 +176,7 @@ def workflow(
     end: str,
     output: Path,
     pairs: tuple[tuple[str, str], ...],
-    alpha: str | None,
+    alpha: float | str | None,
     cluster: str,
     jobs: int | None,
     **options: Any,
@@ -140,14 +185,14 @@ def workflow(
 
     The images are GeoTIFFs of the ten bands, one per tile and date, with masks (0 clear, 1 cloud).
     """
-    from spaceeye.farmvibes.workflow import run_workflow, sources_of_folder
+    from spaceeye.farmvibes.run import run_workflow, sources_of_folder
     from workbench.clusters import client_or_none
     from workbench.notebooks.parameters import parameter_value
 
     sources = sources_of_folder(images, start, end)
     values = {name: parameter_value(text) for name, text in pairs}
     if alpha is not None:
-        options["alpha"] = alpha if alpha == "auto" else _number(alpha, "--alpha")
+        options["alpha"] = alpha
     with client_or_none(cluster, jobs=jobs) as client:
         sinks = run_workflow(workflow, sources, values, client=client, output=output, **options)
     for rasters in sinks.values():
@@ -155,9 +200,9 @@ def workflow(
             click.echo(raster.path)
 
 
-@spaceeye.command()
+@spaceeye.command(epilog=example("workbench spaceeye info images/"))
 @click.argument("source", type=_PATH)
-@click.option("--offset", type=int, help="To take from the DN, where the files do not say.")
+@_OFFSET
 def info(source: Path, offset: int | None) -> None:
     """Say what a source of images holds: grid, dates, clear share of each."""
     import numpy as np

@@ -1,7 +1,8 @@
 """Figures of a run: inputs with their clouds, before and after, series, support, held-out dates.
 
-Each function gives a matplotlib figure; the caller shows or saves it. A *stack* is what the readers
-give, a *result* what `spaceeye.interpolate` gives.
+Each function returns a matplotlib figure; the caller shows or saves it. A *stack* is what the
+readers return, a *result* what `spaceeye.interpolate` returns. Images are true colour (B04, B03,
+B02) where those bands are there; masked pixels (weight below 0.5) are pale, missing ones grey.
 """
 
 from __future__ import annotations
@@ -24,17 +25,27 @@ __all__ = [
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
 _TRUE_COLOUR = ("B04", "B03", "B02")
-_MOST_PIXELS = 600  # along a side of a picture; more nobody sees
-_CLOUD = np.array([0.93, 0.90, 1.0])  # what is masked, in a colour no land has
+_MOST_PIXELS = 600  # along a side of a picture; more cannot be seen
+_CLOUD = np.array([0.93, 0.90, 1.0])  # red, green, blue of masked pixels: no land has it
 
 
 def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
     """Show some acquisitions in true colour, what is masked tinted, and the clear share of all.
 
+    Above a row of images, below a bar for each acquisition: its clear pixels in percent.
+
     Parameters
     ----------
+    stack
+        ``reflectance`` (time, band, y, x) and ``weight`` (time, y, x), as readers return them.
     count
-        How many; spread over the series.
+        How many images; spread over the series.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     import matplotlib.pyplot as plt
 
@@ -61,7 +72,23 @@ def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
 def before_after(
     stack: xr.Dataset, result: xr.Dataset, dates: Sequence[Any], *, note: str = ""
 ) -> Any:
-    """Show dates twice: above the acquisition nearest to each, below the result."""
+    """Show dates twice: above the acquisition nearest to each, below the result.
+
+    Parameters
+    ----------
+    stack
+        ``reflectance`` (time, band, y, x) and ``weight`` (time, y, x), as readers return them.
+    result
+        As `spaceeye.interpolate` returns it.
+    dates
+        One column each; the nearest date of the result is shown.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
@@ -93,12 +120,25 @@ def pixel_series(
 ) -> Any:
     """Show the series of some pixels: observations, what was masked, the curve and its support.
 
-    The band around the curve is the leave-one-out error of the region times the root of `support`.
+    The shading around the curve is plus and minus the leave-one-out error of the region (0.02 where
+    none was worked out) times the square root of ``support``, in reflectance.
 
     Parameters
     ----------
+    stack
+        ``reflectance`` (time, band, y, x) and ``weight`` (time, y, x), as readers return them.
+    result
+        As `spaceeye.interpolate` returns it.
     pixels
-        (row, column).
+        (row, column), one panel each.
+    band
+        Name of the band shown.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     import matplotlib.pyplot as plt
 
@@ -132,7 +172,21 @@ def pixel_series(
 
 
 def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
-    """Map the days to the nearest clear observation and the support of one date."""
+    """Map the days to the nearest clear observation and the support of one date.
+
+    Parameters
+    ----------
+    result
+        As `spaceeye.interpolate` returns it.
+    date
+        The nearest one of the result is shown.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     import matplotlib.pyplot as plt
 
     image = _thinned(result[["age", "support"]].sel(time=date, method="nearest")).compute()
@@ -151,7 +205,20 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
 
 
 def alpha_scores(attrs: Mapping[str, Any], *, note: str = "") -> Any:
-    """Show the leave-one-out error of every damping that was tried, and the one chosen."""
+    """Show the leave-one-out error of every damping that was tried, and the one chosen.
+
+    Parameters
+    ----------
+    attrs
+        Of a result with ``alpha="auto"``: ``alpha_tried`` and ``alpha_days`` in days,
+        ``alpha_leave_one_out_rmse`` in reflectance.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     import matplotlib.pyplot as plt
 
     figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
@@ -182,6 +249,14 @@ def comparison(
         (band, y, x), DN with a scale or reflectance.
     clear
         (y, x) bool: pixels that count; None for all.
+    note
+        Added to the title in brackets, such as "simulated".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The difference is result minus truth in B08, or else the first band; errors are root mean
+        squares over the pixels that count, in reflectance.
     """
     import matplotlib.pyplot as plt
 
@@ -218,8 +293,19 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
 
     Parameters
     ----------
+    result
+        As `spaceeye.interpolate` returns it.
+    path
+        Name of the file; an existing one is replaced.
     size
-        Longest side, pixels.
+        Longest side, pixels; larger images are thinned.
+    milliseconds
+        How long each date is shown.
+
+    Returns
+    -------
+    path
+        As given.
     """
     from PIL import Image, ImageDraw
 

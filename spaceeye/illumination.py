@@ -6,11 +6,11 @@ clearest one over the pixels that are clear in both. Gains are known on the date
 of the region; between them they are interpolated linearly, outside they are constant. Reflectance
 is divided by the gain before the interpolation in time and multiplied by it after.
 
-Means are taken over the whole region, never over a chunk. They come from integer sums, so that any
-cut into chunks and any order of merging give the same gains to the last bit::
+Means are taken over the whole region, never over a block. They come from integer sums, so that any
+cut into blocks and any order of adding give the same gains to the last bit::
 
-    sums = merge(clear_sums(dn, weight) for dn, weight in blocks)
-    found = gains(sums, days, "region-mean")
+    sums = clear_sums(dn, weights) + clear_sums(more_dn, more_weights)
+    found = gains(sums, days)
     found.at(days), found.at(out_days)  # (N, B) to divide by, (T, B) to multiply with
 
 The relative gain takes a second pass, with ``anchor=sums.clearest`` in `clear_sums`.
@@ -19,31 +19,31 @@ The relative gain takes a second pass, with ``anchor=sums.clearest`` in `clear_s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
-from spaceeye.errors import BadInput
+from spaceeye.reductions import summed
+from spaceeye.series import Series
+from workbench.errors import BadInput
 
 __all__ = [
     "ClearSums",
     "Gains",
-    "Method",
+    "Illumination",
     "check_method",
     "clear_sums",
     "gains",
     "kernel_illumination",
-    "merge",
     "region_gains",
 ]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
-Method = Literal["none", "region-mean", "relative"]
+Illumination = Literal["none", "region-mean", "relative"]
+"""How the light of the dates is evened out, if at all."""
 
 MIN_CLEAR = 0.1
 """Least clear fraction of the region on a date whose mean counts."""
@@ -51,9 +51,9 @@ MIN_CLEAR = 0.1
 MIN_SHARED = 0.01
 """A date counts beside the anchor if more than this fraction of the region is clear on both."""
 
-LOW_CLEAR = 0.3
-SMALL_REGION = 5e6  # m2
-_FLOAT_UNIT = 2.0**-20  # floats are summed as multiples of it
+LOW_CLEAR = 0.3  # an accepted date with a smaller clear fraction is warned about
+SMALL_REGION = 5e6  # m2; a smaller region is warned about
+FLOAT_UNIT = 2.0**-20  # floats are summed as multiples of it
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ClearSums:
-    """Sums over the clear pixels of a part of the region; ``+`` joins two parts exactly.
+    """Sums over the clear pixels of a part of the region; two parts add exactly with ``+``.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class ClearSums:
     pixels
         All pixels of the part.
     anchor
-        Date compared with, None in the first pass.
+        Number of the date compared with, None in the first pass.
     anchor_totals
         (N, B) int64, sum of the anchor's DN over the same pixels; zero in the first pass.
     """
@@ -122,6 +122,16 @@ def clear_sums(
         (N, ...); a pixel is clear where its weight is at least 0.5 (and its values are finite).
     anchor
         Second pass of the relative gain: count only pixels that are clear on this date too.
+
+    Returns
+    -------
+    ClearSums
+        In DN, or in multiples of 2**-20 of reflectance.
+
+    Raises
+    ------
+    BadInput
+        Shapes that do not fit.
     """
     if reflectance.ndim < 2 or reflectance[:, 0].shape != weights.shape:
         raise BadInput(
@@ -150,17 +160,7 @@ def _whole(
     if not np.issubdtype(values.dtype, np.floating):
         return values, clear
     clear = clear & np.isfinite(values).all(axis=0)
-    return np.rint(np.where(clear, values, 0) / _FLOAT_UNIT).astype(np.int64), clear
-
-
-def merge(parts: Iterable[ClearSums]) -> ClearSums:
-    """Join the sums of all parts of a region, in any order."""
-    total = None
-    for part in parts:
-        total = part if total is None else total + part
-    if total is None:
-        raise BadInput("no part of a region to take sums of")
-    return total
+    return np.rint(np.where(clear, values, 0) / FLOAT_UNIT).astype(np.int64), clear
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,18 @@ class Gains:
     accepted: npt.NDArray[np.bool_]
 
     def at(self, days: npt.ArrayLike) -> Floats:
-        """Give gains (T, B) on `days`: linear between accepted dates, constant outside."""
+        """Give the gains on any days: linear between accepted dates, constant outside.
+
+        Parameters
+        ----------
+        days
+            (T,) counted as those of the series.
+
+        Returns
+        -------
+        numpy.ndarray
+            (T, B) float64, dimensionless; ones if no date is accepted.
+        """
         where = np.asarray(days, np.float64)
         if not self.days.size:
             return np.ones((where.size, self.values.shape[1]))
@@ -191,80 +202,97 @@ class Gains:
         ).astype(np.float64)
 
 
-def gains(
-    sums: ClearSums,
-    days: npt.ArrayLike,
-    method: Method,
-    *,
-    min_clear: float = MIN_CLEAR,
-    min_shared: float = MIN_SHARED,
-    area: float | None = None,
-) -> Gains:
+def gains(sums: ClearSums, days: npt.ArrayLike, *, area: float | None = None) -> Gains:
     """Estimate gains from the sums over a whole region.
+
+    Sums of the first pass give the region mean: the mean of each accepted date over the average of
+    these means. Those of the second pass, with an anchor, give the relative gain: the ratio to the
+    anchor over pixels clear in both.
 
     Parameters
     ----------
     sums
-        Of all its parts; for ``"relative"`` those of the second pass.
+        Of all parts of the region.
     days
         (N,) dates of the series, days, ascending.
-    method
-        ``"none"``: all ones. ``"region-mean"``: the mean of each accepted date over the average of
-        these means. ``"relative"``: the ratio to the anchor over pixels clear in both.
-    min_clear
-        Region mean: a date is accepted from this clear fraction on.
-    min_shared
-        Relative: a date is accepted above this fraction of pixels shared with the anchor.
     area
         Of the region, m2. A region under 5 km2 is warned about, as is an accepted date that shows
         less than 0.3 of the region: there land cover is taken for light.
 
-    Raises
-    ------
-    BadInput
-        If the method is unknown or the sums do not fit it or `days`.
+    Returns
+    -------
+    Gains
+        Of the dates that show enough of the region: a fraction of 0.1 is clear, or more than 0.01
+        together with the anchor.
     """
-    method = check_method(method)
     when = np.asarray(days, np.float64)
-    if when.shape != sums.counts.shape or not (np.diff(when) > 0).all():
-        raise BadInput(f"days {when} for {sums.counts.size} dates: one for each, ascending")
-    dates, bands = sums.totals.shape
-    if method == "none":
-        return Gains(when[:0], np.ones((0, bands)), np.zeros(dates, bool))
-    if (sums.anchor is not None) != (method == "relative"):
-        raise BadInput(
-            f"method={method!r} with anchor={sums.anchor}: 'relative' takes the second pass of "
-            "clear_sums (anchor=first.clearest), 'region-mean' the first"
-        )
     mean = sums.totals / np.maximum(sums.counts, 1)[:, None]
     seen = (sums.counts > 0) & (mean > 0).all(axis=1)
-    if method == "region-mean":
-        accepted = seen & (sums.fractions >= min_clear)
-        reference = mean[accepted].mean(axis=0) if accepted.any() else np.ones(bands)
+    if sums.anchor is None:
+        accepted = seen & (sums.fractions >= MIN_CLEAR)
+        reference = mean[accepted].mean(axis=0) if accepted.any() else np.ones(mean.shape[1])
     else:
-        accepted = seen & (sums.anchor_totals > 0).all(axis=1) & (sums.fractions > min_shared)
+        accepted = seen & (sums.anchor_totals > 0).all(axis=1) & (sums.fractions > MIN_SHARED)
         reference = (sums.anchor_totals / np.maximum(sums.counts, 1)[:, None])[accepted]
-    _warn(sums, accepted, method, area)
+    _warn(sums, accepted, area)
     return Gains(when[accepted], np.asarray(mean[accepted] / reference), accepted)
 
 
-def check_method(method: Any) -> Method:
-    """Give `method` back.
+def check_method(method: Any) -> Illumination:
+    """Check the name of a way to even out the light.
+
+    Parameters
+    ----------
+    method
+        ``"none"``, ``"region-mean"`` or ``"relative"``.
+
+    Returns
+    -------
+    str
+        The same.
 
     Raises
     ------
     BadInput
         If there is none of this name.
     """
-    if method not in get_args(Method):
-        raise BadInput(f"illumination={method!r}: one of {', '.join(get_args(Method))}")
-    found: Method = method
+    if method not in get_args(Illumination):
+        raise BadInput(f"illumination={method!r}: one of {', '.join(get_args(Illumination))}")
+    found: Illumination = method
     return found
 
 
-def _warn(
-    sums: ClearSums, accepted: npt.NDArray[np.bool_], method: str, area: float | None
-) -> None:
+def region_gains(series: Series, method: Literal["region-mean", "relative"]) -> Gains:
+    """Estimate the gains of a series, in memory or on Dask, in one pass or two.
+
+    Parameters
+    ----------
+    series
+        Values without an offset: DN or reflectance.
+    method
+        See `gains`.
+
+    Returns
+    -------
+    Gains
+        The same for any chunking, to the last bit.
+    """
+    sums = summed(series, clear_sums)
+    if method == "relative":
+        sums = summed(series, clear_sums, anchor=sums.clearest)
+    return gains(sums, series.days, area=_area(series))
+
+
+def _area(series: Series) -> float | None:
+    """Give the area of the region, m2; None where it has one row or one column only."""
+    y, x = series.values["y"].values, series.values["x"].values
+    if len(y) < 2 or len(x) < 2:
+        return None
+    return float(abs(y[1] - y[0]) * abs(x[1] - x[0]) * len(y) * len(x))
+
+
+def _warn(sums: ClearSums, accepted: npt.NDArray[np.bool_], area: float | None) -> None:
+    method = "region-mean" if sums.anchor is None else "relative"
     if not accepted.any():
         logger.warning("illumination %s: no date shows enough of the region, no gain used", method)
         return
@@ -281,64 +309,6 @@ def _warn(
             "number %s): their gains may hold land cover",
             method, low.sum(), accepted.sum(), LOW_CLEAR, np.flatnonzero(low).tolist(),
         )  # fmt: skip
-
-
-def region_gains(
-    reflectance: xr.DataArray,
-    weight: xr.DataArray,
-    days: npt.ArrayLike,
-    method: Method,
-    *,
-    area: float | None = None,
-) -> Gains:
-    """Estimate gains from a stack, in memory or on Dask, in one pass or two.
-
-    Parameters
-    ----------
-    reflectance
-        (time, band, y, x).
-    weight
-        (time, y, x).
-    days
-        (N,) dates of the series, days, ascending.
-    area
-        Of the region, m2, for the warning; see `gains`.
-
-    Notes
-    -----
-    On Dask each chunk is reduced where it is and only sums of (N, B) numbers move.
-    """
-    method = check_method(method)
-    dn = reflectance.transpose("time", "band", ...)
-    seen = weight.transpose("time", *dn.dims[2:])
-    if method == "none":
-        dates, bands = dn.shape[:2]
-        zero = np.zeros((dates, bands), np.int64)
-        return gains(ClearSums(zero, zero[:, 0], 0, None, zero), days, method)
-    sums = _sum_region(dn, seen, None)
-    if method == "relative":
-        sums = _sum_region(dn, seen, sums.clearest)
-    return gains(sums, days, method, area=area)
-
-
-def _sum_region(dn: xr.DataArray, seen: xr.DataArray, anchor: int | None) -> ClearSums:
-    if dn.chunks is None and seen.chunks is None:
-        return clear_sums(dn.values, seen.values, anchor)
-    import dask
-
-    whole = {"time": -1, "band": -1}
-    values = dn.chunk(whole)
-    weights = seen.chunk(
-        {"time": -1, **dict(zip(dn.dims[2:], values.data.chunks[2:], strict=True))}
-    )
-    task = dask.delayed(clear_sums, pure=False)  # type: ignore[attr-defined]
-    parts = [
-        task(block, near, anchor)
-        for block, near in zip(
-            values.data.to_delayed().ravel(), weights.data.to_delayed().ravel(), strict=True
-        )
-    ]
-    return merge(dask.compute(*parts))  # type: ignore[attr-defined,no-untyped-call]
 
 
 def kernel_illumination(

@@ -1,4 +1,4 @@
-"""The front door: from images and cloud masks to an image of any date."""
+"""From images and cloud masks to an image of any date: the functions that users call."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from spaceeye.blockwise import Plan, evidence, knots, labelled, solved
+from spaceeye.blockwise import Problem, evidence, knots, labelled, solved
+from spaceeye.damping import choose_alpha
 from spaceeye.errors import BadInput
+from spaceeye.illumination import Illumination, check_method, region_gains
+from spaceeye.iteration import interpolate_compat
+from spaceeye.robust import robust_weights
 from spaceeye.series import Series, as_series
+from spaceeye.solver.axis import Extrapolate, check_axis
 from spaceeye.solver.engines import engine_named
-from spaceeye.solver.reference import check_axis
 from workbench.rasters.times import days_since, evaluation_times, output_dates
 
-__all__ = ["Extrapolate", "Illumination", "Mode", "interpolate", "solve"]
+__all__ = ["Extrapolate", "Illumination", "Mode", "choose_damping", "interpolate", "solve"]
 
 logger = logging.getLogger(__name__)
 
-Illumination = Literal["none", "region-mean", "relative"]
-Extrapolate = Literal["constant", "nan"]
 Mode = Literal["full", "compat"]
 
-COMPAT_ALPHA = 0.1
+COMPAT_ALPHA = 0.1  # days; the damping of FarmVibes.AI
 
 
 def interpolate(
@@ -44,9 +46,10 @@ def interpolate(
     """Interpolate a series of images in time, exactly, to any dates.
 
     Per pixel and band the result minimises ``sum w (X - S)^2 + alpha sum (dX)^2 / dt`` over the
-    acquisitions S, weighted by clearness w, with alpha as the damping (SpaceEye, arXiv 2106.08408,
-    solved exactly); between acquisitions it is linear in time. There are no windows: every
-    acquisition counts for every date.
+    acquisitions S, weighted by clearness w, with alpha as the damping and dt in days; between
+    acquisitions it is linear in time. There are no periods: every acquisition counts for every
+    date. It is the damped interpolation of SpaceEye (Zhao, Olsen and Chandra, 2021, Seeing Through
+    Clouds in Satellite Images, arXiv:2106.08408), solved exactly.
 
     Parameters
     ----------
@@ -54,11 +57,11 @@ def interpolate(
         DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
         `weights` is None, `weight` (as the readers of this package make it). uint16 with
         ``scale_factor`` and ``add_offset`` in its attrs (0 is missing), or floating point (NaN is
-        missing). A pixel is missing on a date where any of its bands is. On Dask the result is
-        lazy; time and band are kept whole, space is chunked.
+        missing; taken as float32). A pixel is missing on a date where any of its bands is. On Dask
+        the result is lazy; time and band are kept whole, space is chunked.
     weights
         time, y, x: bool, uint8 or float 0..1; 1 is clear. Below 0.001 counts as 0, and what stands
-        in the cube then does not matter.
+        in the cube then does not matter. None takes `weight` of the cube.
     alpha
         Damping in days: 0.1 is almost linear interpolation, 10 smooths over weeks. ``"auto"`` takes
         that of 0.1, 0.3, 1, 3, 10 with the least leave-one-out error over the region, which reads
@@ -68,14 +71,14 @@ def interpolate(
         ``slice("2020-05-01", "2020-09-30")``; or a list of dates or times. A date without a time
         of day stands for the overpass.
     illumination
-        Even out the light between dates: ``"region-mean"`` divides each date by the mean of its
-        clear pixels, ``"relative"`` by the ratio to the clearest date over pixels clear in both.
-        Gains are those of the whole region, linear between dates. It helps on large scenes of many
-        land covers and harms on small ones.
+        Even out the light between dates: ``"none"`` does not, ``"region-mean"`` divides each
+        date by the mean of its clear pixels, ``"relative"`` by the ratio to the clearest date over
+        pixels clear in both. Gains are those of the whole region, linear between dates. It helps on
+        large scenes of many land covers and harms on small ones.
     max_gap
         Days; dates farther than this from every clear observation of a pixel get ``flag`` 2.
     mask_gaps
-        Blank them.
+        Set the values of those dates to missing, 0 or NaN.
     extrapolate
         Before the first and after the last clear observation: ``"constant"``, or ``"nan"`` for
         nodata.
@@ -83,20 +86,21 @@ def interpolate(
         Give observations that contradict all others of their pixel less weight (Tukey's biweight,
         three passes): for masks that miss haze and shadow.
     mode
-        ``"compat"`` reproduces FarmVibes.AI's windows, illumination and truncated iteration, with
+        ``"compat"`` reproduces FarmVibes.AI's periods, illumination and truncated iteration, with
         correct dates, for comparison: in memory, uint16, clear or not.
     engine
-        ``"numba"``; ``"torch"`` for the processor or ``"torch:cuda"``.
+        What solves: ``"numba"`` or ``"torch"`` on the processor, ``"torch:cuda"`` on a GPU.
 
     Returns
     -------
-    Dataset
+    xarray.Dataset
         ``reflectance`` (time, band, y, x) in the type and scale of the cube, 0 or NaN where a pixel
         was never observed; ``age`` (time, y, x) int16, days to the nearest clear observation, -1
         never; ``support`` float32, the variance relative to that of one clear observation;
         ``flag`` uint8: 0 between observations, 1 never observed, 2 farther than `max_gap`, 3 before
-        the first or after the last clear observation; 2 goes before 3. alpha, its scores and the
-        engine stand in the attrs. Times are dates at midnight unless times were asked for.
+        the first or after the last clear observation; where both 2 and 3 hold it is 2. alpha, its
+        scores and the engine stand in the attrs. Times are dates at midnight unless times were
+        asked for.
 
     Raises
     ------
@@ -110,9 +114,9 @@ def interpolate(
         _check_compat(illumination, max_gap, extrapolate, robust, engine)
         return _compat(series, outputs, alpha, illumination)
     engine_named(engine, series.values.dtype)
-    series, alpha, attrs = settle(series, alpha, robust)
+    series, alpha, attrs = _settled(series, alpha, robust)
     at = days_since(evaluation_times(outputs, series.times), series.times[0])
-    plan = Plan(
+    problem = Problem(
         days=tuple(series.days.tolist()),
         out_days=tuple(at.tolist()),
         alpha=alpha,
@@ -128,7 +132,7 @@ def interpolate(
         len(series.times), len(outputs), alpha, illumination, engine,
     )  # fmt: skip
     attrs |= {"illumination": illumination, "engine": engine, "mode": mode}
-    return _dataset(series, outputs, solved(series, plan), evidence(series, plan), attrs)
+    return _dataset(series, outputs, solved(series, problem), evidence(series, problem), attrs)
 
 
 def solve(
@@ -141,17 +145,27 @@ def solve(
 ) -> xr.Dataset:
     """Solve on the acquisition times: the knots, from which `spaceeye.evaluate` gives any date.
 
-    Arguments as for `interpolate`. Knots are as large as the input, however many dates follow.
+    Knots are as large as the input, however many dates follow.
+
+    Parameters
+    ----------
+    cube, weights, alpha, robust, engine
+        As for `interpolate`.
 
     Returns
     -------
-    Dataset
+    xarray.Dataset
         ``knots`` (time, band, y, x) float32 in the unit of the cube, NaN where never observed, and
-        ``weight`` (time, y, x).
+        ``weight`` (time, y, x). Lazy if the cube is.
+
+    Raises
+    ------
+    BadInput
+        A ValueError that names the argument, value or coordinate at fault.
     """
     series = as_series(cube, weights)
     engine_named(engine, series.values.dtype)
-    series, alpha, attrs = settle(series, alpha, robust)
+    series, alpha, attrs = _settled(series, alpha, robust)
     coords = {"time": series.values["time"], "band": series.values["band"]}
     found = labelled(knots(series, alpha, engine), series, ("time", "band", "y", "x"), **coords)
     found.attrs = {
@@ -164,27 +178,51 @@ def solve(
     return xr.Dataset({"knots": found, "weight": series.weights}, attrs=attrs)
 
 
-def settle(
+def choose_damping(
+    cube: xr.DataArray | xr.Dataset, weights: xr.DataArray | None = None
+) -> dict[str, Any]:
+    """Choose alpha as ``alpha="auto"`` of `interpolate` does, in one pass over the data.
+
+    Parameters
+    ----------
+    cube, weights
+        As for `interpolate`.
+
+    Returns
+    -------
+    dict
+        ``alpha_days``, and ``alpha_tried`` (days) with ``alpha_leave_one_out_rmse`` in reflectance;
+        they stand in the attrs of a result. The latter two are empty where nothing could be left
+        out.
+
+    Raises
+    ------
+    BadInput
+        As `interpolate`.
+    """
+    return _chosen(as_series(cube, weights))
+
+
+def _chosen(series: Series) -> dict[str, Any]:
+    choice = choose_alpha(series)
+    unit = series.scale if series.values.dtype == np.uint16 else 1e-4
+    return {
+        "alpha_tried": list(choice.tried),
+        "alpha_leave_one_out_rmse": [unit * rmse for rmse in choice.rmse],
+        "alpha_days": choice.alpha,
+    }
+
+
+def _settled(
     series: Series, alpha: float | str, robust: bool
 ) -> tuple[Series, float, dict[str, Any]]:
     """Return the series with its final weights, alpha as a number, and a record of both."""
     attrs: dict[str, Any] = {"robust": int(robust)}
-    if alpha == "auto":
-        from spaceeye.reductions import choose
-
-        choice = choose(series)
-        alpha = choice.alpha
-        scored = [score for score in choice.scores if score.rmse is not None]
-        attrs["alpha_tried"] = [score.alpha for score in scored]
-        unit = series.scale if series.values.dtype == np.uint16 else 1e-4
-        attrs["alpha_leave_one_out_rmse"] = [unit * float(score.rmse or 0) for score in scored]
-    alpha = _number(alpha)
+    attrs |= _chosen(series) if alpha == "auto" else {"alpha_days": _number(alpha)}
+    alpha = float(attrs["alpha_days"])
     check_axis(series.days, alpha)
-    attrs["alpha_days"] = alpha
     if robust:
-        from spaceeye.reductions import robustly
-
-        series = robustly(series, alpha)
+        series = series.with_weights(robust_weights(series, alpha))
     return series, alpha, attrs
 
 
@@ -198,8 +236,6 @@ def _number(alpha: Any) -> float:
 def _check(
     illumination: str, extrapolate: str, mode: str, max_gap: float | None, mask_gaps: bool
 ) -> None:
-    from spaceeye.illumination import check_method
-
     check_method(illumination)
     if extrapolate not in ("constant", "nan"):
         raise BadInput(f"extrapolate={extrapolate!r}: choose 'constant' or 'nan'")
@@ -211,31 +247,22 @@ def _check(
         raise BadInput("mask_gaps needs max_gap: how many days from an observation are too many?")
 
 
-def _light(series: Series, illumination: str, at: Any) -> dict[str, Any]:
-    """Return what kernels need to divide by the light before and multiply after."""
+def _light(series: Series, illumination: Illumination, at: Any) -> dict[str, Any]:
+    """Return the gains that kernels divide by before solving and multiply with after."""
     if illumination == "none":
         return {}
     if series.offset:
         raise BadInput(
             f"illumination={illumination!r} needs values without an offset, this cube has "
-            f"add_offset={series.offset}: remove it first (workbench.sentinel2.offsets.harmonise)"
+            f"add_offset={series.offset}: give reflectance as floating point, "
+            f"`cube.where(cube != 0) * {series.scale} + {series.offset}`, or read the images by "
+            "spaceeye.read, which removes the offset"
         )
-    from spaceeye.illumination import check_method, region_gains
-
-    y, x = series.values["y"].values, series.values["x"].values
-    area = None
-    if len(y) > 1 and len(x) > 1:
-        area = float(abs(y[1] - y[0]) * abs(x[1] - x[0]) * len(y) * len(x))
-    gains = region_gains(
-        series.values, series.weights, series.days, check_method(illumination), area=area
-    )
-    light: dict[str, Any] = {
+    gains = region_gains(series, illumination)
+    return {
         "gains": np.asarray(gains.at(series.days), np.float32),
         "out_gains": np.asarray(gains.at(at), np.float32),
     }
-    if series.values.dtype == np.uint16:
-        light |= {"scale": series.scale, "offset": series.offset}
-    return light
 
 
 def _dataset(
@@ -277,8 +304,6 @@ def _check_compat(
 
 
 def _compat(series: Series, outputs: Any, alpha: float | str, illumination: str) -> xr.Dataset:
-    from spaceeye.iteration import interpolate_compat
-
     if series.values.dtype != np.uint16:
         raise BadInput(f"mode='compat' takes uint16, this cube is {series.values.dtype}")
     days = outputs.astype("datetime64[D]")
@@ -301,10 +326,10 @@ def _compat(series: Series, outputs: Any, alpha: float | str, illumination: str)
         weights=(series.weights.compute() >= 0.5).astype(np.uint8),
     )
     at = days_since(evaluation_times(outputs, series.times), series.times[0])
-    plan = Plan(
+    problem = Problem(
         tuple(series.days.tolist()), tuple(at.tolist()), damping, "numba", "constant", None, False,
         True,
     )  # fmt: skip
     attrs = {"alpha_days": damping, "illumination": illumination, "mode": "compat"}
     outputs = dates.astype("datetime64[ns]")
-    return _dataset(series, outputs, found, evidence(memory, plan), attrs)
+    return _dataset(series, outputs, found, evidence(memory, problem), attrs)

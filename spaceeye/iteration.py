@@ -1,22 +1,22 @@
-"""The interpolation as FarmVibes.AI computes it, with the dates put right; to compare with.
+"""The interpolation as FarmVibes.AI publishes it, with the dates put right; to compare with.
 
-`interpolate_compat` follows ``remove_clouds_interpolation`` step by step: windows in time, dates
-with too few clear pixels dropped, region illumination, chips of 448 pixels of which the centre is
-kept, and a damped iteration (arXiv 2106.08408)
+`interpolate_compat` follows ``remove_clouds_interpolation`` of FarmVibes.AI step by step: periods
+of 48 days, dates with too few clear pixels dropped, region illumination, chips of 448 pixels of
+which the centre is kept, and a damped iteration (SpaceEye, arXiv 2106.08408)
 
     X <- W (M S + (1 - M) X),   W = (I + alpha D'D)^-1
 
 that stops early, when the mean change over a whole chip is small or after 200 steps. Its result
-depends on chip neighbours, on windows and on the start value; `spaceeye.interpolation` gives the
+depends on chip neighbours, on periods and on the start value; `spaceeye.interpolation` gives the
 minimum that it heads for.
 
-Kept from there: of two acquisitions on one day the later overwrites the earlier; a window none of
+Kept from there: of two acquisitions on one day the later overwrites the earlier; a period none of
 whose dates is clear enough has no values; results are truncated to whole DN. Not kept: a day is
-counted from the start of its window, not from the first acquisition in it, so that dates do not
+counted from the start of its period, not from the first acquisition in it, so that dates do not
 shift; days outside the request are not produced; numbers above 65535 are clipped, they do not wrap
 around. Chips at the edge of a raster under 448 pixels are not padded.
 
-Everything of a window is in memory: this is for regions of some kilometres.
+Everything of a period is in memory: this is for regions of some kilometres.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ import numpy.typing as npt
 
 from spaceeye.errors import BadInput
 from spaceeye.illumination import clear_sums, kernel_illumination
-from spaceeye.periods import CHIP, DURATION, OVERLAP, Window, chips, to_day, windows
+from spaceeye.periods import DURATION, OVERLAP, Period, chips, periods, to_day
 
-__all__ = ["Iteration", "interpolate_compat", "interpolate_window", "iterate"]
+__all__ = ["Iteration", "interpolate_compat", "interpolate_period", "iterate"]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
 MIN_CLEAR = 0.1
 """A date is used above this clear fraction of the region."""
 
-SCALE = np.float32(10_000)
+SCALE = np.float32(10_000)  # DN of reflectance 1
 
 Days = npt.NDArray[np.datetime64]
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,18 @@ class Iteration:
     Attributes
     ----------
     alpha
-        Damping, above 0.
+        Damping, days, above 0.
     tolerance
         Stop when the mean change of a step is below this fraction of the mean value.
     max_iterations
         Stop after so many steps.
     check_interval
         Steps from one look at the change to the next, the first of them after the first step.
+
+    Raises
+    ------
+    BadInput
+        If one of them is out of bounds.
     """
 
     alpha: float = 0.1
@@ -97,7 +104,7 @@ def interpolate_compat(
     check_interval: int = 5,
     illumination: bool = True,
 ) -> tuple[Days, npt.NDArray[np.uint16]]:
-    """Interpolate a region to every day of a range, window by window.
+    """Interpolate a region to every day of a range, period by period.
 
     Parameters
     ----------
@@ -110,7 +117,7 @@ def interpolate_compat(
     start, end
         First and last day, both included; exactly these days are given.
     duration, overlap
-        See `spaceeye.periods.windows`.
+        See `spaceeye.periods.periods`.
     alpha, tolerance, max_iterations, check_interval
         See `Iteration`.
     illumination
@@ -122,7 +129,7 @@ def interpolate_compat(
         (T,) datetime64[D].
     reflectance : numpy.ndarray
         (T, B, Y, X) reflectance x 10000 truncated to uint16; 0 where a pixel is clear on no date
-        of its window.
+        of its period.
 
     Raises
     ------
@@ -130,85 +137,89 @@ def interpolate_compat(
         If an argument is out of bounds or the shapes do not agree.
     """
     iteration = Iteration(alpha, tolerance, max_iterations, check_interval)
-    days = _check(dn, clear, times)
-    pieces = windows(start, end, duration, overlap)
+    days = _days_of(dn, clear, times)
+    pieces = periods(start, end, duration, overlap)
     requested = (pieces[0].write.first <= days) & (days < pieces[-1].write.stop)
-    dates = np.concatenate([window.write.days for window in pieces])
+    dates = np.concatenate([period.write.days for period in pieces])
     out = np.empty((dates.size, *dn.shape[1:]), np.uint16)
     at = 0
-    for window in pieces:
-        used = requested & (window.read.first <= days) & (days < window.read.stop)
-        size = window.write.days.size
-        out[at : at + size] = interpolate_window(
-            dn[used], clear[used], np.asarray(times)[used], window, iteration, illumination
+    for period in pieces:
+        used = requested & (period.read.first <= days) & (days < period.read.stop)
+        stop = at + period.write.days.size
+        out[at:stop] = interpolate_period(
+            dn[used], clear[used], np.asarray(times)[used], period, iteration, illumination
         )
-        at += size
+        at = stop
     return dates, out
 
 
-def interpolate_window(
+def interpolate_period(
     dn: npt.NDArray[np.uint16],
     clear: npt.NDArray[Any],
     times: Sequence[Any] | npt.NDArray[Any],
-    window: Window,
+    period: Period,
     iteration: Iteration | None = None,
     illumination: bool = True,
 ) -> npt.NDArray[np.uint16]:
-    """Interpolate a region to the days that one window writes.
+    """Interpolate a region to the days that one period writes.
 
     Parameters
     ----------
     dn, clear, times
-        As in `interpolate_compat`, of any number of dates; those outside ``window.read`` are not
+        As in `interpolate_compat`, of any number of dates; those outside ``period.read`` are not
         used, nor are those of which not more than 0.1 is `clear` (missing pixels do not matter
         for that).
+    period
+        Days to read and to write.
+    iteration
+        Default: that of FarmVibes.AI, ``Iteration()``.
+    illumination
+        As in `interpolate_compat`.
 
     Returns
     -------
     numpy.ndarray
-        (T, B, Y, X) uint16 for the days of ``window.write``; zeros, with a warning, if no date
-        has more than 0.1 of the region clear.
+        (T, B, Y, X) reflectance x 10000 truncated to uint16, for the days of ``period.write``;
+        zeros, with a warning, if no date has more than 0.1 of the region clear.
+
+    Raises
+    ------
+    BadInput
+        If the shapes do not agree.
     """
-    days = _check(dn, clear, times)
-    seen = np.asarray(clear, bool) & dn.any(axis=1)
-    inside = (window.read.first <= days) & (days < window.read.stop)
+    days = _days_of(dn, clear, times)
+    inside = (period.read.first <= days) & (days < period.read.stop)
     used = inside & (np.asarray(clear, bool).mean(axis=(1, 2)) > MIN_CLEAR)
-    size = window.write.days.size
+    out = np.zeros((period.write.days.size, *dn.shape[1:]), np.uint16)
     if not used.any():
         logger.warning(
             "no date from %s to %s has more than %g of the region clear (%d dates): "
             "the days from %s to %s have no values",
-            window.read.first, window.read.stop - 1, MIN_CLEAR, inside.sum(),
-            window.write.first, window.write.stop - 1,
+            period.read.first, period.read.stop - 1, MIN_CLEAR, inside.sum(),
+            period.write.first, period.write.stop - 1,
         )  # fmt: skip
-        return np.zeros((size, *dn.shape[1:]), np.uint16)
-    chosen = _one_a_day(days, np.asarray(times, "datetime64[ns]"), used)
-    offsets = (days[chosen] - window.read.first).astype(np.int64)
-    length = int((window.read.stop - window.read.first).astype(np.int64))
-    light = np.ones((length, dn.shape[1]))
+        return out
+    chosen = _last_of_each_day(days, np.asarray(times, "datetime64[ns]"), used)
+    dn, seen = dn[chosen], np.asarray(clear, bool)[chosen] & dn[chosen].any(axis=1)
+    offsets = (days[chosen] - period.read.first).astype(np.int64)
+    length = period.read.days.size
+    light = np.ones((length, dn.shape[1]), np.float32)
     if illumination:
-        sums = clear_sums(dn[chosen], seen[chosen])
-        means = sums.totals / SCALE / (sums.counts[:, None] + 1e-10)
-        accepted = sums.fractions >= MIN_CLEAR
-        light = kernel_illumination(means, offsets, accepted, np.arange(length))
-    first = int((window.write.first - window.read.first).astype(np.int64))
-    out = np.empty((size, *dn.shape[1:]), np.uint16)
-    for chip in chips(dn.shape[2], dn.shape[3], CHIP):
+        light = _light(dn, seen, offsets, length)
+    first = int((period.write.first - period.read.first).astype(np.int64))
+    wanted = slice(first, first + len(out))
+    for chip in chips(*dn.shape[2:]):
         rows, cols = chip.read
-        block = _solve_chip(
-            dn[chosen, :, rows, cols],
-            seen[chosen, rows, cols],
-            offsets,
-            light.astype(np.float32),
-            slice(first, first + size),
+        solved = _solve_chip(
+            dn[:, :, rows, cols], seen[:, rows, cols], offsets, light, wanted,
             iteration or Iteration(),
-        )
-        out[:, :, chip.write[0], chip.write[1]] = block[:, :, chip.kept[0], chip.kept[1]]
+        )  # fmt: skip
+        out[:, :, *chip.write] = solved[:, :, *chip.kept]
     return out
 
 
-def _check(dn: npt.NDArray[Any], clear: npt.NDArray[Any], times: Any) -> Days:
-    """Give the days of the acquisitions."""
+def _days_of(dn: npt.NDArray[Any], clear: npt.NDArray[Any], times: Any) -> Days:
+    """Return the days of the acquisitions; refuse arrays that do not agree."""
     if dn.dtype != np.uint16 or dn.ndim != 4:
         raise BadInput(f"dn is {dn.dtype} {dn.shape}: uint16 (N, B, Y, X) is needed")
     if clear.shape != (dn.shape[0], *dn.shape[2:]) or len(times) != dn.shape[0]:
@@ -219,10 +230,8 @@ def _check(dn: npt.NDArray[Any], clear: npt.NDArray[Any], times: Any) -> Days:
     return np.array([to_day(time) for time in times], "datetime64[D]")
 
 
-def _one_a_day(
-    days: Days, times: npt.NDArray[np.datetime64], used: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int64]:
-    """Give the indices of the acquisitions used, ascending in time, the last one of each day."""
+def _last_of_each_day(days: Days, times: Days, used: Mask) -> npt.NDArray[np.int64]:
+    """Return the indices of the acquisitions used, ascending in time, the last one of each day."""
     order = np.array([at for at in np.argsort(times, kind="stable") if used[at]], np.int64)
     last = {days[at]: at for at in order}
     if len(last) < order.size:
@@ -233,15 +242,26 @@ def _one_a_day(
     return np.array(list(last.values()), np.int64)
 
 
+def _light(
+    dn: npt.NDArray[np.uint16], seen: Mask, offsets: npt.NDArray[np.int64], length: int
+) -> Floats:
+    """Return the illumination of each day of a period and band, (T, B)."""
+    sums = clear_sums(dn, seen)
+    means = sums.totals / SCALE / (sums.counts[:, None] + 1e-10)
+    accepted = sums.fractions >= MIN_CLEAR
+    light = kernel_illumination(means, offsets, accepted, np.arange(length))
+    return light.astype(np.float32)
+
+
 def _solve_chip(
     dn: npt.NDArray[np.uint16],
-    seen: npt.NDArray[np.bool_],
+    seen: Mask,
     offsets: npt.NDArray[np.int64],
-    light: npt.NDArray[np.float32],
+    light: Floats,
     wanted: slice,
     iteration: Iteration,
 ) -> npt.NDArray[np.uint16]:
-    """Solve a chip; `offsets` are days from the start of the window, `light` is (T, B)."""
+    """Return the days `wanted` of a chip; `offsets` count from the start of the period."""
     dates, bands, height, width = dn.shape
     gain = (light[offsets] + np.float32(1e-10))[:, :, None, None]
     series = (dn / SCALE / gain).reshape(dates, -1)
@@ -253,22 +273,24 @@ def _solve_chip(
 
 
 def iterate(
-    series: npt.NDArray[np.float32],
-    mask: npt.NDArray[np.bool_],
+    series: Floats,
+    mask: Mask,
     offsets: npt.NDArray[np.int64],
     length: int,
     iteration: Iteration,
-) -> npt.NDArray[np.float32]:
+) -> Floats:
     """Run the damped iteration on a chip.
 
     Parameters
     ----------
     series, mask
-        (N, P) values and where they are observed.
+        (N, P) float32 values and where they are observed.
     offsets
         (N,) day of each, counted from 0, no day twice.
     length
-        Days of the window, T.
+        Days of the period, T.
+    iteration
+        Damping, and when to stop.
 
     Returns
     -------
@@ -278,13 +300,13 @@ def iterate(
     Notes
     -----
     The start is the observed value, and elsewhere the mean of the observed ones. A step is one
-    product of a (T, T) with a (T, P) matrix.
+    product of a (T, T) with a (T, P) matrix (arXiv 2106.08408).
     """
     observed = np.where(mask, series, np.float32(0))
     start = observed.sum(axis=0) / (mask.sum(axis=0, dtype=np.float32) + np.float32(1e-6))
     now = np.repeat(start[None], length, axis=0)
     now[offsets] = np.where(mask, observed, start)
-    matrix = _inverse(length, iteration.alpha)
+    matrix = _smoothing(length, iteration.alpha)
     then = np.empty_like(now)
     for step in range(iteration.max_iterations):
         before = now[offsets]
@@ -301,8 +323,8 @@ def iterate(
     return now
 
 
-def _inverse(length: int, alpha: float) -> npt.NDArray[np.float32]:
-    """Give ``(I + alpha D'D)^-1``, D the first differences of neighbouring days."""
+def _smoothing(length: int, alpha: float) -> Floats:
+    """Return ``(I + alpha D'D)^-1``, D the first differences of neighbouring days."""
     differences = np.diff(np.eye(length), axis=0)
     system = np.eye(length) + alpha * differences.T @ differences
     return np.asarray(np.linalg.inv(system), np.float32)

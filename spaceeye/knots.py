@@ -1,7 +1,7 @@
 """The store of knots: a series solved once, from which any date is evaluated when it is wanted.
 
-Knots are as large as the input. A year of daily images is many times that, and most of them nobody
-looks at.
+Knots are the solution on the acquisition times, as large as the input. A year of daily images is
+many times that, and most of them nobody looks at.
 """
 # mypy: allow-untyped-calls
 
@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spaceeye.errors import BadFile, BadInput
+from workbench.rasters.stores import open_store, zarr_store
 from workbench.rasters.times import check_times, days_since, evaluation_times, output_dates
 
 __all__ = ["evaluate", "open_knots", "save_knots"]
@@ -35,8 +36,14 @@ def evaluate(
 
     Returns
     -------
-    DataArray
-        (time, band, y, x) in the type and scale of the cube that was solved; lazy if the knots are.
+    xarray.DataArray
+        (time, band, y, x) in the type and scale of the cube that was solved, 0 or NaN where a pixel
+        was never observed; lazy if the knots are.
+
+    Raises
+    ------
+    BadInput
+        If the dataset does not hold knots, or `output_times` or `extrapolate` is not understood.
     """
     if "knots" not in knots or "weight" not in knots:
         raise BadInput(
@@ -81,28 +88,56 @@ def evaluate(
 
 
 def save_knots(knots: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write knots as a Zarr store that appears under its name when it is complete."""
-    from workbench.rasters.writers import zarr_store
+    """Write knots as a Zarr store that appears under its name when it is complete.
 
+    Parameters
+    ----------
+    knots
+        From `spaceeye.solve`.
+    path
+        Folder of the store.
+    overwrite
+        Replace an existing store.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    workbench.errors.OutputExists
+        If `path` exists and `overwrite` is false.
+    """
     return zarr_store(knots, path, overwrite=overwrite)
 
 
 def open_knots(path: str | os.PathLike[str]) -> xr.Dataset:
     """Open a store of knots, lazily.
 
+    Parameters
+    ----------
+    path
+        Folder of the store.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``knots`` (time, band, y, x) float32, NaN where never observed, and ``weight`` (time, y, x);
+        see `spaceeye.solve`.
+
     Raises
     ------
     BadFile
-        If it is not one.
+        If it is not a store of knots.
     """
     try:
-        knots = xr.open_zarr(path, mask_and_scale=False, decode_coords="all")
+        knots = open_store(path)
     except (OSError, ValueError, KeyError) as error:
         raise BadFile(f"{path} cannot be opened as a store of knots: {error}") from error
     if "knots" not in knots or "weight" not in knots:
         raise BadFile(f"{path} holds {', '.join(knots) or 'nothing'}, no knots")
-    found: xr.Dataset = knots
-    return found
+    return knots
 
 
 def _space(array: xr.DataArray) -> dict[str, Any]:

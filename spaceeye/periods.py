@@ -1,8 +1,8 @@
-"""Windows in time and chips in space: what is read together, and which part of it is kept.
+"""Periods in time and chips in space: what is read together, and which part of it is kept.
 
-FarmVibes.AI solves a series in windows of 48 days and chips of 448 pixels that overlap, and keeps
+FarmVibes.AI solves a series in periods of 48 days and chips of 448 pixels that overlap, and keeps
 the middle of each. Every day and every pixel is kept from exactly one of them, the one whose centre
-is closer. Here windows decide which days one sequence of a workflow writes; chips are used by
+is closer. In a workflow a period says which days one sequence writes; chips are used by
 `spaceeye.iteration` alone.
 """
 
@@ -12,55 +12,66 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from spaceeye.errors import BadInput
+from workbench.rasters.times import to_time
 
 __all__ = [
     "CHIP",
     "DURATION",
     "OVERLAP",
     "Chip",
+    "Period",
     "Span",
-    "Window",
     "check_duration",
     "check_overlap",
     "chips",
     "partition",
+    "periods",
     "to_day",
-    "windows",
 ]
 
 DURATION = 48
-"""Length of a window, days."""
+"""Length of a period, days."""
 
 OVERLAP = 0.5
-"""Step between windows as a fraction of their length."""
+"""Step between periods as a fraction of their length."""
 
 CHIP = 448
 """Side of a chip, pixels."""
 
 
 class Span(NamedTuple):
-    """Whole days from `first` up to, not including, `stop`; datetime64[D]."""
+    """Whole days from `first` up to, not including, `stop`; datetime64[D], UTC."""
 
     first: np.datetime64
     stop: np.datetime64
 
     @property
-    def days(self) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+    def days(self) -> npt.NDArray[np.datetime64]:
         """Its days, datetime64[D]."""
         return np.arange(self.first, self.stop)
 
 
-class Window(NamedTuple):
+class Period(NamedTuple):
     """Days whose acquisitions are read together, and the days that are written from them."""
 
     read: Span
     write: Span
 
+    @property
+    def key(self) -> str:
+        """The period as text, from which names of files are made: it never changes."""
+        read, write = (
+            f"Span(first=np.datetime64('{span.first}'), stop=np.datetime64('{span.stop}'))"
+            for span in self
+        )
+        return f"Window(read={read}, write={write})"
+
 
 class Chip(NamedTuple):
-    """A rectangle of pixels that is read, and the part of it that is kept."""
+    """A rectangle of pixels that is read, and the part of it that is kept; rows, then columns."""
 
     read: tuple[slice, slice]
     write: tuple[slice, slice]
@@ -76,41 +87,49 @@ class Chip(NamedTuple):
 
 
 def to_day(value: Any) -> np.datetime64:
-    """Give the UTC calendar day of a date or time, datetime64[D].
+    """Return the UTC calendar day of a date or time.
+
+    Parameters
+    ----------
+    value
+        Text, `datetime`, ``datetime64`` or a pandas time.
+
+    Returns
+    -------
+    numpy.datetime64
+        In days.
 
     Raises
     ------
     BadInput
-        If `value` is neither.
+        If `value` is neither a date nor a time.
     """
-    from workbench.sentinel2.acquisitions import to_time
-
     day: np.datetime64 = to_time(value).astype("datetime64[D]")
     return day
 
 
-def windows(
+def periods(
     start: Any, end: Any, duration: int = DURATION, overlap: float = OVERLAP
-) -> list[Window]:
-    """Divide a range of days into overlapping windows.
+) -> list[Period]:
+    """Divide a range of days into overlapping periods.
 
     Parameters
     ----------
     start, end
         First and last day, both included.
     duration
-        Length of a window, days.
+        Length of a period, days.
     overlap
-        The *step* from one window to the next as a fraction of `duration`, 0 < overlap <= 1: 0.25
-        of 48 days is a step of 12 days, by which three quarters of two windows overlap. The name
+        The *step* from one period to the next as a fraction of `duration`, 0 < overlap <= 1: 0.25
+        of 48 days is a step of 12 days, by which three quarters of two periods overlap. The name
         is that of the FarmVibes.AI parameter. The true step is the largest not above this one that
-        spaces the windows evenly.
+        spaces the periods evenly.
 
     Returns
     -------
-    list of Window
+    list of Period
         In order. The `write` spans follow each other without a gap and cover exactly the range. A
-        range shorter than `duration` has one window whose `read` span reaches beyond it on both
+        range shorter than `duration` has one period whose `read` span reaches beyond it on both
         sides; days outside of the range are never written.
 
     Raises
@@ -120,7 +139,7 @@ def windows(
 
     Examples
     --------
-    >>> [str(window.write.first) for window in windows("2020-01-01", "2020-02-29")]
+    >>> [str(period.write.first) for period in periods("2020-01-01", "2020-02-29")]
     ['2020-01-01', '2020-01-31']
     """
     first, last = to_day(start), to_day(end)
@@ -137,37 +156,41 @@ def windows(
     if length < duration:
         before = first + np.timedelta64((length - duration) // 2, "D")
         read = Span(before, before + np.timedelta64(duration, "D"))
-        return [Window(read, Span(first, last + np.timedelta64(1, "D")))]
+        return [Period(read, Span(first, last + np.timedelta64(1, "D")))]
 
-    def span(at: tuple[int, int]) -> Span:
-        return Span(first + np.timedelta64(at[0], "D"), first + np.timedelta64(at[1], "D"))
+    def span(edges: tuple[int, int]) -> Span:
+        low, high = edges
+        return Span(first + np.timedelta64(low, "D"), first + np.timedelta64(high, "D"))
 
-    return [Window(span(read), span(write)) for read, write in partition(length, duration, step)]
+    return [Period(span(read), span(write)) for read, write in partition(length, duration, step)]
 
 
-def chips(height: int, width: int, size: int = CHIP, step: int | None = None) -> list[Chip]:
-    """Divide a raster into overlapping chips of which the centres are kept.
+def chips(height: int, width: int, size: int = CHIP) -> list[Chip]:
+    """Divide a raster into chips that overlap by half, of which the centres are kept.
 
     Parameters
     ----------
     height, width
         Of the raster, pixels. An axis shorter than `size` is one chip.
     size
-        Side of a chip, pixels.
-    step
-        From one chip to the next, pixels; default half of `size`.
+        Side of a chip, pixels, at least 2.
 
     Returns
     -------
     list of Chip
         Row by row; the `write` parts cover every pixel once.
+
+    Raises
+    ------
+    BadInput
+        If the raster has no pixels or the chips are too small.
     """
-    if min(height, width, size) < 1:
-        raise BadInput(f"a raster of {height} x {width} pixels in chips of {size}: all must be > 0")
-    stride = size // 2 if step is None else step
-    if not 1 <= stride <= size:
-        raise BadInput(f"step={stride}: from 1 to size={size} pixels, or pixels between are lost")
-    rows, cols = (partition(length, min(size, length), stride) for length in (height, width))
+    if min(height, width) < 1 or size < 2:
+        raise BadInput(
+            f"a raster of {height} x {width} pixels in chips of {size}: at least 1 pixel in chips "
+            "of at least 2"
+        )
+    rows, cols = (partition(length, min(size, length), size // 2) for length in (height, width))
     return [
         Chip(
             (slice(*read_rows), slice(*read_cols)),
@@ -206,7 +229,12 @@ def partition(length: int, size: int, step: int) -> list[tuple[tuple[int, int], 
 
 
 def check_duration(duration: Any) -> int:
-    """Give `duration` as a whole number of days.
+    """Return `duration` as a whole number of days.
+
+    Parameters
+    ----------
+    duration
+        Anything that was given as the length of a period.
 
     Raises
     ------
@@ -220,7 +248,12 @@ def check_duration(duration: Any) -> int:
 
 
 def check_overlap(overlap: Any) -> float:
-    """Give `overlap` as a float.
+    """Return `overlap` as a float.
+
+    Parameters
+    ----------
+    overlap
+        Anything that was given as the step between periods, a fraction of their length.
 
     Raises
     ------
@@ -230,7 +263,7 @@ def check_overlap(overlap: Any) -> float:
     number = not isinstance(overlap, bool) and isinstance(overlap, int | float | np.number)
     if not (number and 0 < overlap <= 1):
         raise BadInput(
-            f"overlap={overlap!r}: the step between windows as a fraction of their duration, "
-            "0 < overlap <= 1 (1: windows side by side; smaller: more overlap)"
+            f"overlap={overlap!r}: the step between periods as a fraction of their duration, "
+            "0 < overlap <= 1 (1: periods side by side; smaller: more overlap)"
         )
     return float(overlap)

@@ -1,5 +1,4 @@
 """A whole run: read, solve, write; in bounded memory, resumable, with a record of what it did."""
-# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,20 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.blockwise import TIME_CHUNK
 from spaceeye.errors import BadInput
-from spaceeye.interpolation import interpolate
-from workbench.files import Manifest, check_outputs
-from workbench.progress import progress
-from workbench.rasters.blockwrites import write_tiles
-from workbench.rasters.writers import (
-    cog_name,
-    netcdf_file,
-    replace_folder,
-    sweep_images,
-    write_cogs,
-)
+from spaceeye.interpolation import choose_damping, interpolate
+from workbench.files import quick_record
+from workbench.manifests import Manifest, check_outputs
+from workbench.rasters.blockwrites import write_blocks
+from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
+from workbench.rasters.stores import TIME_CHUNK, netcdf_file, open_store, replace_folder
+from workbench.rasters.times import check_times, output_dates
+from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
+from workbench.sentinel2.sources import read
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -40,23 +36,50 @@ __all__ = ["FORMATS", "Result", "run"]
 logger = logging.getLogger(__name__)
 
 FORMATS = ("cog", "zarr", "netcdf")
+"""What `run` can write."""
+
 STORE, NETCDF, IMAGES, MANIFEST = "spaceeye.zarr", "spaceeye.nc", "images", "manifest.json"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has written."""
+    """What a run has written.
+
+    Attributes
+    ----------
+    folder
+        Of the results.
+    images
+        One COG per date, in order; empty where the format was not asked for.
+    zarr, netcdf
+        The store and the file; None where the format was not asked for.
+    """
 
     folder: Path
     images: tuple[Path, ...] = ()
-    """One COG per date."""
     zarr: Path | None = None
     netcdf: Path | None = None
 
+    @property
+    def paths(self) -> list[Path]:
+        """All files and stores of the result."""
+        return [*self.images, *(path for path in (self.zarr, self.netcdf) if path)]
+
     def open(self) -> xr.Dataset:
-        """Open the result, lazily; DN and nodata as they are stored."""
+        """Open the result, lazily.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `spaceeye.interpolate` returns it: DN and nodata as they are stored, not scaled.
+
+        Raises
+        ------
+        BadInput
+            If the run wrote images only.
+        """
         if self.zarr:
-            return _open(self.zarr)
+            return open_store(self.zarr)
         if self.netcdf:
             return xr.open_dataset(self.netcdf, mask_and_scale=False, chunks={})
         raise BadInput(f"{self.folder} holds images only: run with formats=('cog', 'zarr')")
@@ -88,24 +111,29 @@ def run(
         First and last date of the results, both included; None for the first to the last
         acquisition. Acquisitions up to 48 days outside are read as well, to support the ends.
     reading
-        More for the reader, such as ``{"aoi": …, "clear": …}``.
+        Further options of the reader, such as ``{"aoi": …, "clear": …}``.
     client
         Dask cluster; None for the threads of this process.
     overwrite
         Replace results of other inputs or parameters. Those of the same are kept as they are, and
-        a run that was killed goes on.
+        a run that was killed goes on, with the damping that it had chosen.
     **options
         Of `spaceeye.interpolate`.
 
+    Returns
+    -------
+    Result
+        What has been written.
+
     Raises
     ------
-    BadInput, BadFile
-        See `spaceeye.read` and `spaceeye.interpolate`.
+    BadInput
+        If an argument is wrong or no acquisition is left; see `spaceeye.interpolate`.
+    BadFile
+        If a file cannot be read; see `spaceeye.read`.
     workbench.errors.OutputExists
         If other results are in the way and `overwrite` is false.
     """
-    from workbench.sentinel2.sources import read
-
     folder, formats = Path(output), _checked_formats(formats)
     reading = dict(reading or {})
     if time_range is not None:
@@ -118,46 +146,75 @@ def run(
     ) as record:
         with record.phase("opening"):
             stack = read(source, **reading)
-            record.count("acquisitions", stack.sizes["time"])
+            times = check_times(stack["time"].values)
+            dates = output_dates(options.get("output_times", "daily"), times)
+            record.count("acquisitions", len(times))
             record.count("pixels", stack.sizes["y"] * stack.sizes["x"])
-        with record.phase("choosing"):
-            found = interpolate(stack, **options)
-            record.count("dates", found.sizes["time"])
-            for name, value in found.attrs.items():
-                record.set(name, value)
-        result = _promised(folder, found, formats)
-        outputs = [path for path in (*result.images, result.zarr, result.netcdf) if path]
+            record.count("dates", len(dates))
+        result = _promised(folder, dates, formats)
         manifest = Manifest(tuple(inputs), parameters, version("eo-workbench"))
-        if check_outputs(outputs, folder / MANIFEST, manifest, overwrite=overwrite):
-            _write(found, result, manifest, client, record)
-        for path in outputs:
+        if check_outputs(result.paths, folder / MANIFEST, manifest, overwrite=overwrite):
+            _Production(result, manifest, client, record).write(stack, options)
+        for name, value in manifest.decided(folder / MANIFEST).items():
+            record.set(name, value)
+        for path in result.paths:
             record.output(path)
     return result
 
 
-def _write(
-    found: xr.Dataset, result: Result, manifest: Manifest, client: Client | None, record: Run
-) -> None:
-    """Solve into a store in a folder for work, and make every format from that."""
-    folder = result.folder
-    _clear_other(result, manifest)
-    manifest.save(folder / MANIFEST)
-    work = folder / ".work" / manifest.key[:16]
-    store = work / STORE
-    if result.zarr and result.zarr.exists():
-        store = result.zarr  # a run that was killed later than this
-    else:
-        with record.phase("solving"):
-            record.count("tiles", write_tiles(found, store, work / "done", client))
-    if result.images:
-        with record.phase("images"):
-            _images(store, result.images, found.attrs, client)
-    if result.netcdf and not result.netcdf.exists():
-        with record.phase("netcdf"):
-            netcdf_file(_open(store), result.netcdf)
-    if result.zarr and not result.zarr.exists():
-        replace_folder(store, result.zarr)
-    shutil.rmtree(folder / ".work", ignore_errors=True)
+@dataclass(frozen=True)
+class _Production:
+    """A run that has something to write."""
+
+    result: Result
+    manifest: Manifest
+    client: Client | None
+    record: Run
+
+    def write(self, stack: xr.Dataset, options: Mapping[str, Any]) -> None:
+        """Solve into a store in a folder for work, and make every format from that."""
+        result, record = self.result, self.record
+        _clear_other(result, self.manifest)
+        with record.phase("choosing"):
+            found = self._interpolated(stack, dict(options))
+        work = result.folder / ".work" / self.manifest.key[:16]
+        store = work / STORE
+        if result.zarr and result.zarr.exists():
+            store = result.zarr  # solved, and renamed, by a run that was killed later
+        else:
+            with record.phase("solving"):
+                written = write_blocks(found, store, work / "done", self.client, label="solving")
+                record.count("blocks", written)
+        if result.images:
+            with record.phase("images"):
+                _write_images(store, result.images, found.attrs, self.client)
+        if result.netcdf and not result.netcdf.exists():
+            with record.phase("netcdf"):
+                netcdf_file(open_store(store), result.netcdf)
+        if result.zarr and not result.zarr.exists():
+            replace_folder(store, result.zarr)
+        shutil.rmtree(result.folder / ".work", ignore_errors=True)
+
+    def _interpolated(self, stack: xr.Dataset, options: dict[str, Any]) -> xr.Dataset:
+        """Return the lazy result; decisions come from the manifest, or are made and kept there."""
+        path = self.result.folder / MANIFEST
+        decided = self.manifest.decided(path)
+        choice = {name: decided[name] for name in decided if name.startswith("alpha_")}
+        if (
+            not choice
+            and options.get("alpha", "auto") == "auto"
+            and options.get("mode") != "compat"
+        ):
+            choice = choose_damping(stack)
+        if choice:
+            options["alpha"] = choice["alpha_days"]
+        found = interpolate(stack, **options)
+        robust = {"robust": found.attrs["robust"]} if "robust" in found.attrs else {}
+        found.attrs = {**robust, **choice, **found.attrs}
+        replace(self.manifest, decisions=found.attrs).save(path)
+        if found["reflectance"].chunks is None:
+            found = found.chunk({"time": -1, "band": -1, "y": BLOCK, "x": BLOCK})
+        return found
 
 
 def _clear_other(result: Result, manifest: Manifest) -> None:
@@ -165,6 +222,7 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
     path = result.folder / MANIFEST
     if path.exists() and Manifest.load(path).key == manifest.key:
         return
+    path.unlink(missing_ok=True)
     for image in (result.folder / IMAGES).glob("spaceeye_*.tif"):
         image.unlink()
     for name in (STORE, ".work"):
@@ -173,40 +231,30 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
         (result.folder / NETCDF).unlink()
 
 
-def _images(store: Path, images: Iterable[Path], tags: Any, client: Client | None) -> None:
-    images = list(images)
-    sweep_images(images[0].parent)
-    tasks = Tasks(client)
-    kept = {key: str(value) for key, value in tags.items()}
+def _write_images(
+    store: Path, images: tuple[Path, ...], attrs: Mapping[str, Any], client: Client | None
+) -> None:
+    """Write the images that are missing, those of one chunk in time in one call."""
+    folder = images[0].parent
+    sweep_images(folder)
+    tags = {key: str(value) for key, value in attrs.items()}
+    tasks = Tasks(client, label="images", unit="groups of dates")
     for start in range(0, len(images), TIME_CHUNK):
-        group = slice(start, start + TIME_CHUNK)
-        if not all(path.exists() for path in images[group]):
-            tasks.submit(
-                write_images,
-                str(store),
-                start,
-                len(images[group]),
-                str(images[0].parent),
-                kept,
-                tag=start,
-            )
-    for _ in progress(tasks, total=len(tasks), label="images", unit="groups of dates"):
+        group = images[start : start + TIME_CHUNK]
+        if not all(path.exists() for path in group):
+            tasks.submit(write_images, str(store), start, len(group), str(folder), tags, tag=start)
+    for _ in tasks:
         pass
 
 
 def write_images(store: str, start: int, count: int, folder: str, tags: dict[str, str]) -> None:
     """Write the images of some dates of a store; one chunk of it in time is read once."""
-    cube = _open(Path(store))["reflectance"].isel(time=slice(start, start + count))
+    cube = open_store(store)["reflectance"].isel(time=slice(start, start + count))
     write_cogs(cube, folder, tags=tags)
 
 
-def _open(store: Path) -> xr.Dataset:
-    found: xr.Dataset = xr.open_zarr(store, mask_and_scale=False, decode_coords="all")
-    return found
-
-
-def _promised(folder: Path, found: xr.Dataset, formats: set[str]) -> Result:
-    images = [folder / IMAGES / cog_name("spaceeye", time) for time in found["time"].values]
+def _promised(folder: Path, dates: Any, formats: set[str]) -> Result:
+    images = [folder / IMAGES / dated_name("spaceeye", date) for date in dates]
     return Result(
         folder,
         tuple(images) if "cog" in formats else (),
@@ -230,11 +278,7 @@ def _records(source: Any) -> list[dict[str, Any]]:
         return [{"path": str(source)[:200]}]
     root = Path(source)
     files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
-    return [
-        {"path": str(path), "bytes": path.stat().st_size, "modified": path.stat().st_mtime_ns}
-        for path in files
-        if path.exists()
-    ]
+    return [quick_record(path) for path in files]
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

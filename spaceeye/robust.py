@@ -3,138 +3,109 @@
 Haze and shadow that the mask missed stand out against the leave-one-out prediction. The residuals
 are scaled per band by 1.4826 times their median absolute deviation over the whole region, combined
 over bands by root mean square, and turned into weights by Tukey's biweight with cut 5 (Beaton and
-Tukey 1974). Three passes: residuals with the weights so far, scale, new weights.
+Tukey 1974, The fitting of power series, Technometrics 16). Three passes: residuals with the weights
+so far, scale, new weights.
 
-A region is more than one chunk, so a pass has two steps. `residual_histogram` counts the residuals
-of a chunk; histograms add exactly, in any order. `scale_of` reads the deviations from the sum, and
-`biweights` gives a chunk its weights. `robust_weights` does all passes on one chunk that is the
-region.
+A pass has two steps. `residual_histogram` counts the residuals of a block, counts add exactly in
+any order, and `scale_of` reads the deviations from their sum; then `biweights` gives each block its
+weights.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
-from spaceeye.errors import BadInput
+from spaceeye.reductions import summed
+from spaceeye.series import Series
+from spaceeye.solver.axis import MIN_WEIGHT
 
-__all__ = [
-    "CUT",
-    "PASSES",
-    "biweights",
-    "residual_histogram",
-    "residuals",
-    "robust_weights",
-    "scale_of",
-]
+__all__ = ["CUT", "PASSES", "biweights", "residual_histogram", "robust_weights", "scale_of"]
 
-CUT, PASSES = 5.0, 3
+CUT = 5.0
+"""Residuals from this many deviations on get no weight."""
+
+PASSES = 3
+
 SPAN = 20_000  # units: the histogram reaches from -SPAN to SPAN in steps of one unit
 NORMAL = 1.4826  # median absolute deviation to standard deviation of a normal distribution
 
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
-def residuals(
-    values: npt.NDArray[Any],
-    weights: npt.NDArray[Any],
-    base: npt.NDArray[Any],
-    days: npt.ArrayLike,
-    alpha: float,
-    *,
-    unit: float | None = None,
-    parallel: bool = False,
-) -> npt.NDArray[np.float32]:
-    """Give value minus leave-one-out prediction in units, for all that `base` shows.
+def residual_histogram(residuals: npt.NDArray[np.float32]) -> Counts:
+    """Count the residuals of a block per band, in steps of one unit.
 
     Parameters
     ----------
-    values
-        (N, B, P) uint16 or float32.
-    weights, base
-        (N, P): the weights so far, which make the predictions, and those before the first pass. An
-        observation that lost all its weight is still compared, so that it can come back.
-    unit
-        By default 1 for uint16 and 1e-4 for float32.
+    residuals
+        (N, B, P) float32 in units (1 DN, or 1e-4 of reflectance), NaN where there is none; see
+        `spaceeye.solver.observations.leave_one_out_residuals`.
 
     Returns
     -------
-    (N, B, P) float32, NaN where `base` is 0 or nothing else shows the pixel.
+    numpy.ndarray
+        (B, 40001) int64, to be added to those of the other blocks; bin i counts those that round
+        to ``i - 20000``, larger ones stand in the outermost bins, NaN nowhere.
     """
-    from spaceeye.solver.compiled import leave_one_out_residuals
-
-    size = unit if unit is not None else 1.0 if values.dtype == np.uint16 else 1e-4
-    return leave_one_out_residuals(
-        values, weights, days, alpha, base=base, unit=size, parallel=parallel
-    )
-
-
-def residual_histogram(found: npt.NDArray[np.float32]) -> Counts:
-    """Count the residuals (N, B, P) of a chunk per band, in steps of one unit.
-
-    Returns
-    -------
-    (B, 40001) int64, to be added to those of the other chunks; bin i counts those that round to
-    ``i - 20000``, larger ones stand in the outermost bins, NaN nowhere.
-    """
-    bands, bins = found.shape[1], 2 * SPAN + 1
+    bands, bins = residuals.shape[1], 2 * SPAN + 1
     counts = np.zeros((bands, bins), np.int64)
     for band in range(bands):
-        valid = found[:, band][~np.isnan(found[:, band])]
+        valid = residuals[:, band][~np.isnan(residuals[:, band])]
         places = np.clip(np.rint(valid), -SPAN, SPAN).astype(np.int64) + SPAN
         counts[band] = np.bincount(places, minlength=bins)
     return counts
 
 
 def scale_of(histogram: Counts) -> Floats:
-    """Give 1.4826 times the median absolute deviation per band, from the counts of the region.
+    """Give 1.4826 times the median absolute deviation per band.
 
     Medians are read from the counts linearly within a bin. At least one unit, so that a region
     without noise does not make every difference an outlier.
 
+    Parameters
+    ----------
+    histogram
+        (B, 40001) from `residual_histogram`, summed over the region.
+
     Returns
     -------
-    (B,) float64 in units; NaN for a band without residuals.
+    numpy.ndarray
+        (B,) float64 in units; NaN for a band without residuals.
     """
-    counts = np.asarray(histogram)
-    if counts.ndim != 2 or counts.shape[1] != 2 * SPAN + 1:
-        raise BadInput(f"histogram {counts.shape}: give (B, {2 * SPAN + 1})")
-    return np.array([_scale(row) for row in counts])
+    return np.array([_scale(counts) for counts in histogram])
 
 
 def biweights(
-    found: npt.NDArray[np.float32],
-    base: npt.NDArray[Any],
-    scale: npt.ArrayLike,
-    cut: float = CUT,
+    residuals: npt.NDArray[np.float32], weights: Array, scale: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """Give the weights that follow from the residuals.
+    """Give the weights that follow from the residuals of a block.
 
-    ``base * (1 - (u / cut)^2)^2`` with u the root mean square over bands of residual / scale, zero
-    from ``u = cut`` on. An observation without residual keeps its weight, and so do all those of a
-    pixel that would be left with none: being robust never makes a hole.
+    ``w (1 - (u / 5)^2)^2`` with u the root mean square over bands of residual / scale, zero from
+    ``u = 5`` on. An observation without residual keeps its weight, and so do all those of a pixel
+    that would be left with none: being robust never makes a hole.
 
     Parameters
     ----------
-    found
-        (N, B, P) from `residuals`.
-    base
-        (N, P) weights before the first pass.
+    residuals
+        (N, B, P) float32 in units, NaN where there is none.
+    weights
+        (N, P) weights before the first pass; below 0.001 and NaN count as 0.
     scale
         (B,) from `scale_of`; bands where it is NaN take no part.
 
     Returns
     -------
-    (N, P) float32.
+    numpy.ndarray
+        (N, P) float32.
     """
-    from spaceeye.solver.reference import MIN_WEIGHT
-
-    if not cut > 0:
-        raise BadInput(f"cut={cut}: give a number above 0, for example 5")
-    w = np.asarray(base, np.float32)
+    w = np.asarray(weights, np.float32)
     w = np.where(w >= MIN_WEIGHT, w, np.float32(0))
     sizes = np.asarray(scale, np.float32)
     used = np.flatnonzero(np.isfinite(sizes))
@@ -142,38 +113,70 @@ def biweights(
         return w
     total = np.zeros(w.shape, np.float32)
     for band in used:  # in a fixed order
-        total += np.square(found[:, band] / sizes[band])
-    share = total / np.float32(len(used) * cut**2)
+        total += np.square(residuals[:, band] / sizes[band])
+    share = total / np.float32(len(used) * CUT**2)
     factor = np.where(share < 1, np.square(1 - share), np.where(np.isnan(share), 1, 0))
     new = w * factor.astype(np.float32)
     emptied = ~(new >= MIN_WEIGHT).any(axis=0)
     return np.where(emptied, w, new)
 
 
-def robust_weights(
-    values: npt.NDArray[Any],
-    weights: npt.NDArray[Any],
-    days: npt.ArrayLike,
-    alpha: float,
-    *,
-    cut: float = CUT,
-    passes: int = PASSES,
-    unit: float | None = None,
-    parallel: bool = False,
-) -> npt.NDArray[np.float32]:
-    """Do all passes on one chunk that is the whole region.
+def robust_weights(series: Series, alpha: float) -> xr.DataArray:
+    """Give a series robust weights, in three passes over it.
+
+    Parameters
+    ----------
+    series
+        In memory or on Dask, which is computed once for each pass.
+    alpha
+        Damping in days.
 
     Returns
     -------
-    (N, P) float32 weights.
+    DataArray
+        (time, y, x) float32, for `Series.with_weights`; the same for any chunking, to the last
+        bit. On Dask it is lazy: the passes are worked out again where a block is needed, with the
+        scales of the region, so nothing of the region is kept in memory.
     """
-    if passes < 1:
-        raise BadInput(f"passes={passes}: give at least 1")
-    new = np.asarray(weights, np.float32)
-    for _ in range(passes):
-        found = residuals(values, new, weights, days, alpha, unit=unit, parallel=parallel)
-        new = biweights(found, weights, scale_of(residual_histogram(found)), cut)
-    return new
+    weights = series.weights.astype(np.float32)
+    options: dict[str, Any] = {"days": series.days, "alpha": alpha, "parallel": not series.lazy}
+    for _ in range(PASSES):
+        counts = summed(series.with_weights(weights), _counted, series.weights, **options)
+        weights = xr.apply_ufunc(
+            partial(_reweighted, scale=scale_of(counts), **options),
+            series.values,
+            weights,
+            series.weights,
+            input_core_dims=[["time", "band"], ["time"], ["time"]],
+            output_core_dims=[["time"]],
+            dask="parallelized",
+            output_dtypes=[np.float32],
+        ).transpose("time", "y", "x")
+    return weights
+
+
+def _counted(values: Array, weights: Array, original: Array, **options: Any) -> Counts:
+    return residual_histogram(_residuals(values, weights, original, **options))
+
+
+def _reweighted(
+    values: Array, weights: Array, original: Array, *, scale: Floats, **options: Any
+) -> Array:
+    """Take values (y, x, N, B) and weights (y, x, N); give weights (y, x, N)."""
+    rows, columns, times = weights.shape
+    cube = np.moveaxis(values, (2, 3), (0, 1)).reshape(*values.shape[2:], -1)
+    now, before = (np.moveaxis(w, 2, 0).reshape(times, -1) for w in (weights, original))
+    new = biweights(_residuals(cube, now, before, **options), before, scale)
+    return np.moveaxis(new.reshape(times, rows, columns), 0, 2)
+
+
+def _residuals(
+    values: Array, weights: Array, original: Array, **options: Any
+) -> npt.NDArray[np.float32]:
+    """Compare all that the original weights show, so that what lost its weight can come back."""
+    from spaceeye.solver.observations import leave_one_out_residuals
+
+    return leave_one_out_residuals(values, weights, compared=original, **options)
 
 
 def _scale(counts: Counts) -> float:

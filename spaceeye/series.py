@@ -15,17 +15,22 @@ from workbench.rasters.times import Floats, Times, check_times, days_since
 __all__ = ["DIMS", "Series", "as_series"]
 
 DIMS = ("time", "band", "y", "x")
+"""Dims of a cube, in the order of the kernels."""
 
 
 @dataclass(frozen=True)
 class Series:
     """Values and weights on one grid, time whole.
 
+    Attributes
+    ----------
     values
-        (time, band, y, x), uint16 DN or float32 with NaN where missing; on Dask chunked in space
+        (time, band, y, x), uint16 DN (0 missing) or float32 (NaN missing); on Dask chunked in space
         only.
     weights
-        (time, y, x), uint8 0/1 or float32 0..1.
+        (time, y, x), uint8 0/1 or float32 0..1; 1 is clear, 0 hidden or missing.
+    times
+        (time,) datetime64[ns], UTC, strictly ascending.
     scale, offset
         Reflectance is ``values * scale + offset``; 1 and 0 for float.
     """
@@ -38,7 +43,7 @@ class Series:
 
     @property
     def days(self) -> Floats:
-        """Acquisition times in days since the first."""
+        """Acquisition times in days since the first, (time,) float64."""
         return days_since(self.times, self.times[0])
 
     @property
@@ -48,16 +53,16 @@ class Series:
 
     @property
     def nodata(self) -> float:
-        """What stands where nothing is known."""
+        """The value that is missing: 0 in uint16, NaN in float32."""
         return 0 if self.values.dtype == np.uint16 else float("nan")
 
     def with_weights(self, weights: xr.DataArray) -> Series:
-        """Return the series with other weights."""
+        """Return the series with other weights, (time, y, x) as `weights`."""
         return replace(self, weights=weights)
 
 
 def as_series(cube: Any, weights: Any) -> Series:
-    """Check a cube and its weights.
+    """Check a cube and its weights, and bring them into one form.
 
     Parameters
     ----------
@@ -68,10 +73,16 @@ def as_series(cube: Any, weights: Any) -> Series:
     weights
         DataArray with dims time, y, x: bool, uint8 or floating point 0..1; 1 is clear.
 
+    Returns
+    -------
+    Series
+        Lazy if cube or weights are; weights are 0 where any band is missing.
+
     Raises
     ------
     BadInput
-        Naming the dimension, shape, type, time or value at fault.
+        Naming the dimension, shape, type, time or value at fault. Weights on Dask are checked when
+        they are computed.
     """
     values, weights = _arrays(cube, weights)
     values = _ordered(values, DIMS, "cube")
@@ -143,7 +154,7 @@ def _typed(values: xr.DataArray) -> tuple[xr.DataArray, float, float]:
 
 
 def _weights(weights: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
-    """Give weights a type that kernels know, and hide what is missing in the values."""
+    """Return weights of a type that kernels know, 0 where the values are missing."""
     kind = weights.dtype.kind
     if kind == "b" or weights.dtype == np.uint8:
         weights = weights.astype(np.uint8)
@@ -189,7 +200,7 @@ def _visible(weights: Any, values: Any) -> Any:
 
 
 def _chunked(values: xr.DataArray, weights: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Let time and band be whole and both be chunked alike in space."""
+    """Return both with time and band whole, chunked alike in space."""
     if values.chunks is None and weights.chunks is None:
         return values, weights
     if values.chunks is None:

@@ -42,7 +42,7 @@ def interpolate(frame: pd.DataFrame, dates: Sequence[str]) -> pd.DataFrame:
 
 
 def long_table(frames: Sequence[pd.DataFrame], dates: Sequence[str], bounds: Bounds) -> Any:
-    """Give one row per point and date, with the id of its cell and date."""
+    """Return one row per point and date, with the id of its cell and date."""
     west, south, columns = _grid(bounds)
     parts = []
     for frame in frames:
@@ -74,7 +74,7 @@ def _solve_group(group: pd.DataFrame) -> pd.Series:
 def pivot(
     solved: pd.DataFrame, dates: Sequence[str], bounds: Bounds
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the tables of cells by dates, east and up, of the cells in bounds with a solution."""
+    """Return the tables of cells by dates, east and up, of the cells in bounds with a solution."""
     west, south, columns = _grid(bounds)
     found = solved.dropna().reset_index()
     found["date"] = [dates[number] for number in found["cid"] % len(dates)]
@@ -89,7 +89,7 @@ def pivot(
 
 
 def _grid(bounds: Bounds) -> tuple[float, float, int]:
-    """Give the south-western corner (m) of the grid with its margin, and its columns."""
+    """Return the south-western corner (m) of the grid with its margin, and its columns."""
     west, south, east, _ = bounds
     columns = round((east - west) / CELL_M) + 2 * MARGIN
     return west - MARGIN * CELL_M, south - MARGIN * CELL_M, columns

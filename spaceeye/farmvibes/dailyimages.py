@@ -15,22 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence, Raster
+from workbench.files import Manifest, check_outputs
+from workbench.rasters.geotiff import described, geotiff
+from workbench.rasters.grids import footprint
+from workbench.rasters.windows import Window
 from workbench.sentinel2.bands import BANDS
+from workbench.sentinel2.grids import open_image
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-    from workbench.files import Manifest
-
 __all__ = ["Block", "Days", "is_done", "write_days"]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
 Block = tuple[tuple[int, int], npt.NDArray[np.uint16]]
 """First row and column of a part of the region, and (day, band, row, column) in it."""
-
-TILE = 256
-
 
 @dataclass(frozen=True)
 class Days:
@@ -59,10 +59,8 @@ class Days:
     @classmethod
     def of(cls, images: ImageSequence, masks: MaskSequence, folder: Path, options: Any) -> Days:
         """Name the images of a sequence; `options` is a dataclass of all that changes them."""
-        from workbench.files import Manifest
-
-        write = images.window.write
-        text = f"{images.tile} {images.window} {images.request.key}"
+        write = images.period.write
+        text = f"{images.tile} {images.period.key} {images.request.key}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         days = write.days
         paths = tuple(
@@ -83,16 +81,13 @@ class Days:
         return cls(images.tile, days, paths, folder / name, manifest)
 
     def missing(self, overwrite: bool) -> npt.NDArray[np.datetime64]:
-        """Give the days that are to be written."""
+        """Return the days that are to be written."""
         wanted = [overwrite or not path.exists() for path in self.paths]
         return np.asarray(self.days[np.array(wanted, bool)], "datetime64[D]")
 
     def rasters(self) -> tuple[Raster, ...]:
-        """Give the images, all of which exist."""
-        from workbench.rasters.grids import footprint
-        from workbench.rasters.reading import open_raster
-
-        bounds = footprint(open_raster(self.paths[0]).grid, "EPSG:4326")
+        """Return the images, all of which exist."""
+        bounds = footprint(open_image(self.paths[0]).plane().placed, "EPSG:4326")
         return tuple(
             Raster(str(path), day.astype("datetime64[ns]"), self.tile, bounds)
             for path, day in zip(self.paths, self.days, strict=True)
@@ -120,8 +115,6 @@ def is_done(days: Days, *, overwrite: bool) -> bool:
     workbench.errors.OutputExists
         If some are there that were made of others.
     """
-    from workbench.files import check_outputs
-
     return not check_outputs(days.paths, days.record, days.manifest, overwrite=overwrite)
 
 
@@ -130,22 +123,16 @@ def write_days(
 ) -> None:
     """Write the images that are missing of some sequences, block by block.
 
+    Every image appears under its name when it is complete. Tiles of 256 pixels, deflate, predictor
+    2; bands are named and the tag ``DATE`` holds the day.
+
     Parameters
     ----------
     grid
         Of the region.
     blocks
         Parts that cover the region, each with the days that are missing, in order.
-
-    Notes
-    -----
-    Every image appears under its name when it is complete. Tiles of 256 pixels, deflate, predictor
-    2; bands are named and the tag ``DATE`` holds the day.
     """
-    from rasterio.windows import Window
-
-    from workbench.files import atomic_path
-
     missing = [
         (days, day, path)
         for days in sequences
@@ -158,24 +145,15 @@ def write_days(
     with ExitStack() as stack:
         files = []
         for days, day, path in missing:
-            temporary = stack.enter_context(atomic_path(path, overwrite=overwrite))
-            file = stack.enter_context(_created(temporary, grid))
-            file.descriptions = BANDS
-            file.update_tags(DATE=str(day), MGRS_TILE=days.tile)
-            files.append(file)
+            file = stack.enter_context(
+                geotiff(
+                    path, grid, count=len(BANDS), dtype=np.uint16, nodata=0, predictor=2,
+                    overwrite=overwrite,
+                )
+            )  # fmt: skip
+            files.append(described(file, BANDS, {"DATE": day, "MGRS_TILE": days.tile}))
         for (row, col), values in blocks:
-            where = Window(col, row, values.shape[3], values.shape[2])
+            where = Window((row, row + values.shape[2]), (col, col + values.shape[3]))
             for file, image in zip(files, values, strict=True):
                 file.write(image, window=where)
     logger.info("wrote %d images to %s", len(files), sequences[0].record.parent)
-
-
-def _created(path: Path, grid: GeoBox) -> Any:
-    import rasterio
-
-    height, width = grid.shape
-    return rasterio.open(
-        path, "w", driver="GTiff", height=height, width=width, count=len(BANDS), dtype="uint16",
-        crs=str(grid.crs), transform=grid.affine, nodata=0, tiled=True, blockxsize=TILE,
-        blockysize=TILE, compress="deflate", predictor=2, interleave="band", bigtiff="if_safer",
-    )  # fmt: skip

@@ -1,6 +1,6 @@
-"""From lists of files to sequences: which files are read together, and what belongs together.
+"""From lists of files to sequences and back: what is read together, and what belongs together.
 
-Images and masks are matched by tile and acquisition time, their sequences by tile, window and
+Images and masks are matched by tile and acquisition time, their sequences by tile, period and
 request. The place of anything in a list means nothing.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -20,32 +20,43 @@ from spaceeye.farmvibes.records import (
     InputData,
     MaskSequence,
     Raster,
-    TileSequence,
+    SpaceEyeSequence,
 )
-from spaceeye.periods import DURATION, OVERLAP, windows
+from spaceeye.periods import DURATION, OVERLAP, periods
 
 __all__ = [
+    "check_pair",
     "group_s2_tile_sequence",
     "group_s2cloudmask_tile_sequence",
     "group_tile_sequence",
     "mask_of_each",
     "pair_sequences",
+    "split_spaceeye_sequence",
 ]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
 Requests = InputData | Sequence[InputData]
+Pair = tuple[ImageSequence, MaskSequence]
 Files = TypeVar("Files", Raster, CloudMask)
 Sequences = TypeVar("Sequences", ImageSequence, MaskSequence)
 
 
+@overload
+def group_tile_sequence(
+    rasters: Iterable[Raster], input_data: Requests, duration: int = ..., overlap: float = ...
+) -> list[ImageSequence]: ...
+@overload
+def group_tile_sequence(
+    rasters: Iterable[CloudMask], input_data: Requests, duration: int = ..., overlap: float = ...
+) -> list[MaskSequence]: ...
 def group_tile_sequence(
     rasters: Iterable[Raster] | Iterable[CloudMask],
     input_data: Requests,
     duration: int = DURATION,
     overlap: float = OVERLAP,
 ) -> list[ImageSequence] | list[MaskSequence]:
-    """Group images, or masks, by tile and window of a request.
+    """Group images, or masks, by tile and period of a request.
 
     Parameters
     ----------
@@ -54,12 +65,12 @@ def group_tile_sequence(
     input_data
         Days and region wanted, one or several.
     duration, overlap
-        See `spaceeye.periods.windows`; the windows divide the days of a request.
+        See `spaceeye.periods.periods`; the periods divide the days of a request.
 
     Returns
     -------
     list
-        `ImageSequence` or `MaskSequence`, by request, tile and window. A window in which a tile has
+        `ImageSequence` or `MaskSequence`, by request, tile and period. A period in which a tile has
         no file is among them, empty.
 
     Raises
@@ -85,7 +96,10 @@ def group_s2_tile_sequence(
     duration: int = DURATION,
     overlap: float = OVERLAP,
 ) -> list[ImageSequence]:
-    """Group images; see `group_tile_sequence`. A tile without an image in range is left out."""
+    """Group images by tile and period; a tile without an image in range is left out.
+
+    Parameters and errors are those of `group_tile_sequence`.
+    """
     images, groups = list(rasters), []
     for request in _requests(input_data):
         first, last = request.time_range
@@ -101,7 +115,7 @@ def group_s2_tile_sequence(
             raise BadInput(
                 f"no acquisition from {first} to {last} meets the region {request.bounds}{have}"
             )
-        groups += _windows_of(ImageSequence, used, request, duration, overlap)
+        groups += _sequences(ImageSequence, used, request, duration, overlap)
     return groups
 
 
@@ -111,17 +125,20 @@ def group_s2cloudmask_tile_sequence(
     duration: int = DURATION,
     overlap: float = OVERLAP,
 ) -> list[MaskSequence]:
-    """Group masks; see `group_tile_sequence`. There may be none."""
+    """Group masks by tile and period; there may be none.
+
+    Parameters and errors are those of `group_tile_sequence`.
+    """
     masks = list(rasters)
     return [
         group
         for request in _requests(input_data)
-        for group in _windows_of(MaskSequence, _by_tile(masks, request), request, duration, overlap)
+        for group in _sequences(MaskSequence, _by_tile(masks, request), request, duration, overlap)
     ]
 
 
 def _requests(input_data: Requests) -> list[InputData]:
-    """Give each request once."""
+    """Return each request once."""
     given = [input_data] if isinstance(input_data, InputData) else list(input_data)
     if not given:
         raise BadInput("input_data: an empty list; give days and region as InputData")
@@ -129,7 +146,7 @@ def _requests(input_data: Requests) -> list[InputData]:
 
 
 def _by_tile(files: Iterable[Files], request: InputData) -> dict[str, tuple[Files, ...]]:
-    """Give the files that meet the region by tile, ascending in time; tiles sorted."""
+    """Return the files that meet the region by tile, ascending in time; tiles sorted."""
     found: dict[str, list[Files]] = defaultdict(list)
     for file in files:
         if request.meets(file.bounds):
@@ -140,46 +157,55 @@ def _by_tile(files: Iterable[Files], request: InputData) -> dict[str, tuple[File
     }
 
 
-def _windows_of(
+def _sequences(
     kind: type[Sequences],
-    by_tile: dict[str, Any],
+    by_tile: Mapping[str, Any],
     request: InputData,
     duration: int,
     overlap: float,
 ) -> list[Sequences]:
+    """Return a sequence for each tile and period."""
     first, last = request.time_range
-    pieces = windows(first, last, duration, overlap)
+    pieces = periods(first, last, duration, overlap)
     groups = []
     for tile, series in by_tile.items():
-        for window in pieces:
-            low, high = max(window.read.first, first), min(window.read.stop - 1, last)
+        for period in pieces:
+            low, high = max(period.read.first, first), min(period.read.stop - 1, last)
             items = tuple(file for file in series if low <= file.day <= high)
-            group = kind(tile, window, request, items, series)
+            group = kind(tile, period, request, items, series)
             if not items:
-                logger.warning("%s has no file for the window of %s", kind.__name__, group.name)
+                logger.warning("%s has no file for the period of %s", kind.__name__, group.name)
             groups.append(group)
     return groups
 
 
 def pair_sequences(
     s2_products: Iterable[ImageSequence], cloud_masks: Iterable[MaskSequence]
-) -> list[tuple[ImageSequence, MaskSequence]]:
-    """Give each sequence of images its masks, by tile, window and request.
+) -> list[Pair]:
+    """Match sequences of images and of masks by tile, period and request.
 
-    Images without a sequence of masks get an empty one; masks without images are left out with a
-    warning.
+    Parameters
+    ----------
+    s2_products, cloud_masks
+        In any order.
+
+    Returns
+    -------
+    list of (ImageSequence, MaskSequence)
+        In the order of the images. Images without a sequence of masks get an empty one; masks
+        without images are left out with a warning.
 
     Raises
     ------
     BadInput
-        If two sequences of one kind have the same tile, window and request.
+        If two sequences of one kind have the same tile, period and request.
     """
     images, masks = _by_key(s2_products), _by_key(cloud_masks)
     unused = [group.name for key, group in masks.items() if key not in images]
     if unused:
         logger.warning("masks without images are not used: %s", ", ".join(unused))
     return [
-        (group, masks.get(key) or MaskSequence(group.tile, group.window, group.request, (), ()))
+        (group, masks.get(key) or MaskSequence(group.tile, group.period, group.request, (), ()))
         for key, group in images.items()
     ]
 
@@ -195,8 +221,38 @@ def _by_key(groups: Iterable[Sequences]) -> dict[Any, Sequences]:
     return found
 
 
+def check_pair(images: ImageSequence, masks: MaskSequence) -> None:
+    """Refuse sequences that do not belong together.
+
+    Parameters
+    ----------
+    images, masks
+        Of one tile, period and request.
+
+    Raises
+    ------
+    BadInput
+        Naming both.
+    """
+    if images.key != masks.key:
+        raise BadInput(
+            f"images of {images.name} with masks of {masks.name}: tile, period and request must be "
+            "the same; pair lists of sequences with pair_sequences"
+        )
+
+
 def mask_of_each(images: Sequence[Raster], masks: Sequence[CloudMask]) -> list[CloudMask | None]:
-    """Give each image the mask of its tile and acquisition time (to the second), or None.
+    """Find the mask of each image by tile and acquisition time, to the second.
+
+    Parameters
+    ----------
+    images, masks
+        In any order. A mask without an image is left out with a warning.
+
+    Returns
+    -------
+    list of CloudMask or None
+        For each image its mask, None if it has none.
 
     Raises
     ------
@@ -222,16 +278,17 @@ def mask_of_each(images: Sequence[Raster], masks: Sequence[CloudMask]) -> list[C
     return found
 
 
-def check_pair(images: TileSequence[Any], masks: TileSequence[Any]) -> None:
-    """Refuse sequences that do not belong together.
+def split_spaceeye_sequence(sequence: SpaceEyeSequence) -> list[Raster]:
+    """Take a sequence of daily images apart.
 
-    Raises
-    ------
-    BadInput
-        Naming both.
+    Parameters
+    ----------
+    sequence
+        What `spaceeye.farmvibes.cloudremoval.remove_clouds_interpolation` gave.
+
+    Returns
+    -------
+    list of Raster
+        Its images one by one, ascending in time.
     """
-    if images.key != masks.key:
-        raise BadInput(
-            f"images of {images.name} with masks of {masks.name}: tile, window and request must be "
-            "the same; pair lists of sequences with pair_sequences"
-        )
+    return list(sequence.rasters)

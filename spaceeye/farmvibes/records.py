@@ -1,6 +1,6 @@
-"""What travels between the operations of a workflow: paths with times, tiles and places.
+"""What travels between the operations of a workflow: files with their times, tiles and places.
 
-Records are small and hold no pixels, so that they can go through a scheduler. The names are those
+Records are small and hold no pixels, so that they can go through a scheduler. Their names are those
 of the FarmVibes.AI data model where it has one.
 """
 
@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from spaceeye.errors import BadFile, BadInput
-from spaceeye.periods import Window, to_day
+from spaceeye.periods import Period, to_day
+from workbench.rasters.times import to_time
 from workbench.sentinel2.bands import BANDS
 
 __all__ = [
@@ -35,14 +36,14 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class _File:
+    """A file of one tile and time."""
+
     path: str
     time: np.datetime64
     tile: str
     bounds: Bounds
 
     def __post_init__(self) -> None:
-        from workbench.sentinel2.acquisitions import to_time
-
         object.__setattr__(self, "path", str(self.path))
         object.__setattr__(self, "time", to_time(self.time))
         object.__setattr__(self, "tile", str(self.tile).removeprefix("T"))
@@ -55,7 +56,7 @@ class _File:
 
     @property
     def day(self) -> np.datetime64:
-        """Its UTC calendar day, datetime64[D]."""
+        """UTC calendar day, datetime64[D]."""
         return to_day(self.time)
 
 
@@ -81,7 +82,20 @@ class Raster(_File):
 
     @classmethod
     def open(cls, path: str | Path, *, time: Any = None, tile: str | None = None) -> Raster:
-        """Look at a file; time and tile come from its name or tags unless given.
+        """Make the record of a file.
+
+        Parameters
+        ----------
+        path
+            GeoTIFF.
+        time, tile
+            When and over which MGRS tile it was acquired. Default: what its tags
+            ``ACQUISITION_TIME`` and ``MGRS_TILE`` say, or else its name.
+
+        Returns
+        -------
+        Raster
+            With the bounds of its grid.
 
         Raises
         ------
@@ -100,32 +114,25 @@ class CloudMask(_File):
 
     @classmethod
     def open(cls, path: str | Path, *, time: Any = None, tile: str | None = None) -> CloudMask:
-        """Look at a file; see `Raster.open`."""
+        """Make the record of a file; arguments, result and errors as of `Raster.open`."""
         return cls(*_look(path, time, tile))
 
 
 def _look(path: str | Path, time: Any, tile: str | None) -> tuple[str, np.datetime64, str, Bounds]:
-    """Give path, time, tile and bounds of a file."""
+    """Return path, time, tile and bounds of a file."""
     from workbench.rasters.grids import footprint
-    from workbench.rasters.reading import open_raster
-    from workbench.sentinel2.acquisitions import to_time
-    from workbench.sentinel2.geotiffs import parse_name
+    from workbench.sentinel2.grids import open_image
+    from workbench.sentinel2.identity import identity_of
 
-    header = open_raster(path)
-    name = parse_name(Path(path).name)
-    try:
-        stated = header.tags.get("ACQUISITION_TIME") if time is None else time
-        when = to_time(stated) if stated is not None else name.time
-    except BadInput as error:
-        raise BadFile(f"{path}: {error}") from error
-    where = header.tags.get("MGRS_TILE", name.tile) if tile is None else tile
-    if when is None or not where:
+    image = open_image(path)
+    found = identity_of(image, time=time, tile=tile)
+    if found.time is None or not found.tile:
         raise BadFile(
             f"{path}: neither its name (such as S2_31UDS_20220130T105211.tif) nor the tags "
-            f"ACQUISITION_TIME and MGRS_TILE say {'the tile' if when is not None else 'when'} it "
-            "was acquired: give time= and tile="
+            "ACQUISITION_TIME and MGRS_TILE say "
+            f"{'when' if found.time is None else 'the tile'} it was acquired: give time= and tile="
         )
-    return str(path), when, where, footprint(header.grid, "EPSG:4326")
+    return str(path), found.time, found.tile, footprint(image.plane().placed, "EPSG:4326")
 
 
 @dataclass(frozen=True)
@@ -135,10 +142,15 @@ class InputData:
     Attributes
     ----------
     time_range
-        First and last day, both included, UTC.
+        First and last day, both included, UTC; kept as datetime64[D].
     geometry
         Region in degrees (EPSG:4326): a shapely geometry, a GeoJSON geometry as a mapping, or
-        (west, south, east, north).
+        (west, south, east, north); kept as a shapely geometry.
+
+    Raises
+    ------
+    BadInput
+        If the range ends before it starts, or the geometry is no valid area in degrees.
     """
 
     time_range: tuple[Any, Any]
@@ -168,7 +180,7 @@ class InputData:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def meets(self, bounds: Bounds) -> bool:
-        """Tell whether the region and a rectangle share an area."""
+        """Tell whether the region and a rectangle in degrees share an area."""
         from shapely.geometry import box
 
         return bool(self.geometry.intersection(box(*bounds)).area > 0)
@@ -206,61 +218,61 @@ Item = TypeVar("Item", bound=_File)
 
 @dataclass(frozen=True)
 class TileSequence(Generic[Item]):
-    """Files of one tile for one window of a request.
+    """Files of one tile for one period of a request.
 
     Attributes
     ----------
     tile
         MGRS tile.
-    window
+    period
         Days that are read, and days that are written.
     request
         The request that it belongs to.
     items
-        Files in range and inside ``window.read``, ascending in time.
+        Files in range and inside ``period.read``, ascending in time.
     series
         All files of the tile that meet the region, also those outside of the range, ascending.
     """
 
     tile: str
-    window: Window
+    period: Period
     request: InputData
     items: tuple[Item, ...]
     series: tuple[Item, ...]
 
     @property
-    def key(self) -> tuple[str, Window, str]:
-        """What images and masks that belong together have in common: tile, window, request."""
-        return self.tile, self.window, self.request.key
+    def key(self) -> tuple[str, Period, str]:
+        """What images and masks that belong together have in common: tile, period, request."""
+        return self.tile, self.period, self.request.key
 
     @property
     def name(self) -> str:
         """Tile and days written, for messages."""
-        write = self.window.write
+        write = self.period.write
         return f"{self.tile} {write.first} to {write.stop - 1}"
 
 
 class ImageSequence(TileSequence[Raster]):
-    """Images of one tile for one window."""
+    """Images of one tile for one period; attributes are those of `TileSequence`."""
 
 
 class MaskSequence(TileSequence[CloudMask]):
-    """Cloud masks of one tile for one window."""
+    """Cloud masks of one tile for one period; attributes are those of `TileSequence`."""
 
 
 @dataclass(frozen=True)
 class SpaceEyeSequence:
-    """Cloud-free daily images of one tile for the days that one window writes.
+    """Cloud-free daily images of one tile for the days that one period writes.
 
     Attributes
     ----------
-    tile, window, request
+    tile, period, request
         As in `TileSequence`.
     rasters
-        One for each day of ``window.write``, ascending.
+        One for each day of ``period.write``, ascending.
     """
 
     tile: str
-    window: Window
+    period: Period
     request: InputData
     rasters: tuple[Raster, ...]

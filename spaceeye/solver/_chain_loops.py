@@ -1,7 +1,7 @@
 """Compiled loops of the chain: solve the knots, evaluate the dates, pixel block by pixel block.
 
-Import this module only where it is used (it loads numba); `spaceeye.solver.compiled` is the door. The
-symbols are those of `spaceeye.solver.reference`.
+Import this module only where it is used (it loads numba); `spaceeye.solver.compiled` is the door.
+The symbols are those of `spaceeye.solver.reference`.
 
 Each pixel goes through the same float32 operations in the same order whatever stands beside it:
 numba contracts and reorders nothing without ``fastmath``, which stays off, so results do not
@@ -24,6 +24,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
+from spaceeye.solver.axis import MIN_WEIGHT
+
 __all__ = [
     "blank_range",
     "compiled",
@@ -35,7 +37,7 @@ __all__ = [
     "load_weights",
 ]
 
-LEAST = np.float32(1e-3)
+LEAST = np.float32(MIN_WEIGHT)
 ZERO, ONE, TOP = np.float32(0.0), np.float32(1.0), np.float32(65535.0)
 
 OPTIONS: Any = {"nogil": True, "error_model": "numpy"}
@@ -100,7 +102,7 @@ def factorise(w, g, size, carry, r, f):
 
 
 @compiled
-def solve_band(values, band, start, size, w, r, f, gain, shift, backward, carry, x):
+def solve_band(values, band, start, size, w, r, f, gain, backward, carry, x):
     """Solve one band of a block; `x` holds y on the way up and the solution on the way down.
 
     A pixel that was never observed ends as 0 x inf = NaN.
@@ -109,9 +111,9 @@ def solve_band(values, band, start, size, w, r, f, gain, shift, backward, carry,
     carry[:size] = ZERO
     for k in range(last + 1):
         row, factor, own, here = values[k, band, start : start + size], gain[k, band], w[k], x[k]
-        added, fk = shift * factor, f[max(k - 1, 0)]
+        fk = f[max(k - 1, 0)]
         for p in range(size):
-            excited = own[p] * fma(np.float32(row[p]), factor, added)
+            excited = own[p] * (np.float32(row[p]) * factor)
             excited = excited if own[p] > ZERO else ZERO
             carry[p] = fma(fk[p], carry[p], excited)
             here[p] = carry[p]
@@ -175,7 +177,7 @@ def first_and_last(w, size, first, last):
 
 
 @compiled
-def blank_outside(first, last, before, after, start, size, nothing, out):
+def blank_outside(first, last, before, after, start, size, nodata, out):
     """Blank the dates before the first and after the last clear observation of each pixel."""
     latest, earliest = first[:size].max(), last[:size].min()
     for t in range(before.size):
@@ -185,17 +187,17 @@ def blank_outside(first, last, before, after, start, size, nothing, out):
             row = out[t, band, start : start + size]
             for p in range(size):
                 if before[t] < first[p] or after[t] > last[p]:
-                    row[p] = nothing
+                    row[p] = nodata
 
 
 @compiled
 def interpolate_range(
-    values, weights, start, stop, block, g, backward, gain, shift, at, share, blank, nothing, out
+    values, weights, start, stop, block, g, backward, gain, at, share, blank, nodata, out
 ):
     """Solve and evaluate the pixels from `start` up to `stop`.
 
     `at` is (left, right, before, after), each (T,); `backward` the knots N - 2 .. 0; `gain` (N, B)
-    multiplies the values after `shift` is added.
+    multiplies the values.
     """
     knots = weights.shape[0]
     w, r = np.empty((knots, block), np.float32), np.empty((knots, block), np.float32)
@@ -208,15 +210,15 @@ def interpolate_range(
         load_weights(weights, begin, size, w)
         factorise(w, g, size, carry, r, f)
         for band in range(values.shape[1]):
-            solve_band(values, band, begin, size, w, r, f, gain, shift, backward, carry, x)
+            solve_band(values, band, begin, size, w, r, f, gain, backward, carry, x)
             store(x, band, begin, size, left, right, share, low, out)
         if blank:
             first_and_last(w, size, first, last)
-            blank_outside(first, last, before, after, begin, size, nothing, out)
+            blank_outside(first, last, before, after, begin, size, nodata, out)
 
 
 @compiled
-def knots_range(values, weights, start, stop, block, g, backward, gain, shift, out):
+def knots_range(values, weights, start, stop, block, g, backward, gain, out):
     """Solve the pixels from `start` up to `stop` and write their knots."""
     knots = weights.shape[0]
     w, r = np.empty((knots, block), np.float32), np.empty((knots, block), np.float32)
@@ -227,7 +229,7 @@ def knots_range(values, weights, start, stop, block, g, backward, gain, shift, o
         load_weights(weights, begin, size, w)
         factorise(w, g, size, carry, r, f)
         for band in range(values.shape[1]):
-            solve_band(values, band, begin, size, w, r, f, gain, shift, backward, carry, x)
+            solve_band(values, band, begin, size, w, r, f, gain, backward, carry, x)
             out[:, band, begin : begin + size] = x[:, :size]
 
 
@@ -244,7 +246,7 @@ def evaluate_range(knots, start, stop, block, at, share, out):
 
 
 @compiled
-def blank_range(weights, start, stop, block, at, nothing, out):
+def blank_range(weights, start, stop, block, at, nodata, out):
     """Blank what lies outside the clear observations of the pixels from `start` up to `stop`."""
     w = np.empty((weights.shape[0], block), np.float32)
     first, last = np.empty(block, np.int64), np.empty(block, np.int64)
@@ -253,4 +255,4 @@ def blank_range(weights, start, stop, block, at, nothing, out):
         size = min(block, stop - begin)
         load_weights(weights, begin, size, w)
         first_and_last(w, size, first, last)
-        blank_outside(first, last, before, after, begin, size, nothing, out)
+        blank_outside(first, last, before, after, begin, size, nodata, out)

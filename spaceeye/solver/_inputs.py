@@ -7,37 +7,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spaceeye.errors import BadInput
-from spaceeye.solver.reference import Intervals, check_axis, conductances
+from spaceeye.solver.axis import Intervals, check_axis, conductances
+from workbench.errors import BadInput
 
 __all__ = [
     "blanks",
+    "check_values",
     "checked",
     "checked_gains",
     "checked_weights",
     "float32",
-    "need",
-    "nothing",
+    "nodata",
     "orders",
     "places",
-    "reach_of",
     "shares",
-    "shift_of",
     "target",
 ]
 
 Array = npt.NDArray[Any]
 
 
-def need(values: Array, dtype: npt.DTypeLike, name: str) -> None:
+def check_values(values: Array, dtype: npt.DTypeLike, name: str) -> None:
+    """Refuse what is not (N, B, P) of this type."""
     if values.dtype != np.dtype(dtype) or values.ndim != 3:
         raise BadInput(
             f"{name} is {values.dtype} {values.shape}: give {np.dtype(dtype)} of (N, B, P)"
         )
 
 
-def checked(values: Array, weights: Array, days: npt.ArrayLike, alpha: float) -> tuple[Any, Any]:
-    """Give weights as the kernels take them and float32 conductances, or refuse what differs."""
+def checked(
+    values: Array, weights: Array, days: npt.ArrayLike, alpha: float
+) -> tuple[Array, npt.NDArray[np.float32]]:
+    """Give weights (N, P) as the loops take them and conductances (N - 1,), or refuse."""
     axis = check_axis(days, alpha)
     w = checked_weights(weights, len(axis))
     if values.dtype not in (np.uint16, np.float32):
@@ -48,6 +49,7 @@ def checked(values: Array, weights: Array, days: npt.ArrayLike, alpha: float) ->
 
 
 def checked_weights(weights: Array, acquisitions: int) -> Array:
+    """Give weights (N, P) as contiguous uint8 or float32."""
     if weights.ndim != 2 or len(weights) != acquisitions:
         raise BadInput(f"weights {weights.shape} and {acquisitions} days: give (N, P) and (N,)")
     if weights.dtype == np.bool_:
@@ -55,38 +57,31 @@ def checked_weights(weights: Array, acquisitions: int) -> Array:
     return np.ascontiguousarray(weights, np.uint8 if weights.dtype == np.uint8 else np.float32)
 
 
-def shift_of(scale: float | None, offset: float, gains: npt.ArrayLike | None) -> float:
-    if gains is None or offset == 0:
-        return 0.0
-    if not scale:
-        raise BadInput(f"offset={offset} with gains needs the scale of the numbers, not {scale}")
-    return offset / scale
-
-
 def checked_gains(
     gains: npt.ArrayLike | None, out_gains: npt.ArrayLike | None, shape: Any, out_shape: Any
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """Give what values are multiplied by before the solution and results after it."""
+    """Give what values are multiplied by before the solution (N, B) and results after it (T, B)."""
     if (gains is None) != (out_gains is None):
         raise BadInput("give both gains (N, B) and out_gains (T, B), or neither")
     before = np.ones(shape) if gains is None else np.asarray(gains, np.float64)
     behind = np.ones(out_shape) if out_gains is None else np.asarray(out_gains, np.float64)
-    for name, given, need in (("gains", before, shape), ("out_gains", behind, out_shape)):
-        if given.shape != need:
-            raise BadInput(f"{name} {given.shape}: give {need}")
+    for name, given, needed in (("gains", before, shape), ("out_gains", behind, out_shape)):
+        if given.shape != needed:
+            raise BadInput(f"{name} {given.shape}: give {needed}")
         if not (np.isfinite(given) & (given > 0)).all():
             raise BadInput(f"{name} hold {given.min()}: every gain must be finite and above 0")
     return float32(1 / before), behind
 
 
-def shares(at: Intervals, gain: Array, dtype: Any, shift: float) -> npt.NDArray[np.float32]:
-    """Give (3, T, B): the parts of the left and right knot, and what is added."""
+def shares(at: Intervals, gain: Array, dtype: Any) -> npt.NDArray[np.float32]:
+    """Give (3, T, B): the parts of the left and right knot, and the half that rounds integers."""
     half = 0.5 if dtype == np.uint16 else 0.0
-    one, other = (1 - at.fraction)[:, None] * gain, at.fraction[:, None] * gain
-    return float32(np.stack([one, other, np.full_like(one, half - shift)]))
+    left, right = (1 - at.fraction)[:, None] * gain, at.fraction[:, None] * gain
+    return float32(np.stack([left, right, np.full_like(left, half)]))
 
 
 def target(out: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Give the array to write to: `out` if it fits, a new one if it is None."""
     if out is None:
         return np.empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
@@ -95,12 +90,14 @@ def target(out: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def blanks(extrapolate: str) -> bool:
+    """Tell whether dates outside the clear observations are blanked."""
     if extrapolate not in ("constant", "nan"):
         raise BadInput(f"extrapolate={extrapolate!r}: choose 'constant' or 'nan'")
     return extrapolate == "nan"
 
 
 def places(at: Intervals) -> tuple[Array, Array, Array, Array]:
+    """Give the knots around each output date: left, right, before, after; each (T,)."""
     return at.left, at.right, at.before, at.after
 
 
@@ -110,14 +107,11 @@ def orders(knots: int) -> tuple[Array, Array]:
     return forward, forward[::-1].copy()
 
 
-def reach_of(wanted: Array, axis: Array, knot: Array) -> Array:
-    distance: Array = np.abs(wanted - axis[np.clip(knot, 0, len(axis) - 1)])
-    return distance
-
-
-def nothing(dtype: Any) -> Any:
+def nodata(dtype: Any) -> Any:
+    """Give what stands where nothing is known: 0 or NaN."""
     return np.uint16(0) if dtype == np.uint16 else np.float32(np.nan)
 
 
 def float32(given: Array) -> npt.NDArray[np.float32]:
+    """Give contiguous float32."""
     return np.ascontiguousarray(given, np.float32)

@@ -1,8 +1,8 @@
 """Compiled loops over observations: flags, age and support of dates; leave-one-out residuals.
 
-Import this module only where it is used (it loads numba); `spaceeye.solver.compiled` is the door. Every
-sum over pixels is a sum of whole numbers, one rounded number per pixel, so it is the same for any
-division of the pixels.
+Import this module only where it is used (it loads numba); `spaceeye.solver.observations` is the
+door. Every sum over pixels is a sum of whole numbers, one rounded number per pixel, so it is the
+same for any division of the pixels.
 """
 
 # numba infers the types of these loops from their arguments.
@@ -14,7 +14,7 @@ import numpy as np
 
 from spaceeye.solver._chain_loops import ONE, ZERO, compiled, first_and_last, fma, load_weights
 
-__all__ = ["flags_range", "residuals_range", "sums_range"]
+__all__ = ["SQUARES", "WEIGHTS", "flags_range", "residuals_range", "sums_range"]
 
 GOOD, NEVER, FAR, BEYOND = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
 SQUARES, WEIGHTS = 64.0, 65536.0  # whole units per unit of the sums
@@ -115,17 +115,18 @@ def sweeps(w, g, size, forward, backward, ahead, behind, inverse):
 
 @compiled
 def residuals_band(
-    values, band, start, size, w, shown, unit, forward, backward, ahead, behind, inverse, coming, x
+    values, band, start, size, w, shown, units, forward, backward, ahead, behind, inverse, coming, x
 ):
-    """Value minus leave-one-out prediction of one band in `x`, in units; NaN where there is none.
+    """Value minus leave-one-out prediction of one band in `x`; NaN where there is none.
 
-    Values are predicted with the weights `w` and compared where `shown` is above zero.
+    Values are predicted with the weights `w` and compared where `shown` is above zero; `units` are
+    those in one of the values.
     """
     coming[:size] = ZERO
     for k in forward:
         row, own, to, here = values[k, band, start : start + size], w[k], ahead[k], x[k]
         for p in range(size):
-            excited = own[p] * (np.float32(row[p]) * unit)
+            excited = own[p] * (np.float32(row[p]) * units)
             excited = excited if own[p] > ZERO else ZERO
             here[p] = coming[p]
             coming[p] = to[p] * (coming[p] + excited)
@@ -134,7 +135,7 @@ def residuals_band(
         row, own, to, here = values[k, band, start : start + size], w[k], behind[k], x[k]
         around, seen = inverse[k], shown[k]
         for p in range(size):
-            value = np.float32(row[p]) * unit
+            value = np.float32(row[p]) * units
             excited = own[p] * value
             excited = excited if own[p] > ZERO else ZERO
             residual = value - (here[p] + coming[p]) * around[p]
@@ -143,7 +144,7 @@ def residuals_band(
 
 
 @compiled
-def residuals_range(values, weights, base, start, stop, block, g, knots, unit, out):
+def residuals_range(values, weights, compared, start, stop, block, g, knots, units, out):
     """Write the leave-one-out residuals of the pixels from `start` up to `stop`."""
     count = weights.shape[0]
     w, x = np.empty((count, block), np.float32), np.empty((count, block), np.float32)
@@ -154,18 +155,18 @@ def residuals_range(values, weights, base, start, stop, block, g, knots, unit, o
     for begin in range(start, stop, block):
         size = min(block, stop - begin)
         load_weights(weights, begin, size, w)
-        load_weights(base, begin, size, shown)
+        load_weights(compared, begin, size, shown)
         sweeps(w, g, size, forward, backward, ahead, behind, inverse)
         for band in range(values.shape[1]):
             residuals_band(
-                values, band, begin, size, w, shown, unit,
+                values, band, begin, size, w, shown, units,
                 forward, backward, ahead, behind, inverse, coming, x,
             )  # fmt: skip
             out[:, band, begin : begin + size] = x[:, :size]
 
 
 @compiled
-def sums_range(values, weights, start, stop, block, g, knots, unit, squares, seen):
+def sums_range(values, weights, start, stop, block, g, knots, units, squares, seen):
     """Add up w r^2 (alphas,) and w (1,) block by block; `g` is (alphas, N - 1).
 
     Row i of `squares` and `seen` belongs to block i of all pixels; `start` is a whole block.
@@ -184,7 +185,7 @@ def sums_range(values, weights, start, stop, block, g, knots, unit, squares, see
             pixel[:], weighed[:] = 0.0, 0
             for band in range(values.shape[1]):
                 residuals_band(
-                    values, band, begin, size, w, w, unit,
+                    values, band, begin, size, w, w, units,
                     forward, backward, ahead, behind, inverse, coming, x,
                 )  # fmt: skip
                 for k in forward:

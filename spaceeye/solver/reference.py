@@ -6,7 +6,8 @@ the series ``X`` minimises::
     sum_k w_k (X(t_k) - s_k)^2  +  alpha * integral of X'(t)^2 dt
 
 On a daily grid that is ``sum_t w_t (X_t - S_t)^2 + alpha sum_t (X_{t+1} - X_t)^2``, the objective
-of damped interpolation (arXiv 2106.08408). It is the equilibrium of a chain of resistors: node
+of damped interpolation (Zhao, Olsen and Chandra 2021, Seeing Through Clouds in Satellite Images,
+arXiv:2106.08408). It is the equilibrium of a chain of resistors: node
 ``k`` is tied to its value by the conductance ``w_k`` and to the next node by
 ``g_k = alpha / (t_{k+1} - t_k)``. Nodes without a value carry no current, so ``X`` is linear in
 time between acquisitions and constant before the first and after the last one: the acquisitions
@@ -30,96 +31,25 @@ method and the oracle of the compiled one; use it for small things.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
-from spaceeye.errors import BadInput
+from spaceeye.solver.axis import (
+    Extrapolate,
+    check_axis,
+    conductances,
+    guarded,
+    intervals,
+    outside,
+)
+from workbench.errors import BadInput
 
-__all__ = [
-    "MIN_WEIGHT",
-    "Extrapolate",
-    "Intervals",
-    "age",
-    "check_axis",
-    "conductances",
-    "evaluate",
-    "guarded",
-    "intervals",
-    "leave_one_out",
-    "merge_same_time",
-    "outside",
-    "solve_knots",
-    "support",
-]
+__all__ = ["age", "evaluate", "leave_one_out", "merge_same_time", "solve_knots", "support"]
 
-MIN_WEIGHT = 1e-3  # a smaller weight counts as zero
 NEVER = -1  # age of a pixel that no acquisition shows clear
-HOUR = 1 / 24
+HOUR = 1 / 24  # days
 
-Extrapolate = Literal["constant", "nan"]
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-
-class Intervals(NamedTuple):
-    """Where each output date lies between the knots; all (T,).
-
-    The value is ``(1 - fraction) x[left] + fraction x[right]``. `before` is the last knot not
-    after the date (-1: none) and `after` the first one not before it (N: none).
-    """
-
-    left: Ints
-    right: Ints
-    fraction: Floats
-    before: Ints
-    after: Ints
-
-
-def check_axis(days: npt.ArrayLike, alpha: float | None = None) -> Floats:
-    """Give `days` as float64 (N,), or refuse them.
-
-    Raises
-    ------
-    BadInput
-        No days, not finite, not strictly ascending; `alpha` not finite or not above zero.
-    """
-    axis = np.asarray(days, np.float64)
-    if axis.ndim != 1 or not axis.size:
-        raise BadInput(f"days of shape {axis.shape}: at least one acquisition is needed")
-    if not np.isfinite(axis).all():
-        place = int(np.flatnonzero(~np.isfinite(axis))[0])
-        raise BadInput(f"days[{place}] = {axis[place]}: every day must be a finite number")
-    steps = np.diff(axis)
-    if (steps <= 0).any():
-        place = int(np.flatnonzero(steps <= 0)[0])
-        raise BadInput(
-            f"days[{place}] = {axis[place]} is not before days[{place + 1}] = {axis[place + 1]}: "
-            "sort the acquisitions and combine those of the same time (merge_same_time)"
-        )
-    if alpha is not None and not (np.isfinite(alpha) and alpha > 0):
-        raise BadInput(f"alpha={alpha}: give a finite number above 0 (days), for example 1")
-    return axis
-
-
-def guarded(weights: npt.ArrayLike) -> Floats:
-    """Give weights as float64, those below 0.001 (and NaN) as zero.
-
-    Raises
-    ------
-    BadInput
-        A weight above zero is infinite.
-    """
-    given = np.asarray(weights, np.float64)
-    if np.isposinf(given).any():
-        raise BadInput("weights hold an infinite value: give confidences from 0 to 1")
-    return np.where(given >= MIN_WEIGHT, given, 0.0)
-
-
-def conductances(days: npt.ArrayLike, alpha: float) -> Floats:
-    """Give ``g_k = alpha / (t_{k+1} - t_k)``, (N - 1,), for `days` (N,) and `alpha` in days."""
-    return np.asarray(alpha / np.diff(check_axis(days, alpha)))
 
 
 def solve_knots(
@@ -140,7 +70,8 @@ def solve_knots(
 
     Returns
     -------
-    (N, B, P) float64 in the unit of `values`; NaN for pixels that were never observed.
+    numpy.ndarray
+        (N, B, P) float64 in the unit of `values`; NaN for pixels that were never observed.
 
     Raises
     ------
@@ -158,41 +89,6 @@ def solve_knots(
     return x
 
 
-def intervals(days: npt.ArrayLike, out_days: npt.ArrayLike) -> Intervals:
-    """Find the knots around each output date; see `Intervals`.
-
-    Raises
-    ------
-    BadInput
-        An output day that is not finite, and what `check_axis` refuses.
-    """
-    axis, wanted = check_axis(days), np.asarray(out_days, np.float64)
-    if wanted.ndim != 1 or not np.isfinite(wanted).all():
-        raise BadInput(f"out_days of shape {wanted.shape}: give one axis of finite days")
-    before = np.searchsorted(axis, wanted, side="right") - 1
-    after = np.searchsorted(axis, wanted, side="left")
-    left = np.clip(before, 0, None)
-    right = np.clip(before + 1, 0, len(axis) - 1)
-    right = np.where((before < 0) | (before == after), left, right)
-    gap = axis[right] - axis[left]
-    share = np.where(gap > 0, (wanted - axis[left]) / np.where(gap > 0, gap, 1.0), 0.0)
-    return Intervals(left, right, share, before, after)
-
-
-def outside(weights: npt.ArrayLike, days: npt.ArrayLike, out_days: npt.ArrayLike) -> Any:
-    """Tell where an output date is before the first or after the last clear observation.
-
-    Returns
-    -------
-    (T, P) bool; true for pixels that were never observed.
-    """
-    clear = guarded(weights) > 0
-    at = intervals(days, out_days)
-    first = np.where(clear.any(axis=0), clear.argmax(axis=0), len(clear))
-    last = np.where(clear.any(axis=0), len(clear) - 1 - clear[::-1].argmax(axis=0), -1)
-    return (first > at.before[:, None]) | (last < at.after[:, None])
-
-
 def evaluate(
     knots: npt.ArrayLike,
     days: npt.ArrayLike,
@@ -206,15 +102,22 @@ def evaluate(
     ----------
     knots
         (N, B, P) from `solve_knots`.
-    out_days
-        (T,) in any order.
+    days, out_days
+        (N,) strictly ascending and (T,) in any order.
     extrapolate
-        ``"nan"`` blanks each pixel before its own first and after its own last clear observation,
-        for which `weights` (N, P) are needed.
+        ``"nan"`` blanks each pixel before its own first and after its own last clear observation.
+    weights
+        (N, P), needed for ``extrapolate="nan"`` only.
 
     Returns
     -------
-    (T, B, P) float64, NaN where the knots are NaN.
+    numpy.ndarray
+        (T, B, P) float64 in the unit of the knots, NaN where they are NaN.
+
+    Raises
+    ------
+    BadInput
+        No weights where they are needed, an unknown `extrapolate`, and what `intervals` refuses.
     """
     x, at = np.asarray(knots, np.float64), intervals(days, out_days)
     share = at.fraction[:, None, None]
@@ -241,10 +144,24 @@ def merge_same_time(
     one node of the chain amount to. A group starts at its first acquisition and takes in all that
     follow within `tolerance_days`; its time is the mean of theirs.
 
+    Parameters
+    ----------
+    values, weights
+        (N, B, P) and (N, P), as for `solve_knots`.
+    days
+        (N,) ascending, equal ones allowed.
+    tolerance_days
+        Longest time from the first to the last acquisition of a group, days.
+
     Returns
     -------
-    values, weights, days
+    values, weights, days : numpy.ndarray
         (M, B, P), (M, P), (M,) float64 with M <= N; values without any weight are 0.
+
+    Raises
+    ------
+    BadInput
+        Days that descend, or shapes that do not fit.
     """
     axis = np.asarray(days, np.float64)
     if (np.diff(axis) < 0).any():
@@ -270,10 +187,21 @@ def leave_one_out(
     the own weight, and the weighted values ``Y`` that belong to them, the prediction is ``(YL_k +
     YR_k) / (L_k + R_k)``.
 
+    Parameters
+    ----------
+    values, weights, days, alpha
+        As for `solve_knots`.
+
     Returns
     -------
-    (N, B, P) float64; NaN where no other acquisition shows the pixel. Where the own weight is zero
-    it is the solution itself.
+    numpy.ndarray
+        (N, B, P) float64 in the unit of `values`; NaN where no other acquisition shows the pixel.
+        Where the own weight is zero it is the solution itself.
+
+    Raises
+    ------
+    BadInput
+        What `solve_knots` refuses.
     """
     g = conductances(days, alpha)
     w, excited = _weighted(values, weights, len(g) + 1)
@@ -306,9 +234,24 @@ def support(
     one side only: ``1 / h_0 + (t_0 - t) / alpha``, growing with the distance although the value
     stays constant. An acquisition that shows nothing therefore changes no number.
 
+    Parameters
+    ----------
+    weights
+        (N, P); below 0.001 counts as 0.
+    days, out_days
+        (N,) strictly ascending and (T,) in any order.
+    alpha
+        Damping in days, above 0.
+
     Returns
     -------
-    (T, P) float64, dimensionless; NaN for pixels that were never observed.
+    numpy.ndarray
+        (T, P) float64, dimensionless; NaN for pixels that were never observed.
+
+    Raises
+    ------
+    BadInput
+        What `guarded` and `intervals` refuse.
     """
     axis, g = check_axis(days, alpha), conductances(days, alpha)
     w = guarded(weights)
@@ -330,10 +273,23 @@ def age(
 ) -> npt.NDArray[np.int16]:
     """Give the whole days from each output date to the nearest clear observation, before or after.
 
+    Parameters
+    ----------
+    weights
+        (N, P); below 0.001 counts as 0.
+    days, out_days
+        (N,) strictly ascending and (T,) in any order.
+
     Returns
     -------
-    (T, P) int16: the distance in days rounded half up, at most 32767; -1 for pixels that were
-    never observed.
+    numpy.ndarray
+        (T, P) int16: the distance in days rounded half up, at most 32767; -1 for pixels that were
+        never observed.
+
+    Raises
+    ------
+    BadInput
+        What `check_axis` and `guarded` refuse.
     """
     axis, wanted = check_axis(days), np.asarray(out_days, np.float64)
     clear = guarded(weights) > 0

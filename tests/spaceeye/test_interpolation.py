@@ -19,8 +19,9 @@ from spaceeye.damping import ALPHAS
 from spaceeye.errors import BadInput
 from spaceeye.interpolation import interpolate, solve
 from spaceeye.knots import evaluate
-from spaceeye.periods import windows
+from spaceeye.periods import periods
 from spaceeye.solver import reference
+from workbench.rasters.stores import TIME_CHUNK
 
 DAY = np.timedelta64(1, "D")
 BANDS = ["B02", "B04", "B08", "B11"]
@@ -244,8 +245,8 @@ def test_output_in_parts_has_the_same_bits(stack, monkeypatch):
     expected = interpolate(stack, **options)
     date = 20 * 25 * 4 * 2  # bytes in a block
     for bytes_allowed, length in (
-        (2.5 * blockwise.TIME_CHUNK * date, 2 * blockwise.TIME_CHUNK),
-        (1, blockwise.TIME_CHUNK),
+        (2.5 * TIME_CHUNK * date, 2 * TIME_CHUNK),
+        (1, TIME_CHUNK),
     ):
         monkeypatch.setattr(blockwise, "MOST_BYTES", int(bytes_allowed))
         lazy = interpolate(stack.chunk(y=20, x=25), **options)
@@ -689,10 +690,10 @@ def test_compat_dims_and_dates(stack, light):
     same(lazy.compute(), found)
 
 
-def test_compat_daily_has_every_day_of_the_windows(stack):
+def test_compat_daily_has_every_day_of_the_periods(stack):
     found = interpolate(stack, mode="compat")
     first, last = stack["time"].values[[0, -1]]
-    dates = np.concatenate([window.write.days for window in windows(first, last)])
+    dates = np.concatenate([period.write.days for period in periods(first, last)])
     np.testing.assert_array_equal(found["time"], dates)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from spaceeye.errors import BadInput
 from spaceeye.iteration import Iteration, interpolate_compat, iterate
-from spaceeye.periods import windows
+from spaceeye.periods import periods
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2020-06-01", "D")
@@ -111,19 +111,19 @@ def test_acquisitions_outside_the_request_are_not_used() -> None:
     assert np.array_equal(out, alone)
 
 
-def test_windows_are_solved_apart_and_joined() -> None:
+def test_periods_are_solved_apart_and_joined() -> None:
     rng = np.random.default_rng(4)
     times = acquired(*range(3, 100, 5))
     dn = rng.integers(500, 4000, (len(times), 2, 5, 5)).astype(np.uint16)
     clear = rng.uniform(size=(len(times), 5, 5)) < 0.7
     dates, out = interpolate_compat(dn, clear, times, START, START + 99 * DAY)
     at = 0
-    for window in windows(START, START + 99 * DAY):
-        inside = (times >= window.read.first) & (times < window.read.stop)
+    for period in periods(START, START + 99 * DAY):
+        inside = (times >= period.read.first) & (times < period.read.stop)
         alone = interpolate_compat(
-            dn[inside], clear[inside], times[inside], window.read.first, window.read.stop - DAY
+            dn[inside], clear[inside], times[inside], period.read.first, period.read.stop - DAY
         )
-        keep = np.isin(alone[0], window.write.days)
+        keep = np.isin(alone[0], period.write.days)
         assert np.array_equal(out[at : at + keep.sum()], alone[1][keep])
         at += keep.sum()
     assert at == len(dates) == 100
@@ -178,7 +178,7 @@ def test_missing_pixels_do_not_drop_a_date() -> None:
     assert (out[:, :, 5, 5] > 900).all()
 
 
-def test_window_without_usable_dates_has_no_values(caplog: pytest.LogCaptureFixture) -> None:
+def test_period_without_usable_dates_has_no_values(caplog: pytest.LogCaptureFixture) -> None:
     dn = constant(*[1500] * 5)
     clear = np.ones((5, 6, 6), bool)
     with caplog.at_level(logging.WARNING, "spaceeye"):

@@ -1,4 +1,4 @@
-"""Windows and chips: the tables of the rule, and what must hold for every length."""
+"""Periods and chips: the tables of the rule, and what must hold for every length."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaceeye.errors import BadInput
-from spaceeye.periods import chips, partition, windows
+from spaceeye.periods import chips, partition, periods
 
 START = np.datetime64("2020-01-01", "D")
 
 
 def offsets(length: int, duration: int = 48, overlap: float = 0.5) -> list[tuple[int, ...]]:
-    """Read start, read stop, write start, write stop of each window in days from the start."""
-    found = windows(START, START + np.timedelta64(length - 1, "D"), duration, overlap)
+    """Read start, read stop, write start, write stop of each period in days from the start."""
+    found = periods(START, START + np.timedelta64(length - 1, "D"), duration, overlap)
     return [
-        tuple(int((day - START).astype(int)) for day in (*window.read, *window.write))
-        for window in found
+        tuple(int((day - START).astype(int)) for day in (*period.read, *period.write))
+        for period in found
     ]
 
 
@@ -36,19 +36,19 @@ def offsets(length: int, duration: int = 48, overlap: float = 0.5) -> list[tuple
 )
 def test_table(length: int, starts: list[int], writes: list[tuple[int, int]]) -> None:
     found = offsets(length)
-    assert [window[0] for window in found] == starts
-    assert [window[1] - window[0] for window in found] == [48] * len(starts)
-    assert [window[2:] for window in found] == writes
+    assert [period[0] for period in found] == starts
+    assert [period[1] - period[0] for period in found] == [48] * len(starts)
+    assert [period[2:] for period in found] == writes
 
 
-def test_a_year_has_fifteen_windows() -> None:
+def test_a_year_has_fifteen_periods() -> None:
     assert len(offsets(365)) == 15
 
 
 def test_overlap_is_a_step_fraction() -> None:
-    starts = [window[0] for window in offsets(96, overlap=0.25)]
+    starts = [period[0] for period in offsets(96, overlap=0.25)]
     assert starts == [0, 12, 24, 36, 48]
-    assert [window[0] for window in offsets(96, overlap=1)] == [0, 48]
+    assert [period[0] for period in offsets(96, overlap=1)] == [0, 48]
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_every_day_is_written_once(length: int, duration: int, overlap: float) -
     written = [day for *_, first, stop in found for day in range(first, stop)]
     assert written == list(range(length))
     assert all(read[0] <= read[2] < read[3] <= read[1] for read in found)
-    starts = [window[0] for window in found]
+    starts = [period[0] for period in found]
     # the true step is at most the nominal one, but for the rounding to whole days
     assert all(0 < b - a <= step for a, b in pairwise(starts))
 
 
 @given(st.integers(48, 500), st.integers(1, 48))
-def test_a_day_comes_from_the_window_with_the_nearest_centre(length: int, step: int) -> None:
+def test_a_day_comes_from_the_period_with_the_nearest_centre(length: int, step: int) -> None:
     found = partition(length, 48, step)
     centres = np.array([(first + stop) / 2 for (first, stop), _ in found])
     for (first, stop), (low, high) in found:
@@ -104,7 +104,7 @@ def test_a_day_comes_from_the_window_with_the_nearest_centre(length: int, step: 
 )
 def test_refused(arguments: tuple[object, ...], words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        windows(*arguments)  # type: ignore[arg-type]
+        periods(*arguments)  # type: ignore[arg-type]
 
 
 def test_chips_of_a_full_tile() -> None:
@@ -126,5 +126,17 @@ def test_chips_cut_in_the_middle() -> None:
     found = chips(448, 672)
     assert [chip.read[1] for chip in found] == [slice(0, 448), slice(224, 672)]
     assert [chip.write[1] for chip in found] == [slice(0, 336), slice(336, 672)]
-    with pytest.raises(BadInput, match="step=500"):
-        chips(1000, 1000, 448, 500)
+    with pytest.raises(BadInput, match="0 x 10 pixels in chips of 448"):
+        chips(0, 10)
+    with pytest.raises(BadInput, match=r"in chips of 1: .* at least 2"):
+        chips(10, 10, 1)
+
+
+def test_text_of_a_period_never_changes() -> None:
+    """Names of files are made from it: it is what NumPy wrote of an earlier tuple."""
+    assert [period.key for period in periods("2022-01-10", "2022-03-20")] == [
+        "Window(read=Span(first=np.datetime64('2022-01-10'), stop=np.datetime64('2022-02-27')), "
+        "write=Span(first=np.datetime64('2022-01-10'), stop=np.datetime64('2022-02-14')))",
+        "Window(read=Span(first=np.datetime64('2022-02-01'), stop=np.datetime64('2022-03-21')), "
+        "write=Span(first=np.datetime64('2022-02-14'), stop=np.datetime64('2022-03-21')))",
+    ]

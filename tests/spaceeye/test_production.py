@@ -1,4 +1,4 @@
-"""Whole runs: bounded by tiles, resumable, the same bits however they are worked on."""
+"""Whole runs: bounded by blocks, resumable, the same bits however they are worked on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from workbench.errors import OutputExists
 from workbench.rasters import blockwrites
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
-SHAPE = (300, 520)  # six tiles of 256 pixels
+SHAPE = (300, 520)  # six blocks of 256 pixels
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_run_writes_what_it_promises(images, tmp_path):
         images, tmp_path, formats=("cog", "zarr", "netcdf"), output_times=4, max_gap=3
     )
     told = summary(tmp_path)
-    assert told["counts"] == {"acquisitions": 8, "pixels": 156000, "dates": 6, "tiles": 6}
+    assert told["counts"] == {"acquisitions": 8, "pixels": 156000, "dates": 6, "blocks": 6}
     assert told["values"]["alpha_days"] == result.open().attrs["alpha_days"]
     assert len(told["inputs"]) == 16
     assert len(result.images) == 6
@@ -98,13 +99,37 @@ def test_robust_weights_on_processes_are_those_here(images, client, tmp_path):
     assert (plain["reflectance"] != here["reflectance"]).any()
 
 
-def test_a_second_run_does_nothing(images, tmp_path, monkeypatch):
-    spaceeye.run(images, tmp_path, formats=["zarr"], alpha=1.0, output_times=9)
-    monkeypatch.setattr(production, "_write", lambda *_: 1 / 0)
-    result = spaceeye.run(images, tmp_path, formats=["zarr"], alpha=1.0, output_times=9)
+def test_a_second_run_decides_and_writes_nothing(images, tmp_path, monkeypatch):
+    """The damping of a finished run stands in its manifest; no pixel is read for it again."""
+    spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
+    chosen = summary(tmp_path)["values"]
+    monkeypatch.setattr(production, "choose_damping", lambda *_: 1 / 0)
+    monkeypatch.setattr(production, "interpolate", lambda *_, **__: 1 / 0)
+    result = spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
     assert result.zarr.exists()
-    with pytest.raises(OutputExists, match=r"parameter alpha \(1 -> 3\)"):
+    assert summary(tmp_path)["values"] == chosen
+    assert len(chosen["alpha_tried"]) == 5
+    with pytest.raises(OutputExists, match=r"parameter alpha \(absent -> 3\)"):
         spaceeye.run(images, tmp_path, formats=["zarr"], alpha=3.0, output_times=9)
+
+
+def test_a_run_that_goes_on_keeps_its_damping(images, tmp_path, monkeypatch):
+    options = {"formats": ("cog", "zarr"), "output_times": 9}
+    spaceeye.run(images, tmp_path / "whole", **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(production, "write_blocks", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            spaceeye.run(images, tmp_path / "parts", **options)
+        patched.undo()
+        patched.setattr(production, "choose_damping", lambda *_: 1 / 0)
+        spaceeye.run(images, tmp_path / "parts", **options)
+    assert content(tmp_path / "parts") == content(tmp_path / "whole")
+
+
+def test_the_published_iteration_can_be_written(folder, tmp_path):
+    result = spaceeye.run(folder, tmp_path / "out", formats=["cog", "zarr"], mode="compat")
+    assert len(result.images) == result.open().sizes["time"] == 29
+    assert result.open().attrs["mode"] == "compat"
 
 
 def test_overwriting_leaves_no_stale_image(images, tmp_path):
@@ -113,24 +138,25 @@ def test_overwriting_leaves_no_stale_image(images, tmp_path):
     assert sorted((tmp_path / "images").iterdir()) == sorted(result.images)
 
 
-def test_a_run_that_failed_goes_on_with_the_other_tiles(images, reference, tmp_path, monkeypatch):
-    real, seen = blockwrites.solve_tile, []
+def test_a_run_that_failed_goes_on_with_the_other_blocks(images, reference, tmp_path, monkeypatch):
+    real, seen, turn = blockwrites.write_block, [], threading.Lock()
 
-    def failing(part, store, tile, mark):
-        if len(seen) == 3:
-            raise OSError("the disk is gone")
-        seen.append(tile)
-        real(part, store, tile, mark)
+    def failing(part, store, window):
+        with turn:
+            if len(seen) == 3:
+                raise OSError("the disk is gone")
+            seen.append(window)
+        real(part, store, window)
 
     options = {"formats": ("cog", "zarr"), "alpha": 1.0, "output_times": 4}
-    monkeypatch.setattr(blockwrites, "solve_tile", failing)
+    monkeypatch.setattr(blockwrites, "write_block", failing)
     with pytest.raises(OSError, match="the disk is gone"):
         spaceeye.run(images, tmp_path, **options)
     assert summary(tmp_path)["status"] == "failed"
     assert not (tmp_path / "spaceeye.zarr").exists()
-    monkeypatch.setattr(blockwrites, "solve_tile", real)
+    monkeypatch.setattr(blockwrites, "write_block", real)
     spaceeye.run(images, tmp_path, **options)
-    assert summary(tmp_path)["counts"]["tiles"] == 6 - len(seen)
+    assert summary(tmp_path)["counts"]["blocks"] == 6 - len(seen)
     assert content(tmp_path) == reference
 
 

@@ -1,18 +1,15 @@
-"""A large result, written tile by tile into one Zarr store: bounded memory, resumable.
+"""A large result, written block by block into one Zarr store: bounded memory, resumable.
 
-A tile is one block of the grid with all output dates. It is read, solved and written in one task,
+A block is a window of the grid with all output dates. It is read, computed and written in one call,
 in this process or on a Dask worker, and then marked as done; a run that was killed goes on with the
-others. Tiles share no chunk of the store, so they can be written at the same time and again.
+others. Blocks share no chunk of the store, so they can be written at the same time and again.
 """
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from itertools import islice
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,50 +19,65 @@ import xarray as xr
 from dask import optimize  # type: ignore[attr-defined]
 
 from workbench.errors import BadInput
-from workbench.progress import progress
-from workbench.rasters.writers import BLOCK, aligned, encoding
+from workbench.rasters.stores import aligned, encoding
+from workbench.rasters.windows import BLOCK, Span, Window
+from workbench.tasks import Call, Tasks
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["write_tiles"]
-
-logger = logging.getLogger(__name__)
-
-Tile = tuple[slice, slice]
-
-IN_FLIGHT = 2  # tiles per thread that a cluster is given at a time
+__all__ = ["write_blocks"]
 
 
-def write_tiles(dataset: xr.Dataset, store: Path, done: Path, client: Client | None) -> int:
-    """Write a lazy dataset into the Zarr store `store`; return how many tiles were written now.
+def write_blocks(
+    dataset: xr.Dataset,
+    store: Path,
+    done: Path,
+    client: Client | None = None,
+    *,
+    label: str = "blocks",
+) -> int:
+    """Write a lazy dataset into a Zarr store, block by block.
 
     Parameters
     ----------
     dataset
-        With dims time, band, y, x; on Dask, space in chunks of 256 or a multiple.
+        Variables with y and x as their last dims; on Dask, in chunks of 256 pixels or a multiple.
+    store
+        Folder of the Zarr store (format 2), laid out where it is missing.
     done
-        Folder of marks, one per finished tile. Store and marks belong together.
+        Folder of marks, one per finished block; those blocks are not written again. Store and
+        marks belong together: to start anew, remove both.
     client
         Where to work; None for the threads of this process.
+    label
+        Name of the progress bar.
+
+    Returns
+    -------
+    int
+        How many blocks were written in this call.
+
+    Raises
+    ------
+    BadInput
+        If the dataset is not chunked in this way.
     """
-    tiles = list(_tiles(dataset))
+    blocks = list(_blocks(dataset))
     if not store.exists() or not done.exists():
+        shutil.rmtree(done, ignore_errors=True)  # marks of a store that is gone
         _lay_out(dataset, store)
-        done.mkdir(parents=True, exist_ok=True)
-    open_tiles = [tile for tile in tiles if not _mark(done, tile).exists()]
-    if len(open_tiles) < len(tiles):
-        left, total = len(tiles) - len(open_tiles), len(tiles)
-        logger.info("%d of %d tiles are done, going on", left, total)
-    calls = (
-        (_part(dataset, tile), str(store), tile, str(_mark(done, tile))) for tile in open_tiles
+        done.mkdir(parents=True)
+    tasks = Tasks(client, done=done, label=label, unit="blocks", total=len(blocks), largest=None)
+    tasks.feed(
+        Call(write_block, (_part(dataset, window), str(store), window), mark=_mark(window))
+        for window in blocks
+        if not (done / _mark(window)).exists()
     )
-    finished = _there(calls, client) if client else _here(calls)
-    for _ in progress(finished, total=len(open_tiles), label="solving", unit="tiles"):
-        pass
+    written = sum(1 for _ in tasks)
     for unfinished in store.rglob("*.partial"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    return len(open_tiles)
+    return written
 
 
 def _lay_out(dataset: xr.Dataset, store: Path) -> None:
@@ -76,43 +88,55 @@ def _lay_out(dataset: xr.Dataset, store: Path) -> None:
     )
 
 
-def _tiles(dataset: xr.Dataset) -> Iterator[Tile]:
-    rows, columns = (_spans(dataset["reflectance"].chunksizes[dim], dim) for dim in ("y", "x"))
+def _blocks(dataset: xr.Dataset) -> Iterator[Window]:
+    rows, cols = (_spans(dataset, dim) for dim in ("y", "x"))
     for row in rows:
-        for column in columns:
-            yield row, column
+        for col in cols:
+            yield Window(row, col)
 
 
-def _spans(chunks: tuple[int, ...], dim: str) -> list[slice]:
+def _spans(dataset: xr.Dataset, dim: str) -> list[Span]:
+    chunks = dataset.chunksizes.get(dim, (dataset.sizes[dim],))
     if any(size % BLOCK for size in chunks[:-1]):
         raise BadInput(f"chunks {chunks} along {dim}: read the cube in chunks of {BLOCK} pixels")
     ends = np.cumsum(chunks).tolist()
-    return [slice(end - size, end) for end, size in zip(ends, chunks, strict=True)]
+    return [(end - size, end) for end, size in zip(ends, chunks, strict=True)]
 
 
-def _part(dataset: xr.Dataset, tile: Tile) -> xr.Dataset:
-    """Return one tile of the dataset with no more of the graph than it needs."""
-    part = dataset.isel(y=tile[0], x=tile[1])
-    (part,) = optimize(part)
+def _part(dataset: xr.Dataset, window: Window) -> xr.Dataset:
+    """Return one block of the dataset with no more of the graph than it needs."""
+    rows, cols = window.slices
+    (part,) = optimize(dataset.isel(y=rows, x=cols))
     found: xr.Dataset = part.drop_vars(list(part.coords))
     return found
 
 
-def _mark(done: Path, tile: Tile) -> Path:
-    return done / f"{tile[0].start}-{tile[1].start}"
+def _mark(window: Window) -> str:
+    return f"{window.rows[0]}-{window.cols[0]}"
 
 
-def solve_tile(part: xr.Dataset, store: str, tile: Tile, mark: str) -> None:
-    """Compute a tile in this thread and write it into its place in the store."""
+def write_block(part: xr.Dataset, store: str, window: Window) -> None:
+    """Compute a block in this thread and write it into its place in the store.
+
+    Parameters
+    ----------
+    part
+        The block: variables without coordinates.
+    store
+        Path of the Zarr store, laid out already.
+    window
+        Place of the block in the grid.
+    """
     import dask.array as da
     import zarr
 
     group: Any = zarr.open_group(store, mode="r+")
-    place = {"y": tile[0], "x": tile[1]}
+    rows, cols = window.slices
+    place = {"y": rows, "x": cols}
     variables = {name: variable for name, variable in part.items() if variable.ndim}
     with dask.config.set(scheduler="synchronous"):
         da.store(
-            [variable.data for variable in variables.values()],
+            [da.asarray(variable.data) for variable in variables.values()],
             [group[str(name)] for name in variables],
             regions=[
                 tuple(place.get(str(dim), slice(None)) for dim in variable.dims)
@@ -120,36 +144,3 @@ def solve_tile(part: xr.Dataset, store: str, tile: Tile, mark: str) -> None:
             ],
             lock=False,
         )
-    Path(mark).touch()
-
-
-def _here(calls: Iterable[Any]) -> Iterator[None]:
-    cores = os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as pool:
-        running = {pool.submit(solve_tile, *call) for call in islice(calls, cores)}
-        while running:
-            future = next(as_completed(running))
-            running.remove(future)
-            future.result()
-            running |= {pool.submit(solve_tile, *call) for call in islice(calls, 1)}
-            yield
-
-
-def _there(calls: Iterable[Any], client: Client) -> Iterator[None]:
-    from uuid import uuid4
-
-    from distributed import as_completed as completed
-
-    def send(call: Any) -> Any:
-        return client.submit(
-            solve_tile, *call, key=f"solve_tile-{uuid4().hex}", pure=False, retries=2
-        )
-
-    threads = sum(client.nthreads().values()) or 1
-    calls = iter(calls)
-    waiting = completed([send(call) for call in islice(calls, IN_FLIGHT * threads)])
-    for future in waiting:
-        future.result()
-        for call in islice(calls, 1):
-            waiting.add(send(call))
-        yield

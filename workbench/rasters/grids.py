@@ -1,6 +1,7 @@
-"""The target grid of a stack, and where its pixels lie in other grids.
+"""Grids of rasters: where they lie, whether they fit, and where pixels of one lie in another.
 
-The grid type is `odc.geo.GeoBox`: north-up, square pixels, metres.
+The grid type is `odc.geo.geobox.GeoBox` with rows and columns along the axes of its CRS, in metres
+or degrees. Which grids a sensor allows is that sensor's matter.
 """
 
 from __future__ import annotations
@@ -14,31 +15,61 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import BadFile, BadInput
+from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 __all__ = [
     "Aoi",
+    "Bounds",
     "aligned",
-    "check_grid",
+    "envelope",
     "footprint",
     "longitude",
     "make_grid",
     "positions",
     "target_grid",
+    "transformer",
+    "window_of",
 ]
 
 Aoi = Any
 """Bounds (west, south, east, north) in degrees, a shapely geometry in degrees (EPSG:4326), or an
 `odc.geo.geom.Geometry` with its own CRS."""
 
+Bounds = tuple[float, float, float, float]
+"""Left, bottom, right and top in the unit of a CRS."""
+
 Floats = npt.NDArray[np.float64]
-_CLOSE = 1e-3  # of a pixel: grids closer than this are one grid
+
+_CLOSE = 1e-3  # of a pixel: edges closer than this count as one
 
 
 def make_grid(shape: tuple[int, int], transform: Any, crs: Any, name: str) -> GeoBox:
-    """Make the grid of a file and check it as `check_grid` does."""
+    """Make the grid of a file.
+
+    Parameters
+    ----------
+    shape
+        Rows, columns.
+    transform
+        Affine from pixels (column, row) to the CRS.
+    crs
+        Anything that names a CRS.
+    name
+        Of the file, for messages.
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
+        Its CRS is the EPSG code where there is one.
+
+    Raises
+    ------
+    BadFile
+        If there is no CRS or no transform, or the CRS is not usable.
+    """
     from odc.geo.crs import CRS
     from odc.geo.geobox import GeoBox
     from pyproj.exceptions import CRSError
@@ -53,59 +84,41 @@ def make_grid(shape: tuple[int, int], transform: Any, crs: Any, name: str) -> Ge
         raise BadFile(f"{name}: unusable CRS {str(crs)[:80]!r}: {error}") from error
     if known.epsg is not None:  # a short name instead of WKT
         known = CRS(f"EPSG:{known.epsg}")
-    return check_grid(GeoBox(shape, transform, known), name)
-
-
-def check_grid(grid: GeoBox, name: str) -> GeoBox:
-    """Give `grid` back.
-
-    Raises
-    ------
-    BadFile
-        If it is not in metres, not north-up, or its pixels are not square.
-    """
-    crs = grid.crs
-    if crs is None or not crs.projected or crs.units[0] not in ("metre", "meter"):
-        raise BadFile(f"{name}: CRS {crs} is not a projection in metres, such as a UTM zone")
-    a, b, _, d, e, _ = grid.affine[:6]
-    if b or d or a <= 0 or e >= 0 or abs(a + e) > 1e-9 * a:
-        raise BadFile(
-            f"{name}: the grid must be north-up with square pixels, not {tuple(grid.affine)[:6]}"
-        )
-    return grid
+    return GeoBox(shape, transform, known)
 
 
 def target_grid(
     grids: Sequence[GeoBox],
     *,
     aoi: Aoi | None = None,
-    geobox: GeoBox | None = None,
     resolution: float = 10.0,
 ) -> GeoBox:
-    """Give the grid that images on `grids` are read onto.
+    """Return the grid that images on `grids` are read onto: north-up, with square pixels.
 
     Parameters
     ----------
     grids
         Grids of the images.
     aoi
-        Only the envelope of this region, with every pixel that it touches. Without it, the envelope
-        of all images.
-    geobox
-        The grid itself; nothing else counts then.
+        Only the envelope of this region, with every pixel that it touches, as far as there are
+        images. Without it, the envelope of all images.
     resolution
-        Pixel size, m. Pixel edges fall on the corner of the first image in the CRS that most images
-        have.
+        Pixel size in the unit of the CRS. Pixel edges fall on the corner of the first image in the
+        CRS that most images have.
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
+        In the CRS that most images have.
 
     Raises
     ------
     BadInput
-        If the region meets no image.
+        If there is no image, `resolution` is not above 0, or the region meets no image.
     """
+    from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    if geobox is not None:
-        return check_grid(geobox, "geobox")
     if not grids:
         raise BadInput("no image to take the grid from: give geobox=")
     if not (np.isfinite(resolution) and resolution > 0):
@@ -129,14 +142,31 @@ def target_grid(
         np.ceil((corner[1] - low[1]) / resolution - _CLOSE),
     )
     origin = (corner[0] + left * resolution, corner[1] - top * resolution)
-    from affine import Affine
-
     affine = Affine(resolution, 0, origin[0], 0, -resolution, origin[1])
     return GeoBox((int(bottom - top), int(right - left)), affine, crs)
 
 
-def envelope(aoi: Aoi, crs: Any) -> tuple[float, float, float, float]:
-    """Give the bounds of a region in `crs`: left, bottom, right, top, m."""
+def envelope(aoi: Aoi, crs: Any) -> Bounds:
+    """Return the bounds of a region in a CRS.
+
+    Parameters
+    ----------
+    aoi
+        Bounds or a geometry, in degrees unless it has its own CRS; see `Aoi`.
+    crs
+        Of the result; anything that names a CRS.
+
+    Returns
+    -------
+    Bounds
+        In the unit of `crs`. Sides are followed in pieces of a twentieth of the larger extent,
+        because straight lines bend from one CRS to another.
+
+    Raises
+    ------
+    BadInput
+        If `aoi` is not a region, or cannot be expressed in `crs`.
+    """
     import shapely
 
     try:
@@ -149,7 +179,7 @@ def envelope(aoi: Aoi, crs: Any) -> tuple[float, float, float, float]:
             if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
                 raise ValueError("not west < east and south < north in degrees")
             shape, own = shapely.box(west, south, east, north), "EPSG:4326"
-        there = _transformer(own, str(crs))
+        there = transformer(own, str(crs))
         low, high = np.array(shape.bounds).reshape(2, 2)
         fine = shapely.segmentize(shape, max(float((high - low).max()) / 20, 1e-6))
         moved = shapely.transform(fine, lambda xy: np.transpose(there.transform(*xy.T)))
@@ -163,60 +193,119 @@ def envelope(aoi: Aoi, crs: Any) -> tuple[float, float, float, float]:
     return bounds[0], bounds[1], bounds[2], bounds[3]
 
 
-def footprint(grid: GeoBox, crs: Any) -> tuple[float, float, float, float]:
-    """Give the bounds of a grid in `crs`: left, bottom, right, top, m."""
+def footprint(grid: GeoBox, crs: Any) -> Bounds:
+    """Return the bounds of a grid in a CRS.
+
+    Parameters
+    ----------
+    grid
+        In any CRS.
+    crs
+        Of the result.
+
+    Returns
+    -------
+    Bounds
+        In the unit of `crs`; edges in another CRS are followed at the 21 points of PROJ's
+        ``transform_bounds``.
+    """
     box = grid.boundingbox
     edges = (float(box.left), float(box.bottom), float(box.right), float(box.top))
     if grid.crs == crs:
         return edges
-    left, bottom, right, top = _transformer(str(grid.crs), str(crs)).transform_bounds(*edges)
+    left, bottom, right, top = transformer(str(grid.crs), str(crs)).transform_bounds(*edges)
     return left, bottom, right, top
 
 
 def longitude(grid: GeoBox) -> float:
-    """Give the longitude of the middle of a grid, degrees."""
+    """Return the longitude of the middle of a grid, degrees east (WGS 84)."""
     box = grid.boundingbox
     middle = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
-    return float(_transformer(str(grid.crs), "EPSG:4326").transform(*middle)[0])
+    return float(transformer(str(grid.crs), "EPSG:4326").transform(*middle)[0])
 
 
 @lru_cache(maxsize=32)
-def _transformer(source: str, target: str) -> Any:
+def transformer(source: str, target: str) -> Any:
+    """Return what transforms x, y (or longitude, latitude) from one CRS to another, cached."""
     from pyproj import Transformer
 
     return Transformer.from_crs(source, target, always_xy=True)
 
 
-def positions(
-    target: GeoBox, rows: tuple[int, int], cols: tuple[int, int], source: GeoBox
-) -> tuple[Floats, Floats]:
-    """Give where pixel centres of the target lie in `source`, in its pixels from its corner.
+def window_of(grid: GeoBox, target: GeoBox) -> Window | None:
+    """Return the window of the target that pixels of a grid can touch.
 
     Parameters
     ----------
-    rows, cols
-        First and end of a window of the target; it may reach outside.
+    grid
+        Of an image, in any CRS.
+    target
+        North-up; the window counts its pixels.
+
+    Returns
+    -------
+    Window or None
+        Two pixels wider on every side than the bounds of `grid`, cut at the edges of the target.
+        None where the two do not meet.
+    """
+    left, bottom, right, top = footprint(grid, target.crs)
+    box = target.boundingbox
+    if right <= box.left or left >= box.right or top <= box.bottom or bottom >= box.top:
+        return None
+    height, width = target.shape
+    north, west, down, across = target.affine.f, target.affine.c, -target.affine.e, target.affine.a
+    rows = (int((north - top) // down) - 2, int((north - bottom) // down) + 3)
+    cols = (int((left - west) // across) - 2, int((right - west) // across) + 3)
+    return Window((max(rows[0], 0), min(rows[1], height)), (max(cols[0], 0), min(cols[1], width)))
+
+
+def positions(target: GeoBox, window: Window, source: GeoBox) -> tuple[Floats, Floats]:
+    """Return where pixel centres of the target lie in a source grid.
+
+    Parameters
+    ----------
+    target
+        Grid whose pixel centres are asked for.
+    window
+        Of the target; it may reach outside.
+    source
+        Grid in whose pixels they are counted.
 
     Returns
     -------
     rows, cols : numpy.ndarray
-        1-D for each row and column where both grids have one CRS, else 2-D for each pixel.
+        float64, in pixels of `source` from its upper left corner, so that the centre of its first
+        pixel is 0.5. 1-D for each row and column where both grids have one CRS, else 2-D for each
+        pixel, infinite where a point does not exist in the other CRS.
     """
+    rows, cols = window
     x: Floats = target.affine.c + target.affine.a * (np.arange(*cols, dtype=np.float64) + 0.5)
     y: Floats = target.affine.f + target.affine.e * (np.arange(*rows, dtype=np.float64) + 0.5)
     if source.crs != target.crs:
-        there = _transformer(str(target.crs), str(source.crs))
+        there = transformer(str(target.crs), str(source.crs))
         x, y = there.transform(*np.meshgrid(x, y))
     return (y - source.affine.f) / source.affine.e, (x - source.affine.c) / source.affine.a
 
 
 def aligned(source: GeoBox, target: GeoBox) -> bool:
-    """Tell whether the pixel edges of the coarser grid all fall on edges of the finer one."""
+    """Return whether the pixel edges of the coarser grid all fall on edges of the finer one.
+
+    Parameters
+    ----------
+    source, target
+        The grids, in either order; False where their CRS differ. They fit to a thousandth of the
+        finer pixel.
+    """
     if source.crs != target.crs:
         return False
-    fine, coarse = sorted((abs(source.affine.a), abs(target.affine.a)))
-    shifts = np.array([source.affine.c - target.affine.c, source.affine.f - target.affine.f]) / fine
-    numbers = np.append(shifts, coarse / fine)
+    one, other = source.affine, target.affine
+    numbers = []
+    for size, target_size, shift in (
+        (one.a, other.a, one.c - other.c),
+        (one.e, other.e, one.f - other.f),
+    ):
+        fine, coarse = sorted((abs(size), abs(target_size)))
+        numbers += [shift / fine, coarse / fine]
     return bool(np.all(np.abs(numbers - np.round(numbers)) < _CLOSE))
 
 

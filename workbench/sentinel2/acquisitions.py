@@ -11,29 +11,26 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
-from workbench.rasters.reading import Plane
+from workbench.rasters.rasterfiles import Plane
+from workbench.rasters.times import TimeRange, time_bounds
 
 __all__ = [
     "Acquisition",
+    "MissingMask",
     "OnError",
-    "TimeRange",
     "collect",
-    "group_by_solar_day",
     "in_range",
     "keep_masked",
-    "to_time",
     "without_duplicates",
 ]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
 OnError = Literal["raise", "skip"]
-MissingMask = Literal["drop", "error", "clear"]
-TimeRange = tuple[Any, Any]
-"""First and last moment; a plain date as the end means its whole day."""
+"""What is done with a broken item."""
 
-ONE_PASS = np.timedelta64(1, "h")
-"""Images of one solar day that are closer in time than this belong to one pass of a satellite."""
+MissingMask = Literal["drop", "error", "clear"]
+"""What is done with an image that has no mask; see `keep_masked`."""
 
 Item = TypeVar("Item")
 
@@ -55,7 +52,7 @@ class Acquisition:
     offsets
         DN to subtract from each band.
     mask
-        Its mask, None if there is none.
+        Its mask, None if it has none.
     rank
         Of several versions of one image the highest is used (processing baseline, then date).
     """
@@ -69,31 +66,29 @@ class Acquisition:
     rank: tuple[Any, ...] = ()
 
 
-def to_time(value: Any) -> np.datetime64:
-    """Give a UTC time, datetime64[ns]; a time zone is converted, none means UTC.
+def collect(items: Iterable[Item], read: Callable[[Item], Any], on_error: OnError) -> list[Any]:
+    """Apply a reader to each item and return the results.
+
+    Parameters
+    ----------
+    items
+        Files, folders or STAC items.
+    read
+        Called with each; what it raises as `WorkbenchError` makes an item broken.
+    on_error
+        ``"raise"``, or ``"skip"`` to leave broken items out, logged once with the reasons.
+
+    Returns
+    -------
+    list
+        In the order of the items.
 
     Raises
     ------
     BadInput
-        If `value` is not a time.
-    """
-    import pandas as pd
-
-    try:
-        stamp = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"{value!r} is not a time: {error}") from error
-    if stamp is pd.NaT:
-        raise BadInput(f"{value!r} is not a time")
-    if stamp.tzinfo is not None:
-        stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return np.datetime64(stamp.to_datetime64(), "ns")
-
-
-def collect(items: Iterable[Item], read: Callable[[Item], Any], on_error: OnError) -> list[Any]:
-    """Apply `read` to each item; with ``on_error="skip"`` leave out what it refuses.
-
-    What is left out is logged once, with the reasons. If nothing remains the first error is raised.
+        If `on_error` is something else.
+    WorkbenchError
+        The first error with ``"raise"``, or if every item is broken.
     """
     if on_error not in ("raise", "skip"):
         raise BadInput(f"on_error={on_error!r}: 'raise' or 'skip'")
@@ -114,43 +109,51 @@ def collect(items: Iterable[Item], read: Callable[[Item], Any], on_error: OnErro
 
 
 def in_range(
-    images: Sequence[Acquisition], time_range: TimeRange | None, buffer_days: float, region: str
-) -> list[Acquisition]:
-    """Keep images from `buffer_days` before the range to `buffer_days` after it, sorted by time.
+    images: Sequence[Item],
+    time_range: TimeRange | None,
+    buffer_days: float,
+    region: str,
+    time_of: Callable[[Item], np.datetime64],
+) -> list[Item]:
+    """Keep images from `buffer_days` before the range to `buffer_days` after it, in their order.
+
+    Parameters
+    ----------
+    images
+        Anything that `time_of` understands.
+    time_range
+        First and last moment, both included; None keeps all.
+    buffer_days
+        Days, 0 or more.
+    region
+        Words for the region in messages.
+    time_of
+        Gives the acquisition time of an image.
+
+    Returns
+    -------
+    list
+        At least one image.
 
     Raises
     ------
     BadInput
-        If none is left; the message names the range and the region.
+        If an argument is wrong, or no image is left; the message names the range and the region.
     """
     if time_range is None:
         kept, words = list(images), "any time"
     else:
-        start, end = bounds(time_range)
+        start, end = time_bounds(time_range)
         if not (np.isfinite(buffer_days) and buffer_days >= 0):
             raise BadInput(f"buffer_days={buffer_days}: a number of days, 0 or more")
         more = np.timedelta64(round(buffer_days * 86_400_000), "ms")
-        kept = [image for image in images if start - more <= image.time <= end + more]
+        kept = [image for image in images if start - more <= time_of(image) <= end + more]
         words = f"{time_range[0]} to {time_range[1]} (with buffer_days={buffer_days:g})"
     if not kept:
-        times = sorted(image.time for image in images)
+        times = sorted(time_of(image) for image in images)
         have = f"; there are {len(times)} from {times[0]} to {times[-1]}" if times else ""
         raise BadInput(f"no acquisition in {words} over {region}{have}")
-    return sorted(kept, key=_order)
-
-
-def bounds(time_range: TimeRange) -> tuple[np.datetime64, np.datetime64]:
-    """Give first and last moment of a range."""
-    try:
-        first, last = time_range
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"time_range={time_range!r}: give (first, last)") from error
-    start, end = to_time(first), to_time(last)
-    if end == end.astype("datetime64[D]"):
-        end = end + np.timedelta64(1, "D") - np.timedelta64(1, "ns")
-    if end < start:
-        raise BadInput(f"time_range={time_range!r}: the end is before the start")
-    return start, end
+    return kept
 
 
 def _order(image: Acquisition) -> tuple[Any, ...]:
@@ -159,6 +162,16 @@ def _order(image: Acquisition) -> tuple[Any, ...]:
 
 def without_duplicates(images: Sequence[Acquisition]) -> list[Acquisition]:
     """Keep one of several versions of an image (one tile, one time), the highest `rank`.
+
+    Parameters
+    ----------
+    images
+        In any order.
+
+    Returns
+    -------
+    list of Acquisition
+        Ordered by time, then tile, then name.
 
     Raises
     ------
@@ -185,8 +198,25 @@ def without_duplicates(images: Sequence[Acquisition]) -> list[Acquisition]:
 def keep_masked(images: Sequence[Acquisition], missing_mask: MissingMask) -> list[Acquisition]:
     """Apply the policy for images that have no mask.
 
-    ``"drop"`` leaves them out and warns once with their names, ``"error"`` refuses, ``"clear"``
-    takes every pixel as clear.
+    Parameters
+    ----------
+    images
+        Some with a mask, some without.
+    missing_mask
+        ``"drop"`` leaves those without out and warns once with their names, ``"error"`` refuses
+        them, ``"clear"`` takes every pixel of them as clear.
+
+    Returns
+    -------
+    list of Acquisition
+        In the order of `images`.
+
+    Raises
+    ------
+    BadInput
+        If `missing_mask` is something else.
+    BadFile
+        If it is ``"error"`` and one has no mask, or ``"drop"`` and none has one.
     """
     if missing_mask not in ("drop", "error", "clear"):
         raise BadInput(f"missing_mask={missing_mask!r}: 'drop', 'error' or 'clear'")
@@ -201,37 +231,3 @@ def keep_masked(images: Sequence[Acquisition], missing_mask: MissingMask) -> lis
         )
     logger.warning("dropped %d images that have no mask: %s", len(bare), names)
     return [image for image in images if image.mask is not None]
-
-
-def group_by_solar_day(
-    times: Sequence[np.datetime64], longitude: float, apart: np.timedelta64 = ONE_PASS
-) -> list[list[int]]:
-    """Put images together that one pass of a satellite has made.
-
-    Parameters
-    ----------
-    times
-        UTC, ascending.
-    longitude
-        Of the region, degrees; local solar time is UTC + longitude / 15 h.
-    apart
-        Images of one solar day stay apart where the next one comes later than this.
-
-    Returns
-    -------
-    list of list of int
-        Indices, each group and all groups ascending in time.
-    """
-    shift = np.timedelta64(round(longitude / 15 * 3600), "s")
-    groups: list[list[int]] = []
-    for at, time in enumerate(times):
-        if groups:
-            last = times[groups[-1][-1]]
-            same_day = (last + shift).astype("datetime64[D]") == (time + shift).astype(
-                "datetime64[D]"
-            )
-            if time == last or (same_day and time - last <= apart):
-                groups[-1].append(at)
-                continue
-        groups.append([at])
-    return groups

@@ -1,4 +1,7 @@
-"""The ten bands, their places in product stacks, and what STAC collections call them."""
+"""The ten bands, their places in product stacks, and what STAC collections call them.
+
+Names and pixel sizes: Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD).
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ RESOLUTION = {
 """Native pixel size, m."""
 
 TEN_METRE = tuple(band for band in BANDS if RESOLUTION[band] == 10)
+"""Bands with a native pixel size of 10 m."""
 
 FARMVIBES_NAMES = dict(
     zip(("B", "G", "R", "RE1", "RE2", "RE3", "N", "N2", "S1", "S2"), BANDS, strict=True)
@@ -49,7 +53,17 @@ _LAYOUTS = {10: BANDS, 12: L2A_BANDS, 13: L1C_BANDS}
 
 
 def check_bands(bands: Sequence[str]) -> tuple[str, ...]:
-    """Give `bands` as a tuple.
+    """Return bands as a tuple, checked.
+
+    Parameters
+    ----------
+    bands
+        One name or several, such as ``"B02"``.
+
+    Returns
+    -------
+    tuple of str
+        In the order given.
 
     Raises
     ------
@@ -64,7 +78,7 @@ def check_bands(bands: Sequence[str]) -> tuple[str, ...]:
 
 
 def band_name(description: str) -> str | None:
-    """Give the band that a label of a raster means, None where it means none of the 13.
+    """Return the band that a label of a raster means, None where it means none of the 13.
 
     ``B2``, ``b02`` and the FarmVibes.AI name ``B`` all mean B02. FarmVibes ``S2`` is B12.
     """
@@ -78,7 +92,7 @@ def band_name(description: str) -> str | None:
 
 
 def stack_positions(count: int, descriptions: Sequence[str | None] = ()) -> dict[str, int]:
-    """Give the zero-based position of each of the ten bands in a multi-band raster.
+    """Return the position of each of the ten bands in a multi-band raster.
 
     Parameters
     ----------
@@ -87,6 +101,11 @@ def stack_positions(count: int, descriptions: Sequence[str | None] = ()) -> dict
     descriptions
         Labels of the raster's bands. Where every one names a band they decide; otherwise the count
         does.
+
+    Returns
+    -------
+    dict
+        Position by band, counted from 0.
 
     Raises
     ------

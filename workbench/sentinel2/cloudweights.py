@@ -1,7 +1,7 @@
-"""From scene classification, cloud probability and masks to weights: how far a pixel is believed.
+"""Weights of pixels from scene classification, cloud probability and masks.
 
-A weight is 1 where a pixel is clear and 0 where it is not or where nothing is known about it. What
-hides a pixel is widened by a distance in metres; the widening looks across block and region borders
+A weight is 1 where a pixel is clear and 0 where it is not or where nothing is known about it.
+Hidden areas are widened by a distance in metres; the widening looks across block and region borders
 (`ClearRule.reach` pixels around a block are read with it), so it does not depend on chunking or on
 the region asked for. Unknown pixels (SCL 0, no data, beyond the image) are not widened.
 """
@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import BadInput
-from workbench.rasters import resampling
-from workbench.rasters.grids import aligned, positions
+from workbench.rasters.grids import aligned
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -26,10 +25,9 @@ __all__ = [
     "CLEAR",
     "SCL_CLASSES",
     "ClearRule",
-    "mask_weights",
-    "probability_weights",
-    "regrid",
-    "scl_weights",
+    "GivenWeights",
+    "Weighing",
+    "check_aligned",
     "widen",
 ]
 
@@ -47,16 +45,85 @@ SCL_CLASSES = {
     10: "thin cirrus",
     11: "snow or ice",
 }
-"""Scene classification of Level-2A products."""
+"""Classes of the scene classification (SCL) of Level-2A products.
+
+Source: Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD).
+"""
 
 CLEAR = frozenset({4, 5, 6, 7})
 """Classes that are clear unless the caller says otherwise."""
 
 WIDTH = 40.0
-"""Distance by which what hides a pixel is widened, m, unless the caller says otherwise."""
+"""Distance by which hidden areas are widened, m, unless the caller says otherwise."""
 
 Bools = npt.NDArray[np.bool_]
 Kind = Literal["scl", "mask", "probability"]
+
+
+class Weighing(Protocol):
+    """How the values of a mask become weights."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the weights: uint8 for 0 or 1, float32 for 0..1."""
+
+    def reach(self, resolution: float) -> int:
+        """Return how many pixels around a block its weights depend on; `resolution` in m."""
+
+    def weights(self, values: npt.NDArray[Any], known: Bools, resolution: float) -> Any:
+        """Return the weights of mask values.
+
+        Parameters
+        ----------
+        values, known
+            (y, x) of one image, and bool: where there is a value at all.
+        resolution
+            Pixel size, m.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) of `dtype`: 1 clear, 0 hidden or unknown.
+        """
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """Values that are weights already; unknown pixels get weight 0.
+
+    Attributes
+    ----------
+    soft
+        Whether weights may lie anywhere between 0 and 1, not only at the two ends.
+    """
+
+    soft: bool = False
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the weights: float32 if `soft`, else uint8."""
+        return np.dtype(np.float32 if self.soft else np.uint8)
+
+    def reach(self, resolution: float) -> int:
+        """Return 0: weights are not widened."""
+        return 0
+
+    def weights(self, values: npt.NDArray[Any], known: Bools, resolution: float) -> Any:
+        """Return the values, cut to 0..1, as weights.
+
+        Parameters
+        ----------
+        values, known
+            (y, x) of one image, and bool: where there is a value at all.
+        resolution
+            Pixel size, m; does not matter here.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) of `dtype`; 0 where unknown.
+        """
+        return np.where(known, np.clip(values, 0, 1), 0).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -66,16 +133,21 @@ class ClearRule:
     Attributes
     ----------
     kind
-        ``"scl"``: classes. ``"mask"``: 0 clear, anything else cloud. ``"probability"``: of cloud.
+        ``"scl"``: scene classification. ``"mask"``: 0 clear, anything else cloud.
+        ``"probability"``: of cloud.
     clear
         Classes taken as clear (``"scl"``).
     dilate
-        Distance in metres within which a hidden pixel hides others. None: 40 for classes, 0
-        otherwise.
+        Distance in metres by which hidden areas are widened. None: 40 for classes, 0 otherwise.
     threshold
         Probability 0..1 above which a pixel is cloud; None for the soft weight ``1 - p``.
     scale
         Value that means probability 1. None: 100 in integers, 1 in floats.
+
+    Raises
+    ------
+    BadInput
+        If one of them is out of its range, or soft weights are to be widened.
     """
 
     kind: Kind = "scl"
@@ -112,27 +184,32 @@ class ClearRule:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the weights."""
+        """Type of the weights: float32 if `soft`, else uint8."""
         return np.dtype(np.float32 if self.soft else np.uint8)
 
     def reach(self, resolution: float) -> int:
-        """Give how many pixels around a block its weights depend on."""
+        """Return how many pixels around a block its weights depend on; `resolution` in m."""
         return int(np.ceil(float(self.dilate or 0) / resolution - 1e-9))
 
     def weights(self, values: npt.NDArray[Any], known: Bools, resolution: float) -> Any:
-        """Give weights of mask values.
+        """Return the weights of mask values.
 
         Parameters
         ----------
         values, known
-            (y, x) of one image, and where there is a value at all.
+            (y, x) of one image, and bool: where there is a value at all.
         resolution
             Pixel size, m.
 
         Returns
         -------
         numpy.ndarray
-            uint8 or float32, (y, x).
+            (y, x) of `dtype`: 1 clear, 0 hidden or unknown (in classes also 0, "no data").
+
+        Raises
+        ------
+        BadInput
+            If probabilities are outside 0 to `scale`.
         """
         if self.kind == "scl":
             known = known & (values != 0)
@@ -146,93 +223,6 @@ class ClearRule:
             hidden = chance > self.threshold
         hidden = widen(hidden & known, float(self.dilate or 0), resolution)
         return (known & ~hidden).astype(np.uint8)
-
-
-def scl_weights(
-    scl: npt.NDArray[Any],
-    *,
-    clear: Collection[int] = CLEAR,
-    dilate: float = WIDTH,
-    resolution: float,
-) -> npt.NDArray[np.uint8]:
-    """Give weights of scene classifications.
-
-    Parameters
-    ----------
-    scl
-        Classes 0..11, (y, x) or (time, y, x), whole images.
-    clear
-        Classes with weight 1; the others are widened by `dilate`, except 0 (no data).
-    dilate
-        m, measured between pixel centres.
-    resolution
-        Pixel size, m.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, as `scl`: 1 clear, 0 not.
-    """
-    rule = ClearRule("scl", clear, dilate)
-    return np.asarray(_each(rule, np.asarray(scl), resolution), np.uint8)
-
-
-def mask_weights(
-    mask: npt.NDArray[Any], *, dilate: float = 0.0, resolution: float
-) -> npt.NDArray[np.uint8]:
-    """Give weights of cloud masks: 0 (or False) clear, 1 cloud; shapes as in `scl_weights`."""
-    values = np.asarray(mask)
-    known = np.isfinite(values) if values.dtype.kind == "f" else None
-    return np.asarray(_each(ClearRule("mask", dilate=dilate), values, resolution, known), np.uint8)
-
-
-def probability_weights(
-    probability: npt.NDArray[Any],
-    *,
-    threshold: float | None = None,
-    dilate: float = 0.0,
-    resolution: float,
-    scale: float | None = None,
-) -> npt.NDArray[Any]:
-    """Give weights of cloud probabilities.
-
-    Parameters
-    ----------
-    probability
-        (y, x) or (time, y, x); NaN is unknown.
-    threshold
-        None: the weight is ``1 - p``, float32. Otherwise 0 where ``p > threshold``, uint8; 0.4 is
-        the usual one of s2cloudless.
-    dilate
-        m, only with a threshold.
-    scale
-        Value that means 1. None: 100 in integers (s2cloudless), 1 in floats. It is never guessed
-        from the values, which differ from image to image.
-
-    Raises
-    ------
-    BadInput
-        If a value is outside 0..scale.
-    """
-    values = np.asarray(probability)
-    rule = ClearRule("probability", dilate=dilate, threshold=threshold, scale=scale)
-    known = np.isfinite(values) if values.dtype.kind == "f" else None
-    return np.asarray(_each(rule, values, resolution, known))
-
-
-def _each(
-    rule: ClearRule, values: npt.NDArray[Any], resolution: float, known: Bools | None = None
-) -> Any:
-    if values.ndim not in (2, 3):
-        raise BadInput(f"an array of shape {values.shape}: expected (y, x) or (time, y, x)")
-    if known is None:
-        known = np.ones(values.shape, bool)
-    if values.ndim == 2:
-        return rule.weights(values, known, resolution)
-    out = np.empty(values.shape, rule.dtype)
-    for at in range(len(values)):
-        out[at] = rule.weights(values[at], known[at], resolution)
-    return out
 
 
 def _probability(
@@ -250,12 +240,22 @@ def _probability(
 
 
 def widen(hidden: Bools, distance: float, resolution: float) -> Bools:
-    """Hide every pixel whose centre is within `distance` (m) of the centre of a hidden one.
+    """Hide every pixel whose centre is within a distance of the centre of a hidden one.
 
     Parameters
     ----------
     hidden
-        (y, x), a whole image or a window with `ClearRule.reach` pixels around what is used of it.
+        (y, x) bool, a whole image or a window with `ClearRule.reach` pixels around what is used of
+        it.
+    distance
+        Metres (Euclidean); less than a pixel changes nothing.
+    resolution
+        Pixel size, m.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x) bool.
     """
     if distance < resolution or not hidden.any():
         return hidden
@@ -265,37 +265,23 @@ def widen(hidden: Bools, distance: float, resolution: float) -> Bools:
     return np.asarray(away <= distance * (1 + 1e-9))
 
 
-def regrid(
-    mask: npt.NDArray[Any], source: GeoBox, target: GeoBox, *, regrid: bool = True
-) -> tuple[npt.NDArray[Any], Bools]:
-    """Bring a mask of another grid (20 m SCL, 60 m or 160 m probability) onto the target grid.
+def check_aligned(source: GeoBox, target: GeoBox, regrid: bool, name: str) -> None:
+    """Check that the grid of a mask fits the target where it must not be resampled.
 
     Parameters
     ----------
-    mask
-        (y, x) on `source`.
+    source, target
+        Grid of the mask, and the grid it is read onto.
     regrid
-        False to refuse grids whose pixel edges do not fall together or whose CRS differ.
-
-    Returns
-    -------
-    values, known : numpy.ndarray
-        Nearest values on `target`, and where the mask has any.
+        True to admit any grid.
+    name
+        Of the mask, for the message.
 
     Raises
     ------
     BadInput
-        If the shape is not that of `source`, or the grids are not aligned and `regrid` is False.
+        If `regrid` is false and the pixel edges of the two do not fall together.
     """
-    if mask.shape != source.shape:
-        raise BadInput(f"a mask of shape {mask.shape} on a grid of shape {tuple(source.shape)}")
-    check_aligned(source, target, regrid, "the mask")
-    height, width = target.shape
-    return resampling.nearest(mask, *positions(target, (0, height), (0, width), source))
-
-
-def check_aligned(source: GeoBox, target: GeoBox, regrid: bool, name: str) -> None:
-    """Refuse a mask grid that does not fit the target where `regrid` is False."""
     if not regrid and not aligned(source, target):
         own, other = (f"{grid.crs}, {tuple(grid.affine)[:6]}" for grid in (source, target))
         raise BadInput(

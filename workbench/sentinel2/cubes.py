@@ -7,33 +7,38 @@ are opened for each block and closed again, so a stack made here holds none open
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from workbench.errors import BadFile, BadInput
-from workbench.rasters.grids import longitude, target_grid
-from workbench.rasters.reading import Window, classes_on, reflectance_on
-from workbench.sentinel2.acquisitions import bounds, group_by_solar_day
+from workbench.errors import BadFile
+from workbench.rasters.regridding import nearest_on, resampled_on
+from workbench.rasters.windows import Window, windows
+from workbench.sentinel2.acquisitions import in_range
 from workbench.sentinel2.bands import BANDS, check_bands
-from workbench.sentinel2.cloudweights import CLEAR, ClearRule, Kind, check_aligned
+from workbench.sentinel2.cloudweights import (
+    CLEAR,
+    ClearRule,
+    GivenWeights,
+    Kind,
+    Weighing,
+    check_aligned,
+)
 from workbench.sentinel2.cubevariables import CubeVariable, CubeWindow, cube_variable, find_bands
-from workbench.sentinel2.mosaic import merge_into
-from workbench.sentinel2.stacks import ReadOptions, assemble
+from workbench.sentinel2.grids import image_grid
+from workbench.sentinel2.stacks import Pixels, ReadOptions, stack_of
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 __all__ = ["read_cube"]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
 _MASKS: dict[str, tuple[str, Kind]] = {
     "scl": ("SCL", "scl"),
@@ -60,6 +65,8 @@ def read_cube(
 ) -> xr.Dataset:
     """Read a netCDF or Zarr cube as a stack.
 
+    Names, axes, packing and CRS follow the CF conventions where the cube does.
+
     Parameters
     ----------
     path
@@ -72,7 +79,8 @@ def read_cube(
     mask
         Variable that says what is clear. Default: ``weight``, else ``SCL``, ``CLM`` or ``CLP``.
     mask_kind
-        What `mask` holds; default by its name.
+        What `mask` holds: ``"scl"``, ``"mask"`` or ``"probability"``; default by its name, where
+        ``weight`` holds weights already.
     clear, dilate, threshold, scale
         See `workbench.sentinel2.cloudweights.ClearRule`.
     offset
@@ -80,15 +88,17 @@ def read_cube(
         ``scale_factor`` and ``add_offset`` (which are applied once, here), or is reflectance in
         floats; refused where it would be removed twice.
     crs
-        Where the file does not say.
+        CRS of the cube, instead of what the file says.
     **options
-        See `workbench.sentinel2.stacks.ReadOptions`; ``resolution=20`` averages 10 m bands instead of
-        interpolating 20 m ones. Integers that are negative or the fill value are missing.
+        See `workbench.sentinel2.stacks.ReadOptions`; ``resolution=20`` averages 10 m bands
+        instead of interpolating 20 m ones. What is missing: see
+        `workbench.sentinel2.cubevariables.CubeVariable.dn`.
 
     Returns
     -------
     xarray.Dataset
-        The stack.
+        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x), 1 clear;
+        see `workbench.sentinel2.stacks.stack_of`.
 
     Raises
     ------
@@ -101,28 +111,27 @@ def read_cube(
     wanted = check_bands(bands)
     path = Path(path)
     with _opened(path) as cube:
-        sources = find_bands(path, cube, wanted, crs, offset)
-        weights, rule, direct = _find_mask(
+        variables = find_bands(path, cube, wanted, crs, offset)
+        mask_variable, weighing = _find_mask(
             path, cube, crs, opts, mask, mask_kind,
             {"clear": clear, "dilate": dilate, "threshold": threshold, "scale": scale},
         )  # fmt: skip
-        times = _times(path, cube, sources[0])
-    target = target_grid(
-        [source.grid for source in sources],
+        times = _times(path, cube, variables[0])
+    target = image_grid(
+        [variable.grid for variable in variables],
         aoi=aoi, geobox=opts.geobox, resolution=opts.resolution,
     )  # fmt: skip
-    if weights is not None:
-        check_aligned(weights.grid, target, opts.regrid, f"{path}: {weights.name}")
-    order = _select(path, times, opts)
-    groups = group_by_solar_day([times[at] for at in order], longitude(target))
-    members = tuple(tuple(order[at] for at in group) for group in groups)
-    reader = _Cube(path, tuple(sources), weights, rule, direct, members, opts.missing)
-    stamps = [times[group[0]] for group in members]
-    logger.info("%s: %d acquisitions of %d images", path, len(members), len(order))
+    if mask_variable is not None:
+        name = f"{path}: {mask_variable.name}"
+        check_aligned(mask_variable.grid, target, opts.regrid, name)
+    order = sorted(range(len(times)), key=lambda at: times[at])
+    region = f"{opts.region} in {path}"
+    used = in_range(order, opts.time_range, opts.buffer_days, region, lambda at: times[at])
+    images = _CubeImages(path, tuple(variables), mask_variable, tuple(used))
     if opts.verify:
-        reader.block(target, ((0, target.shape[0]), (0, target.shape[1])))
-    dtype = reader.weight_dtype
-    return assemble(reader.block, stamps, wanted, target, weight_dtype=dtype, chunks=opts.chunks)
+        for window in windows(target.shape):
+            images.reader(target, window, weighing.reach(target.affine.a))
+    return stack_of(images, [times[at] for at in used], wanted, weighing, target, opts)
 
 
 @contextmanager
@@ -166,7 +175,7 @@ def _find_mask(
     mask: str | None,
     kind: Kind | None,
     arguments: dict[str, Any],
-) -> tuple[CubeVariable | None, ClearRule, bool]:
+) -> tuple[CubeVariable | None, Weighing]:
     name = mask
     if name is None:
         by_lower = {str(key).lower(): str(key) for key in cube.data_vars}
@@ -177,16 +186,15 @@ def _find_mask(
                 f"{path}: no variable weight, SCL, CLM or CLP: give mask=, or "
                 "missing_mask='clear' to take every pixel as clear"
             )
-        return None, ClearRule("mask"), False
+        return None, ClearRule("mask")
     if name not in cube.data_vars:
         raise BadFile(f"{path}: no variable {name!r} for the mask")
     found = cube_variable(path, cube, name, crs, numbers=False)
-    if name.lower() == _WEIGHT and kind is None:  # weights already; the rule says their type
-        soft = cube[name].dtype.kind == "f"
-        return found, ClearRule("probability" if soft else "mask"), True
+    if name.lower() == _WEIGHT and kind is None:
+        return found, GivenWeights(soft=cube[name].dtype.kind == "f")
     if kind is None:
         kind = _MASKS.get(name.lower(), ("", "mask"))[1]
-    return found, ClearRule(kind, **arguments), False
+    return found, ClearRule(kind, **arguments)
 
 
 def _times(path: Path, cube: xr.Dataset, source: CubeVariable) -> list[np.datetime64]:
@@ -199,100 +207,40 @@ def _times(path: Path, cube: xr.Dataset, source: CubeVariable) -> list[np.dateti
     return list(times)
 
 
-def _select(path: Path, times: list[np.datetime64], options: ReadOptions) -> list[int]:
-    order = sorted(range(len(times)), key=lambda at: times[at])
-    if options.time_range is None:
-        return order
-    start, end = bounds(options.time_range)
-    more = np.timedelta64(round(options.buffer_days * 86_400_000), "ms")
-    kept = [at for at in order if start - more <= times[at] <= end + more]
-    if not kept:
-        raise BadInput(
-            f"{path}: no acquisition in {options.time_range[0]} to {options.time_range[1]} (with "
-            f"buffer_days={options.buffer_days:g}) over aoi={options.aoi}; there are {len(times)} "
-            f"from {times[order[0]]} to {times[order[-1]]}"
-        )
-    return kept
-
-
 @dataclass(frozen=True)
-class _Cube:
-    """A cube as a source of blocks."""
+class _CubeImages:
+    """The images of a cube; `used` are their places in its time dimension."""
 
     path: Path
-    sources: tuple[CubeVariable, ...]
-    weights: CubeVariable | None
-    rule: ClearRule
-    direct: bool
-    groups: tuple[tuple[int, ...], ...]
-    missing: str
+    bands: tuple[CubeVariable, ...]
+    mask: CubeVariable | None
+    used: tuple[int, ...]
 
-    @property
-    def weight_dtype(self) -> np.dtype[Any]:
-        return self.rule.dtype
+    def part(self, image: int) -> Window | None:
+        return None
 
-    def block(self, target: GeoBox, window: Window) -> tuple[npt.NDArray[np.uint16], Any]:
-        times = [at for group in self.groups for at in group]
-        bands, mask = self._load(target, window)
-        dn = self._reflectance(bands, times, target, window)
-        near = self._weight(mask, times, target, window)
-        gone = np.asarray((dn == 0).any(axis=1) if self.missing == "any" else ~dn.any(axis=1))
-        np.copyto(dn, 0, where=gone[:, None])
-        near = np.where(gone, near.dtype.type(0), near)
-        if len(times) == len(self.groups):
-            return dn, near
-        firsts = np.cumsum([0, *(len(group) for group in self.groups)])
-        for first, end in pairwise(firsts):
-            for at in range(first + 1, end):
-                merge_into(dn[first], near[first], dn[at], near[at])
-        return dn[firsts[:-1]], near[firsts[:-1]]
+    def name(self, image: int) -> str:
+        return str(self.path)
 
-    def _load(self, target: GeoBox, window: Window) -> tuple[list[CubeWindow], CubeWindow | None]:
-        """Read what a block needs, all times, and close the file before anything is computed."""
-        more = self.rule.reach(target.affine.a)
-        around = tuple((first - more, end + more) for first, end in window)
+    def reader(self, target: GeoBox, window: Window, reach: int) -> Callable[[int, Window], Pixels]:
+        """Read what a window needs, all times, and close the file before anything is computed."""
         with _opened(self.path) as cube:
             try:
-                bands = [CubeWindow(cube, source, target, window) for source in self.sources]
-                if self.weights is None:
-                    return bands, None
-                return bands, CubeWindow(cube, self.weights, target, (around[0], around[1]))
+                bands = [CubeWindow(cube, band, target, window) for band in self.bands]
+                masks = (
+                    None
+                    if self.mask is None
+                    else CubeWindow(cube, self.mask, target, window.grown(reach))
+                )
             except (OSError, RuntimeError, ValueError) as error:
                 raise BadFile(f"{self.path}: cannot read pixels: {error}") from error
 
-    def _reflectance(
-        self, bands: list[CubeWindow], times: list[int], target: GeoBox, window: Window
-    ) -> npt.NDArray[np.uint16]:
-        shape = (window[0][1] - window[0][0], window[1][1] - window[1][0])
-        out = np.zeros((len(times), len(bands), *shape), np.uint16)
-        for place, (source, held) in enumerate(zip(self.sources, bands, strict=True)):
-            dn = held.dn()
-            for to, at in enumerate(times):
-                out[to, place] = reflectance_on(source.grid, held.reader(dn[at]), target, window)
-        return out
+        def read(image: int, part: Window) -> Pixels:
+            time = self.used[image]
+            dn = np.stack([resampled_on(band.dn_source(time), target, part, 0) for band in bands])
+            if masks is None:
+                return Pixels(dn, None, None)
+            fill = masks.variable.fill
+            return Pixels(dn, *nearest_on(masks.source(time), target, part.grown(reach), fill))
 
-    def _weight(
-        self, held: CubeWindow | None, times: list[int], target: GeoBox, window: Window
-    ) -> Any:
-        shape = (window[0][1] - window[0][0], window[1][1] - window[1][0])
-        if self.weights is None or held is None:
-            return np.ones((len(times), *shape), self.rule.dtype)
-        more = self.rule.reach(target.affine.a)
-        around = tuple((first - more, end + more) for first, end in window)
-        inner = tuple(slice(more, more + size) for size in shape)
-        grid, fill = self.weights.grid, self.weights.fill
-        out = np.zeros((len(times), *shape), self.rule.dtype)
-        for to, at in enumerate(times):
-            read = held.reader(held.values[at])
-            values, known = classes_on(grid, read, target, (around[0], around[1]), fill)
-            if self.direct:
-                out[to] = np.where(known, np.clip(values, 0, 1), 0)
-            else:
-                out[to] = self._weigh(values, known, target.affine.a)[inner]
-        return out
-
-    def _weigh(self, values: Any, known: Any, resolution: float) -> Any:
-        try:
-            return self.rule.weights(values, known, resolution)
-        except BadInput as error:
-            raise BadFile(f"{self.path}: {error}") from error
+        return read

@@ -1,4 +1,8 @@
-"""One band of a variable of a cube: where it lies in the file and what its numbers mean."""
+"""One band of a variable of a cube: where it lies in the file and what its numbers mean.
+
+Read by the CF conventions where a cube follows them: axes by ``standard_name`` (4), CRS by
+``grid_mapping`` (5.6), missing values (2.5.1) and packing (8.1); otherwise by the usual names.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,10 @@ import xarray as xr
 
 from workbench.errors import BadFile, BadInput
 from workbench.rasters.grids import make_grid, positions
-from workbench.rasters.reading import Read, Window
+from workbench.rasters.regridding import Source
+from workbench.rasters.windows import Window
 from workbench.sentinel2.bands import band_name
+from workbench.sentinel2.grids import check_grid
 from workbench.sentinel2.offsets import boa_offset, remove_offset
 
 if TYPE_CHECKING:
@@ -27,7 +33,24 @@ __all__ = ["CubeVariable", "CubeWindow", "cube_variable", "find_bands"]
 class CubeVariable:
     """One band of a variable: where it is in the file and what its numbers mean.
 
-    `scale` and `shift` give DN = number x scale + shift; None where the numbers are DN already.
+    Attributes
+    ----------
+    name
+        Of the variable.
+    dims
+        Names of its time, y and x dimension.
+    grid
+        North-up, whatever the order in the file.
+    flips
+        Whether y ascends, and x descends, in the file.
+    band
+        Band dimension and place in it; None where the variable is one band.
+    fill
+        Number that is missing, None where the file states none.
+    scale, shift
+        DN = number x scale + shift; `scale` is None where the numbers are DN already.
+    offset
+        DN to subtract, see `workbench.sentinel2.offsets`.
     """
 
     name: str
@@ -40,16 +63,25 @@ class CubeVariable:
     shift: float = 0.0
     offset: int = 0
 
-    def read(
-        self, cube: xr.Dataset, rows: tuple[int, int], cols: tuple[int, int]
-    ) -> npt.NDArray[Any]:
-        """Give the numbers of a north-up window, (time, rows, cols)."""
+    def read(self, cube: xr.Dataset, window: Window) -> npt.NDArray[Any]:
+        """Return the numbers of a window of the north-up grid, all times.
+
+        Parameters
+        ----------
+        cube
+            Open, undecoded.
+        window
+            Inside `grid`.
+
+        Returns
+        -------
+        numpy.ndarray
+            (time, rows, cols) in the type of the file.
+        """
         time, y, x = self.dims
         spans = [
             slice(size - end, size - first) if flip else slice(first, end)
-            for (first, end), size, flip in zip(
-                (rows, cols), self.grid.shape, self.flips, strict=True
-            )
+            for (first, end), size, flip in zip(window, self.grid.shape, self.flips, strict=True)
         ]
         chosen: dict[Hashable, Any] = {y: spans[0], x: spans[1]}
         if self.band is not None:
@@ -58,24 +90,62 @@ class CubeVariable:
         return values[:, :: -1 if self.flips[0] else 1, :: -1 if self.flips[1] else 1]
 
     def dn(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-        """Give harmonised DN, 0 missing."""
-        gone = ~(values > 0) if self.scale is None else ~np.isfinite(values.astype(np.float64))
+        """Return numbers of the file as DN.
+
+        Missing are the fill value, NaN and infinity, 0 in integers without a fill value, and, where
+        the numbers are DN already, all that are not above 0.
+
+        Parameters
+        ----------
+        values
+            Numbers as in the file, any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint16 in the shape of `values`: reflectance x 10000 without the offset, 0 missing.
+        """
+        absent = ~(values > 0) if self.scale is None else ~np.isfinite(values.astype(np.float64))
         if self.fill is not None:
-            gone |= values == self.fill
+            absent |= values == self.fill
         elif values.dtype.kind in "ui":
-            gone |= values == 0
+            absent |= values == 0
         if self.scale is None:
-            plain = np.where(gone, 0, values).astype(np.uint16)
+            plain = np.where(absent, 0, values).astype(np.uint16)
             return remove_offset(plain, self.offset)
-        scaled = np.floor(np.where(gone, 0, values) * self.scale + self.shift + 0.5)
+        scaled = np.floor(np.where(absent, 0, values) * self.scale + self.shift + 0.5)
         moved = np.clip(scaled - self.offset, 1, 65535)
-        return np.where(gone, 0, moved).astype(np.uint16)
+        return np.where(absent, 0, moved).astype(np.uint16)
 
 
 def find_bands(
     path: Path, cube: xr.Dataset, bands: Sequence[str], crs: Any, offset: int | None
 ) -> list[CubeVariable]:
-    """Find each band as a variable of its own or along a band dimension."""
+    """Return where each band is: a variable of its own, or a place along a band dimension.
+
+    Parameters
+    ----------
+    path
+        For messages.
+    cube
+        Open, undecoded.
+    bands
+        Names wanted, of `workbench.sentinel2.bands.BANDS`.
+    crs
+        CRS instead of what the file says, or None.
+    offset
+        DN to subtract; None for what the variables say.
+
+    Returns
+    -------
+    list of CubeVariable
+        In the order of `bands`.
+
+    Raises
+    ------
+    BadFile
+        If a band is not there; else as `cube_variable`.
+    """
     single: dict[str, tuple[str, tuple[str, int] | None]] = {}
     for name, variable in cube.data_vars.items():
         label = band_name(str(name))
@@ -112,7 +182,39 @@ def cube_variable(
     *,
     numbers: bool = True,
 ) -> CubeVariable:
-    """Describe a variable; with `numbers` also how its numbers become DN."""
+    """Describe a variable, or one band of it.
+
+    Parameters
+    ----------
+    path
+        For messages.
+    cube
+        Open, undecoded.
+    name
+        Of the variable.
+    crs
+        CRS instead of what the file says, or None.
+    band
+        Band dimension and place in it, where there is one.
+    offset
+        DN to subtract; None for what the variable says.
+    numbers
+        Whether its numbers are reflectance, so that scale and offset are wanted too; False for a
+        mask.
+
+    Returns
+    -------
+    CubeVariable
+        Without scale and offset where `numbers` is false.
+
+    Raises
+    ------
+    BadFile
+        If it is not a number, lacks time, y, x or a CRS, or its grid is not in metres, regular and
+        square.
+    BadInput
+        If the offset is unknown, or would be removed a second time.
+    """
     variable = cube[name]
     where = f"{path}: {name}"
     dims = [str(dim) for dim in variable.dims if band is None or dim != band[0]]
@@ -131,7 +233,7 @@ def cube_variable(
 def _meaning(
     where: str, variable: xr.DataArray, found: CubeVariable, offset: int | None
 ) -> CubeVariable:
-    """Say how numbers become DN, and whether an offset is in them."""
+    """Return the variable with how its numbers become DN, and the offset in them."""
     attrs = variable.attrs
     harmonised = bool(int(attrs.get("harmonised", 0)))
     stated = "scale_factor" in attrs and "add_offset" in attrs
@@ -171,7 +273,7 @@ def _dim(where: str, cube: xr.Dataset, dims: Sequence[str], kind: str) -> str:
 def _grid(
     where: str, cube: xr.Dataset, variable: xr.DataArray, dims: tuple[str, str], crs: Any
 ) -> tuple[GeoBox, tuple[bool, bool]]:
-    """Give the north-up grid of a variable, and which of y and x run the other way in the file."""
+    """Return the north-up grid of a variable, and whether y and x run the other way in the file."""
     from affine import Affine
 
     starts, steps = [], []
@@ -190,7 +292,7 @@ def _grid(
     shape = (cube.sizes[dims[0]], cube.sizes[dims[1]])
     transform = Affine(size, 0, left, 0, -steps[0], top)
     grid = make_grid(shape, transform, _crs(cube, variable) if crs is None else crs, where)
-    return grid, (starts[0][1] > 0, starts[1][1] < 0)
+    return check_grid(grid, where), (starts[0][1] > 0, starts[1][1] < 0)
 
 
 def _crs(cube: xr.Dataset, variable: xr.DataArray) -> Any:
@@ -209,39 +311,53 @@ def _crs(cube: xr.Dataset, variable: xr.DataArray) -> Any:
 
 
 class CubeWindow:
-    """What a window of the target needs of one variable, all times, in memory.
+    """The numbers of one variable that a window of the target needs, all times, in memory.
+
+    Parameters
+    ----------
+    cube
+        Open, undecoded; it may be closed afterwards.
+    variable
+        Which variable or band of it.
+    target
+        Grid that it is read for, in any CRS.
+    window
+        Of the target; it may reach outside.
 
     Attributes
     ----------
+    held
+        Window of the variable's grid that is in memory.
     values
-        Numbers as in the file, (time, rows, cols).
-    start
-        Row and column of the variable's grid at which they begin.
+        Its numbers as in the file, (time, rows, cols).
     """
 
     def __init__(
-        self, cube: xr.Dataset, source: CubeVariable, target: GeoBox, window: Window
+        self, cube: xr.Dataset, variable: CubeVariable, target: GeoBox, window: Window
     ) -> None:
+        margin = int(np.ceil(max(target.affine.a / variable.grid.affine.a, 1) / 2)) + 2
         spans = []
-        margin = int(np.ceil(max(target.affine.a / source.grid.affine.a, 1) / 2)) + 2
         for at, size in zip(
-            positions(target, *window, source.grid), source.grid.shape, strict=True
+            positions(target, window, variable.grid), variable.grid.shape, strict=True
         ):
             first, end = int(np.floor(at.min())) - margin, int(np.ceil(at.max())) + margin
             spans.append((min(max(first, 0), size), min(max(end, 0), size)))
-        self.source = source
-        self.start = (spans[0][0], spans[1][0])
-        self.values = source.read(cube, spans[0], spans[1])
+        self.variable = variable
+        self.held = Window(spans[0], spans[1])
+        self.values = variable.read(cube, self.held)
 
-    def dn(self) -> npt.NDArray[np.uint16]:
-        """Give harmonised DN, (time, rows, cols), 0 missing."""
-        return self.source.dn(self.values)
+    def source(self, time: int) -> Source:
+        """Return the numbers of one time, counted from 0, as pixels on the variable's grid."""
+        return self._source(self.values[time])
 
-    def reader(self, image: npt.NDArray[Any]) -> Read:
-        """Give a function that cuts rows and columns of the variable's grid out of one image."""
-        row, col = self.start
+    def dn_source(self, time: int) -> Source:
+        """Return the DN of one time, counted from 0, as pixels on the variable's grid.
 
-        def read(rows: tuple[int, int], cols: tuple[int, int]) -> npt.NDArray[Any]:
-            return image[rows[0] - row : rows[1] - row, cols[0] - col : cols[1] - col]
+        uint16, without the offset, 0 missing.
+        """
+        return self._source(self.variable.dn(self.values[time]))
 
-        return read
+    def _source(self, image: npt.NDArray[Any]) -> Source:
+        return Source(
+            self.variable.grid, lambda window: image[window.within(self.held)], image.dtype
+        )

@@ -2,16 +2,10 @@
 
 An image has 10 bands (B02..B12), 12 (L2A) or 13 (L1C), all on one grid; a mask has one band, 0
 clear and anything else cloud. Image and mask belong together by acquisition time and tile, never by
-their place in a list. Time and tile come from the file name or from TIFF tags:
-
-- ``S2_31UDS_20220130T105211.tif`` (also ``S2A_T31UDS_...``, and more after the time);
-- a product name, which says the processing baseline too:
-  ``S2A_MSIL2A_20220130T105211_N0400_R051_T31UDS_20220130T133042.tif``;
-- any name, with the tags ``ACQUISITION_TIME`` (ISO 8601, UTC) and ``MGRS_TILE``.
+their place in a list. Time and tile come from names or tags, see `workbench.sentinel2.identity`.
 
 ``_mask`` or ``_cloud`` at the end of the name makes a file a mask, as does being in the folder of
-masks. The tags ``PROCESSING_BASELINE`` and ``BOA_OFFSET_APPLIED`` (0 or 1) say what the pixels
-hold.
+masks.
 """
 
 from __future__ import annotations
@@ -19,61 +13,29 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.reading import Raster, open_raster
-from workbench.sentinel2.acquisitions import Acquisition, collect, to_time
+from workbench.rasters.rasterfiles import Plane, RasterFile
+from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, check_bands, stack_positions
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule, Kind
+from workbench.sentinel2.grids import open_image
+from workbench.sentinel2.identity import Identity, identity_of
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_images
+from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
 
-__all__ = ["Named", "find_rasters", "parse_name", "read_folder"]
+__all__ = ["find_rasters", "image_in", "mask_in", "read_folder"]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
-_TIME = r"(?P<time>\d{8}T\d{6})"
-_TILE = r"T?(?P<tile>\d{2}[A-Z]{3})"
-_PRODUCT = re.compile(
-    rf"S2[A-D]_MSIL(?:1C|2A)_{_TIME}_N(?P<baseline>\d{{4}})_R\d{{3}}_{_TILE}(?:_|\.|$)"
-)
-_SHORT = re.compile(rf"S2[A-D]?_{_TILE}_{_TIME}(?:_|\.|$)")
 _MASK = re.compile(r"_(?:mask|cloud|cloudmask|cloud_mask)$", re.IGNORECASE)
 _SUFFIXES = (".tif", ".tiff")
-
-
-@dataclass(frozen=True)
-class Named:
-    """What a file name says."""
-
-    time: np.datetime64 | None = None
-    tile: str = ""
-    baseline: str | None = None
-
-
-def parse_name(name: str) -> Named:
-    """Read acquisition time, tile and processing baseline from a file or product name.
-
-    Raises
-    ------
-    BadFile
-        If it has the form of a name but the time in it does not exist.
-    """
-    match = _PRODUCT.match(name) or _SHORT.match(name)
-    if match is None:
-        return Named()
-    found = match.groupdict()
-    try:
-        time = to_time(found["time"])
-    except BadInput as error:
-        raise BadFile(f"{name}: {error}") from error
-    return Named(time, found["tile"], found.get("baseline"))
 
 
 def read_folder(
@@ -110,7 +72,8 @@ def read_folder(
     Returns
     -------
     xarray.Dataset
-        The stack.
+        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x), 1 clear;
+        see `workbench.sentinel2.stacks.stack_of`.
 
     Raises
     ------
@@ -125,11 +88,28 @@ def read_folder(
     image_paths, mask_paths = find_rasters(folder, masks)
     kinds = "uif" if mask_kind == "probability" else "ui"
     found = collect(mask_paths, lambda path: _mask(path, kinds), opts.on_error)
-    images = collect(image_paths, lambda path: _image(path, wanted, offset), opts.on_error)
-    return stack_images(_pair(_unique(images, opts.on_error), found), wanted, rule, opts)
+    images = collect(image_paths, lambda path: image_in(path, wanted, offset=offset), opts.on_error)
+    return stack_acquisitions(_pair(_unique(images, opts.on_error), found), wanted, rule, opts)
 
 
-def find_rasters(folder: Any, masks: Any) -> tuple[list[Path], list[Path]]:
+def find_rasters(folder: Any, masks: Any = None) -> tuple[list[Path], list[Path]]:
+    """List images and masks.
+
+    Parameters
+    ----------
+    folder, masks
+        As for `read_folder`.
+
+    Returns
+    -------
+    images, masks : list of Path
+        The files of a folder by name, hidden ones left out.
+
+    Raises
+    ------
+    BadFile
+        If a folder is missing, or there is no image.
+    """
     paths = _listed(folder)
     if masks is not None:
         chosen = _listed(masks)
@@ -158,57 +138,91 @@ def _listed(source: Any) -> list[Path]:
     )
 
 
-def _identity(path: Path, raster: Raster) -> Named:
-    """Give time, tile and baseline from the name and the tags, which must not contradict."""
-    name = parse_name(path.name)
-    stated = raster.tags.get("ACQUISITION_TIME")
-    try:
-        time = to_time(stated) if stated else name.time
-    except BadInput as error:
-        raise BadFile(f"{path}: tag ACQUISITION_TIME: {error}") from error
-    tile = raster.tags.get("MGRS_TILE", "").removeprefix("T") or name.tile
-    if time is None:
-        raise BadFile(
-            f"{path}: neither its name (such as S2_31UDS_20220130T105211.tif) nor the tag "
-            "ACQUISITION_TIME says when it was acquired"
-        )
-    if name.time is not None and abs(time - name.time) >= np.timedelta64(1, "s"):
-        raise BadFile(f"{path}: the name says {name.time}, the tag ACQUISITION_TIME {time}")
-    if name.tile and tile != name.tile:
-        raise BadFile(f"{path}: the name says tile {name.tile}, the tag MGRS_TILE {tile}")
-    return Named(time, tile, raster.tags.get("PROCESSING_BASELINE") or name.baseline)
+def image_in(
+    path: Path,
+    bands: Sequence[str],
+    *,
+    offset: int | None = None,
+    time: Any = None,
+    tile: str | None = None,
+) -> Acquisition:
+    """Read the header of an image of several bands; its mask is not known yet.
 
+    Parameters
+    ----------
+    path
+        GeoTIFF of uint16: DN, 0 missing.
+    bands
+        Bands wanted.
+    offset
+        DN to subtract; default: by name or tags.
+    time, tile
+        Acquisition time (UTC) and MGRS tile where the caller knows them better than name and tags.
 
-def _image(path: Path, bands: Sequence[str], offset: int | None) -> Acquisition:
-    raster = open_raster(path)
+    Returns
+    -------
+    Acquisition
+        With one plane for each of `bands`, without a mask.
+
+    Raises
+    ------
+    BadFile
+        If it is broken, says nothing of its time, or does not hold the bands.
+    BadInput
+        If nothing says whether the offset is in its pixels.
+    """
+    raster = open_image(path)
     if raster.dtype != "uint16":
         raise BadFile(f"{path}: pixels are {raster.dtype}, expected uint16 (reflectance x 10000)")
-    identity = _identity(path, raster)
-    assert identity.time is not None
+    identity = identity_of(raster, time=time, tile=tile)
+    moment = _time(path, identity)
     try:
         places = stack_positions(raster.count, raster.descriptions)
     except BadInput as error:
         raise BadFile(f"{path}: {error}") from error
-    applied = raster.tags.get("BOA_OFFSET_APPLIED", "").strip().lower()
     amount = boa_offset(
         baseline=identity.baseline,
-        applied=applied in ("1", "true", "yes"),
+        applied=identity.offset_removed,
         offset=offset,
         name=str(path),
     )
     planes = tuple(raster.plane(places[band]) for band in bands)
-    offsets = (amount,) * len(planes)
-    return Acquisition(str(path), identity.time, identity.tile, planes, offsets)
+    return Acquisition(str(path), moment, identity.tile, planes, (amount,) * len(planes))
 
 
-def _mask(path: Path, kinds: str) -> tuple[Path, Named, Raster]:
-    raster = open_raster(path, dtypes=kinds)
+def mask_in(path: str | Path, dtypes: str = "ui") -> RasterFile:
+    """Read the header of a mask.
+
+    Parameters
+    ----------
+    path
+        GeoTIFF of one band.
+    dtypes
+        Kinds of numbers admitted, as in `numpy.dtype.kind`.
+
+    Returns
+    -------
+    RasterFile
+        Its grid is in metres, north-up and square.
+
+    Raises
+    ------
+    BadFile
+        If it is broken or has more than one band.
+    """
+    raster = open_image(path, dtypes=dtypes)
     if raster.count != 1:
         raise BadFile(f"{path}: a mask has one band, this has {raster.count}")
-    return path, _identity(path, raster), raster
+    return raster
 
 
-Item = TypeVar("Item")
+def _time(path: Path, identity: Identity) -> np.datetime64:
+    if identity.time is None:
+        raise BadFile(
+            f"{path}: neither its name (such as S2_31UDS_20220130T105211.tif) nor the tag "
+            "ACQUISITION_TIME says when it was acquired"
+        )
+    return identity.time
 
 
 def _unique(images: list[Acquisition], on_error: Any) -> list[Acquisition]:
@@ -227,20 +241,24 @@ def _unique(images: list[Acquisition], on_error: Any) -> list[Acquisition]:
     return collect(images, check, on_error)
 
 
-def _pair(images: list[Acquisition], masks: list[tuple[Path, Named, Raster]]) -> list[Acquisition]:
-    """Give each image its mask, by time and tile."""
-    from dataclasses import replace
+def _mask(path: Path, dtypes: str) -> tuple[Path, Any, Plane]:
+    """Read the header of a mask; return its path, its time and tile, and its plane."""
+    raster = mask_in(path, dtypes)
+    identity = identity_of(raster)
+    return path, (_time(path, identity), identity.tile), raster.plane()
 
-    by_key: dict[tuple[Any, str], tuple[Path, Raster]] = {}
-    for path, named, raster in masks:
-        other = by_key.setdefault((named.time, named.tile), (path, raster))
+
+def _pair(images: list[Acquisition], masks: list[tuple[Path, Any, Plane]]) -> list[Acquisition]:
+    """Return the images with their masks, matched by time and tile."""
+    by_key: dict[Any, tuple[Path, Plane]] = {}
+    for path, key, plane in masks:
+        other = by_key.setdefault(key, (path, plane))
         if other[0] != path:
-            raise BadFile(f"{path}: a second mask for {named.tile} {named.time} beside {other[0]}")
+            raise BadFile(f"{path}: a second mask for {key[1]} {key[0]} beside {other[0]}")
     paired = []
     for image in images:
         found = by_key.pop((image.time, image.tile), None)
-        mask = None if found is None else found[1].plane()
-        paired.append(replace(image, mask=mask))
+        paired.append(replace(image, mask=None if found is None else found[1]))
     if by_key:
         names = ", ".join(sorted(path.name for path, _ in by_key.values()))
         logger.warning("ignored %d masks that have no image: %s", len(by_key), names)

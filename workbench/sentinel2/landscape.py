@@ -9,7 +9,7 @@ baseline changed, the offset of 1000 DN. Everything follows from the seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,30 +19,31 @@ import xarray as xr
 
 from workbench.errors import BadInput
 from workbench.rasters import resampling
-from workbench.sentinel2.acquisitions import to_time
+from workbench.rasters.times import to_time
 from workbench.sentinel2.bands import BANDS, RESOLUTION, TEN_METRE
-from workbench.sentinel2.cloudweights import scl_weights
+from workbench.sentinel2.cloudweights import ClearRule
 from workbench.sentinel2.offsets import OFFSET, remove_offset
-from workbench.sentinel2.stacks import assemble
+from workbench.sentinel2.stacks import labelled_stack
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Frame", "Scene", "Simulated", "acquisition_times", "simulate"]
+__all__ = ["Frame", "Scene", "Simulated", "acquisition_times", "landscape_grid", "simulate"]
 
 Floats = npt.NDArray[np.float32]
 
 TILE = "31UDS"
 CRS = "EPSG:32631"
-CORNER = (448_000.0, 5_412_000.0)
-NEW_BASELINE = np.datetime64("2022-01-25", "ns")
+CORNER = (448_000.0, 5_412_000.0)  # upper left, m
+NEW_BASELINE = np.datetime64("2022-01-25", "ns")  # first day of baseline 04.00
 TWENTY_METRE = tuple(band for band in BANDS if RESOLUTION[band] == 20)
 
+# Reflectance in the ten bands: plausible spectra, not measured ones.
 _VEGETATION = np.array([0.03, 0.06, 0.04, 0.10, 0.30, 0.38, 0.42, 0.44, 0.20, 0.10])
 _SOIL = np.array([0.08, 0.11, 0.15, 0.19, 0.22, 0.24, 0.27, 0.29, 0.36, 0.31])
 _WATER = np.array([0.05, 0.05, 0.03, 0.025, 0.02, 0.02, 0.015, 0.015, 0.008, 0.005])
 _CLOUD = np.array([0.72, 0.70, 0.71, 0.72, 0.73, 0.74, 0.75, 0.74, 0.55, 0.45])
-_FOREST, _RIVER = 0, 1  # the first two fields
+_FOREST, _RIVER = 0, 1  # numbers of the first two fields
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Frame:
     fine, coarse
         DN of the 10 m bands (4, y, x) and of the 20 m bands (6, y / 2, x / 2), uint16.
     scl
-        Scene classification, 20 m, uint8.
+        Scene classification, 20 m, (y / 2, x / 2) uint8.
     """
 
     time: np.datetime64
@@ -69,51 +70,77 @@ class Frame:
 
     @property
     def offset(self) -> int:
-        """DN that the pixels contain beside reflectance x 10000."""
+        """DN that the pixels contain in addition to reflectance x 10000."""
         return OFFSET if self.baseline >= "04" else 0
 
+    def grid(self, resolution: float = 10.0) -> GeoBox:
+        """Return the grid of the bands that have this pixel size, in m."""
+        rows, cols = (int(side * 10 // resolution) for side in self.fine.shape[1:])
+        return landscape_grid((rows, cols), resolution)
+
+    def cropped(self, side: int) -> Frame:
+        """Return the upper left corner of the image, `side` pixels of 10 m (even) wide."""
+        half = side // 2
+        return replace(
+            self,
+            fine=self.fine[:, :side, :side],
+            coarse=self.coarse[:, :half, :half],
+            scl=self.scl[:half, :half],
+        )
+
     def band(self, name: str) -> npt.NDArray[np.uint16]:
-        """Give one band at its own resolution."""
+        """Return one band at its own resolution, (y, x) uint16 DN, with the offset if any."""
         if name in TEN_METRE:
             return np.asarray(self.fine[TEN_METRE.index(name)], np.uint16)
         return np.asarray(self.coarse[TWENTY_METRE.index(name)], np.uint16)
 
     def stacked(self) -> npt.NDArray[np.uint16]:
-        """Give all bands at 10 m, (band, y, x), the 20 m ones interpolated bilinearly."""
+        """Return all bands at 10 m, the 20 m ones interpolated bilinearly.
+
+        Returns
+        -------
+        numpy.ndarray
+            (band, y, x) uint16 DN in the order of `BANDS`, with the offset if there is one.
+        """
         rows, cols = ((np.arange(size) + 0.5) / 2 for size in self.fine.shape[1:])
         return np.stack(
             [
                 self.band(name)
                 if name in TEN_METRE
-                else resampling.bilinear(self.band(name), rows, cols)
+                else resampling.bilinear(self.band(name), rows, cols, nodata=0)
                 for name in BANDS
             ]
         )
 
     def cloudy(self) -> npt.NDArray[np.uint8]:
-        """Give the cloud mask at 10 m: 1 under cloud or shadow, 0 clear."""
+        """Return the cloud mask at 10 m, (y, x) uint8: 1 under cloud or shadow, 0 clear."""
         hidden = np.isin(self.scl, (3, 8, 9, 10)).astype(np.uint8)
         return hidden.repeat(2, axis=0).repeat(2, axis=1)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A landscape.
+    """A simulated landscape, from which images can be taken and whose true reflectance is known.
 
     Attributes
     ----------
     size
-        Rows and columns of 10 m; even.
+        Rows and columns of 10 m; even, at least 8.
     seed
         Everything random follows from it.
     start
-        Begin of the season.
+        First day of the season, ISO 8601.
     noise
-        Standard deviation of the sensor, reflectance.
+        Standard deviation of the sensor's noise, reflectance.
     jitter
-        Standard deviation of the gain of an image, relative.
+        Standard deviation of the gain of an image, relative to 1.
     cloud
-        Mean cloud cover, 0..1.
+        Mean cloud cover, 0..0.9.
+
+    Raises
+    ------
+    BadInput
+        If `size` or `cloud` is out of its range.
     """
 
     size: tuple[int, int] = (256, 256)
@@ -131,18 +158,15 @@ class Scene:
 
     @property
     def geobox(self) -> GeoBox:
-        """The 10 m grid."""
-        from affine import Affine
-        from odc.geo.geobox import GeoBox
-
-        return GeoBox(self.size, Affine(10, 0, CORNER[0], 0, -10, CORNER[1]), CRS)
+        """The 10 m grid, in UTM zone 31N."""
+        return landscape_grid(self.size, 10)
 
     def _rng(self, *keys: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *keys])
 
     @cached_property
     def fields(self) -> npt.NDArray[np.intp]:
-        """Number of the field of each pixel, (y, x); 0 is forest, 1 is river."""
+        """Number of the field that each pixel belongs to, (y, x); 0 is forest, 1 is river."""
         rng = self._rng(1)
         out = np.zeros(self.size, np.intp)
         parts, count = [(0, self.size[0], 0, self.size[1])], 2
@@ -195,7 +219,22 @@ class Scene:
         return np.asarray(rough, np.float32)
 
     def surface(self, time: Any) -> Floats:
-        """Give the true reflectance at one time, (band, y, x) float32."""
+        """Return the true reflectance at one time.
+
+        Cover by plants follows a rising times a falling logistic curve, close to the double
+        logistic of Beck et al. (2006), Remote Sensing of Environment 100, 321-334; reflectance is
+        the mixture of plants and soil.
+
+        Parameters
+        ----------
+        time
+            UTC, anything that `workbench.rasters.times.to_time` understands.
+
+        Returns
+        -------
+        numpy.ndarray
+            (band, y, x) float32, 0..1, at 10 m.
+        """
         moment = to_time(time)
         day = (moment - np.datetime64(self.start, "ns")) / np.timedelta64(1, "D")
         curve = self._seasons
@@ -204,21 +243,26 @@ class Scene:
         cover = curve["least"] + (curve["most"] - curve["least"]) * rising * (1 - ripe)
         cover = np.where(day >= curve["harvest"], 0.5 * curve["least"], cover)
         spectra = cover * _VEGETATION[:, None] + (1 - cover) * curve["soil"] * _SOIL[:, None]
-        spectra[:, _FOREST] *= 0.55  # crowns shade each other
+        spectra[:, _FOREST] *= 0.55  # tree crowns shade each other
         spectra[:, _RIVER] = _WATER
         year = (moment - np.datetime64("2021-12-21", "ns")) / np.timedelta64(365, "D")
         sun = 1 - 0.08 * np.cos(2 * np.pi * year)
         return np.asarray((sun * spectra).astype(np.float32)[:, self.fields] * self._texture)
 
     def truth(self, times: Sequence[Any] | Any) -> xr.DataArray:
-        """Give what a perfect sensor would see.
+        """Return what a perfect sensor would see.
 
         The slow change of the sun is part of it; the gain of single images is not.
+
+        Parameters
+        ----------
+        times
+            One time or several, UTC.
 
         Returns
         -------
         xarray.DataArray
-            Reflectance, (time, band, y, x), float32.
+            Reflectance, (time, band, y, x) float32, 0..1, without gaps.
         """
         from odc.geo.xr import xr_coords
 
@@ -234,12 +278,19 @@ class Scene:
         )
 
     def observe(self, time: Any, *, cover: float | None = None) -> Frame:
-        """Take one image.
+        """Take one image: gain, noise, clouds and shadows over the true reflectance.
 
         Parameters
         ----------
+        time
+            UTC; the same time gives the same image.
         cover
-            Share of the sky that is cloud; default: random around the mean.
+            Share of the sky that is cloud, 0..1; default: random around the mean.
+
+        Returns
+        -------
+        Frame
+            DN contain the offset from 25 January 2022 on.
         """
         moment = to_time(time)
         rng = self._rng(4, int(moment.astype("datetime64[s]").astype(np.int64)))
@@ -268,7 +319,7 @@ class Scene:
         return Frame(moment, baseline, dn[0], dn[1], self._classes(thick, shade))
 
     def _sky(self, time: np.datetime64, cover: float) -> tuple[Floats, Floats]:
-        """Give thickness of cloud and depth of shadow at 20 m, 0..1."""
+        """Return thickness of cloud and depth of shadow, (y, x) at 20 m, 0..1."""
         shape = (self.size[0] // 2, self.size[1] // 2)
         rng = self._rng(5, int(time.astype("datetime64[s]").astype(np.int64)))
         wide = (shape[0] + 24, shape[1] + 24)  # shadows may come from clouds outside
@@ -294,22 +345,55 @@ class Scene:
 
 @dataclass(frozen=True)
 class Simulated:
-    """A simulated series: the landscape, its images, and the stack that a reader would give."""
+    """A simulated series: the landscape, its images, and the stack that a reader would return.
+
+    Attributes
+    ----------
+    scene
+        The landscape.
+    frames
+        Its images, in the order of their times.
+    stack
+        In memory, see `workbench.sentinel2.stacks.stack_of`.
+    """
 
     scene: Scene
     frames: tuple[Frame, ...]
     stack: xr.Dataset
 
     def truth(self, times: Sequence[Any] | Any) -> xr.DataArray:
-        """Give the true reflectance at any times, (time, band, y, x) float32."""
+        """Return the true reflectance at any times.
+
+        Parameters
+        ----------
+        times
+            One time or several, UTC.
+
+        Returns
+        -------
+        xarray.DataArray
+            (time, band, y, x) float32, 0..1, without gaps.
+        """
         return self.scene.truth(times)
 
 
 def acquisition_times(start: str = "2021-12-01", days: int = 180) -> list[np.datetime64]:
-    """Give acquisition times of one tile.
+    """Return acquisition times of one tile.
 
     Every five days from one orbit, of which one in five is lost; for two months also from a second
     orbit, two or three days in between; and one day on which both passed, 100 minutes apart.
+
+    Parameters
+    ----------
+    start
+        First day, ISO 8601.
+    days
+        Length of the series.
+
+    Returns
+    -------
+    list of numpy.datetime64
+        UTC, ascending.
     """
     first = np.datetime64(f"{start}T10:52:11", "ns")
     day = np.timedelta64(1, "D")
@@ -333,14 +417,15 @@ def simulate(
     jitter: float = 0.02,
     dilate: float = 0.0,
 ) -> Simulated:
-    """Simulate a series.
+    """Simulate a series of images of the landscape.
 
     Parameters
     ----------
     size
-        Pixels of 10 m along a side, or rows and columns; even.
+        Pixels of 10 m along a side, or rows and columns; even, at least 8.
     times
-        Acquisition times; default `acquisition_times`: 180 days, baseline 04.00 from the 55th.
+        Acquisition times, UTC, ascending; default `acquisition_times`: 180 days, baseline 04.00
+        from day 55 on.
     seed, cloud, noise, jitter
         See `Scene`.
     dilate
@@ -349,30 +434,53 @@ def simulate(
     Returns
     -------
     Simulated
-        With ``stack`` (harmonised, numpy) and ``truth(times)``.
+        With ``stack`` (harmonised, in memory) and ``truth(times)``.
+
+    Raises
+    ------
+    BadInput
+        If an argument is out of its range, or `times` do not ascend.
     """
     shape = (size, size) if isinstance(size, int) else size
     scene = Scene(shape, seed, noise=noise, jitter=jitter, cloud=cloud)
     moments = acquisition_times() if times is None else [to_time(time) for time in times]
     frames = tuple(scene.observe(time) for time in moments)
     dn = np.stack([remove_offset(frame.stacked(), frame.offset) for frame in frames])
-    scl = np.stack([frame.scl.repeat(2, 0).repeat(2, 1) for frame in frames])
-    weight = scl_weights(scl, dilate=dilate, resolution=10)
-    stack = assemble(
-        lambda target, window: (dn, weight),
-        moments,
-        BANDS,
-        scene.geobox,
-        weight_dtype=np.uint8,
-        chunks=None,
+    rule, everywhere = ClearRule("scl", dilate=dilate), np.ones(shape, bool)
+    weight = np.stack(
+        [rule.weights(frame.scl.repeat(2, 0).repeat(2, 1), everywhere, 10) for frame in frames]
+    )
+    stack = labelled_stack(
+        lambda target, window: (dn, weight), moments, BANDS, scene.geobox, np.uint8, chunks=None
     )
     return Simulated(scene, frames, stack)
+
+
+def landscape_grid(shape: tuple[int, int], resolution: float) -> GeoBox:
+    """Return a grid with the corner of the landscape.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns.
+    resolution
+        Pixel size, m.
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
+        In `CRS`.
+    """
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+    return GeoBox(shape, Affine(resolution, 0, CORNER[0], 0, -resolution, CORNER[1]), CRS)
 
 
 def _blobs(
     shape: tuple[int, int], scale: float, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Give smooth noise of unit variance, `scale` pixels wide."""
+    """Return smooth noise of unit variance, `scale` pixels wide."""
     from scipy.ndimage import gaussian_filter
 
     noise = gaussian_filter(rng.standard_normal(shape), scale, mode="wrap")

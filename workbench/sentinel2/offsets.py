@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from workbench.errors import BadInput
 
-__all__ = ["OFFSET", "boa_offset", "harmonise", "remove_offset"]
+__all__ = ["OFFSET", "boa_offset", "remove_offset"]
 
 OFFSET = 1000
 """DN added by baseline 04.00 and later."""
@@ -35,7 +34,7 @@ def boa_offset(
     offset: int | None = None,
     name: str = "the image",
 ) -> int:
-    """Give the DN to subtract from an image.
+    """Return the DN to subtract from an image.
 
     Parameters
     ----------
@@ -48,10 +47,15 @@ def boa_offset(
     name
         Name of the image for the message.
 
+    Returns
+    -------
+    int
+        `offset` if given; 0 if removed already or before baseline 04.00; else `OFFSET`.
+
     Raises
     ------
     BadInput
-        If nothing of these says what the pixels contain.
+        If nothing of these says what the pixels contain, or one cannot be read.
     """
     if offset is not None:
         if isinstance(offset, bool) or int(offset) != offset or abs(offset) > 10_000:
@@ -93,7 +97,12 @@ def remove_offset(dn: npt.NDArray[Any], offset: int | Sequence[int]) -> npt.NDAr
     Returns
     -------
     numpy.ndarray
-        uint16; pixels that were not 0 are at least 1.
+        uint16 DN (reflectance x 10000) in the shape of `dn`; pixels that were not 0 are at least 1.
+
+    Raises
+    ------
+    BadInput
+        If there are several offsets, and not one for each band.
     """
     values = np.asarray(dn)
     amount = np.asarray(offset, dtype=np.int32)
@@ -108,38 +117,3 @@ def remove_offset(dn: npt.NDArray[Any], offset: int | Sequence[int]) -> npt.NDAr
         return values.astype(np.uint16, copy=False)
     moved = np.clip(values.astype(np.int32) - amount, 1, 65535)
     return np.where(values == 0, 0, moved).astype(np.uint16)
-
-
-def harmonise(reflectance: xr.DataArray, offset: int | Sequence[int]) -> xr.DataArray:
-    """Remove the offset from a labelled series, once.
-
-    Parameters
-    ----------
-    reflectance
-        DN, with dim ``time``, numpy or dask.
-    offset
-        DN to subtract, one number or one for each time.
-
-    Returns
-    -------
-    xarray.DataArray
-        uint16 with ``attrs["harmonised"] = 1``.
-
-    Raises
-    ------
-    BadInput
-        If the series says that it is harmonised already, or the lengths differ.
-    """
-    if int(reflectance.attrs.get("harmonised", 0)):
-        raise BadInput("the offset of this series has been removed already (attrs['harmonised'])")
-    count = reflectance.sizes["time"]
-    amount = np.asarray(offset, dtype=np.int32)
-    amount = np.full(count, amount) if amount.ndim == 0 else amount
-    if amount.shape != (count,):
-        raise BadInput(f"{amount.size} offsets for {count} acquisitions")
-    by_time = xr.DataArray(amount, dims="time")
-    moved = (reflectance.astype(np.int32) - by_time).clip(1, 65535)
-    out: xr.DataArray = moved.where(reflectance != 0, 0).astype(np.uint16)
-    out = out.transpose(*reflectance.dims).rename(reflectance.name)
-    out.attrs = {**reflectance.attrs, "harmonised": 1}
-    return out

@@ -2,7 +2,7 @@
 
 Bands come from ``GRANULE/*/IMG_DATA/R10m`` and ``R20m`` (JPEG 2000), weights from the scene
 classification or the cloud probability of the product, time, baseline and offsets from
-``MTD_MSIL2A.xml``. Source: Sentinel-2 Products Specification Document.
+``MTD_MSIL2A.xml``. Source: Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD).
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ import numpy as np
 import xarray as xr
 
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.reading import JPEG2000, Plane, open_raster
-from workbench.sentinel2.acquisitions import Acquisition, collect, to_time
+from workbench.rasters.rasterfiles import JPEG2000, Plane
+from workbench.rasters.times import to_time
+from workbench.safexml import read_xml
+from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, L1C_BANDS, RESOLUTION, check_bands
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule
-from workbench.sentinel2.geotiffs import parse_name
+from workbench.sentinel2.grids import open_image
+from workbench.sentinel2.identity import parse_name
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_images
+from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
 
 __all__ = ["ProductMetadata", "find_products", "read_metadata", "read_safe"]
 
 METADATA = "MTD_MSIL2A.xml"
-_MAX_XML = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class ProductMetadata:
     baseline
         Processing baseline, such as ``"04.00"``.
     offsets
-        DN to subtract from each band, empty where the metadata has no offset.
+        DN to subtract by band (the negative of ``BOA_ADD_OFFSET``), empty where the metadata has no
+        offset.
     quantification
-        DN of reflectance 1.
+        DN of reflectance 1 (``BOA_QUANTIFICATION_VALUE``).
     generated
-        When the product was made.
+        When the product was made, as the file writes it.
     """
 
     time: np.datetime64
@@ -58,23 +61,23 @@ class ProductMetadata:
 def read_metadata(path: str | Path) -> ProductMetadata:
     """Read ``MTD_MSIL2A.xml``.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    ProductMetadata
+        Time, baseline, offsets and scale of the product.
+
     Raises
     ------
     BadFile
         If it is missing, not XML, declares entities, or lacks time or baseline.
     """
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
-
     path = Path(path)
-    if not path.is_file():
-        raise BadFile(f"{path}: no such file")
-    if path.stat().st_size > _MAX_XML:
-        raise BadFile(f"{path}: {path.stat().st_size} bytes are too many for product metadata")
-    try:
-        root = fromstring(path.read_bytes(), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise BadFile(f"{path}: not usable XML: {error!r}") from error
+    root = read_xml(path)
     texts: dict[str, str] = {}
     offsets: dict[str, int] = {}
     for element in root.iter():
@@ -106,12 +109,22 @@ def _offset(path: Path, band_id: str | None, text: str) -> tuple[str, int]:
 
 
 def find_products(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Give SAFE folders: `source` itself, those inside it, or those listed.
+    """Return SAFE folders: `source` itself, those inside it, or those listed.
+
+    Parameters
+    ----------
+    source
+        A SAFE folder or its ``MTD_MSIL2A.xml``, a folder of them, or several of these.
+
+    Returns
+    -------
+    list of Path
+        Those of a folder by name.
 
     Raises
     ------
     BadFile
-        If there is none.
+        If a path is not a SAFE folder and holds none.
     """
     if not isinstance(source, str | Path):
         return [folder for path in source for folder in find_products(path)]
@@ -161,7 +174,8 @@ def read_safe(
     Returns
     -------
     xarray.Dataset
-        The stack.
+        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x), 1 clear;
+        see `workbench.sentinel2.stacks.stack_of`.
 
     Raises
     ------
@@ -178,7 +192,7 @@ def read_safe(
     images = collect(
         find_products(folders), lambda path: _product(path, wanted, weights, offset), opts.on_error
     )
-    return stack_images(images, wanted, rule, opts)
+    return stack_acquisitions(images, wanted, rule, opts)
 
 
 def _product(folder: Path, bands: Sequence[str], weights: str, offset: int | None) -> Acquisition:
@@ -224,7 +238,7 @@ def _mask(granule: Path, weights: str) -> Plane | None:
 
 
 def _one_band(path: Path, dtype: str) -> Plane:
-    raster = open_raster(path, JPEG2000)
+    raster = open_image(path, JPEG2000)
     if raster.count != 1 or raster.dtype != dtype:
         raise BadFile(f"{path}: {raster.count} bands of {raster.dtype}, expected 1 of {dtype}")
     return raster.plane()

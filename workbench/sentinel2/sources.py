@@ -1,4 +1,4 @@
-"""One door for all inputs: look at what a path holds and call its reader."""
+"""One function for all inputs: it looks at what a path holds and calls its reader."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 import xarray as xr
 
 from workbench.errors import BadFile
+from workbench.sentinel2.cubes import read_cube
+from workbench.sentinel2.geotiffs import read_folder
+from workbench.sentinel2.safe import METADATA, read_safe
+from workbench.sentinel2.stac import read_stac
 
 __all__ = ["read", "recognise"]
 
@@ -28,32 +32,41 @@ def read(source: Any, **arguments: Any) -> xr.Dataset:
     **arguments
         Of the reader: `read_safe`, `read_folder`, `read_cube` or `read_stac`.
 
+    Returns
+    -------
+    xarray.Dataset
+        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x), 1 clear;
+        see `workbench.sentinel2.stacks.stack_of`.
+
     Raises
     ------
     BadFile
-        If it is none of these; the message lists what is understood.
+        If it is none of these, where the message lists what is understood; else as the reader.
+    BadInput
+        If an argument is wrong, or no image is left.
     """
     kind = recognise(source)
     if kind == "safe":
-        from workbench.sentinel2.safe import read_safe
-
         return read_safe(source, **arguments)
-    if kind in ("folder", "image"):
-        from workbench.sentinel2.geotiffs import read_folder
-
-        paths = [source] if kind == "image" else source
-        return read_folder(paths, **arguments)
     if kind == "cube":
-        from workbench.sentinel2.cubes import read_cube
-
         return read_cube(source, **arguments)
-    from workbench.sentinel2.stac import read_stac
-
-    return read_stac(source, **arguments)
+    if kind == "stac":
+        return read_stac(source, **arguments)
+    return read_folder([source] if kind == "image" else source, **arguments)
 
 
 def recognise(source: Any) -> str:
-    """Say what a source is: ``"safe"``, ``"folder"``, ``"image"``, ``"cube"`` or ``"stac"``.
+    """Return what a source is.
+
+    Parameters
+    ----------
+    source
+        A path, several paths, or STAC items.
+
+    Returns
+    -------
+    str
+        ``"safe"``, ``"folder"`` (of GeoTIFFs), ``"image"``, ``"cube"`` or ``"stac"``.
 
     Raises
     ------
@@ -89,7 +102,7 @@ def _recognise_path(path: Path) -> str:
         ".tif": "image",
         ".tiff": "image",
     }
-    if path.name == "MTD_MSIL2A.xml":
+    if path.name == METADATA:
         return "safe"
     if suffix not in kinds:
         raise BadFile(f"{path}: not understood; give {_UNDERSTOOD}")
@@ -97,7 +110,7 @@ def _recognise_path(path: Path) -> str:
 
 
 def _recognise_folder(path: Path) -> str:
-    if path.suffix == ".SAFE" or (path / "MTD_MSIL2A.xml").is_file():
+    if path.suffix == ".SAFE" or (path / METADATA).is_file():
         return "safe"
     if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
         return "cube"

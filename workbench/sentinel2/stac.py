@@ -19,12 +19,14 @@ import xarray as xr
 
 from workbench.errors import BadFile, BadInput
 from workbench.rasters.grids import make_grid
-from workbench.rasters.reading import GEOTIFF, JPEG2000, Plane, open_raster
+from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, Plane
+from workbench.rasters.times import to_time
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, COLLECTIONS, AssetTable, check_bands
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule
+from workbench.sentinel2.grids import check_grid, open_image
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_images
+from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
 
 __all__ = ["asset_table", "load_items", "read_stac"]
 
@@ -46,6 +48,9 @@ def read_stac(
 ) -> xr.Dataset:
     """Read STAC items as a stack.
 
+    A grid that an item states by the projection extension (``proj:code`` or ``proj:epsg``,
+    ``proj:shape``, ``proj:transform``) is taken from there; headers of such files are not read.
+
     Parameters
     ----------
     items
@@ -56,7 +61,8 @@ def read_stac(
     bands
         Bands wanted.
     clear, dilate
-        See `workbench.sentinel2.cloudweights.ClearRule`; weights come from the scene classification.
+        See `workbench.sentinel2.cloudweights.ClearRule`; weights come from the scene
+        classification.
     offset
         DN to subtract from every item; default: what each item and its collection say.
     table
@@ -69,7 +75,8 @@ def read_stac(
     Returns
     -------
     xarray.Dataset
-        The stack.
+        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x), 1 clear;
+        see `workbench.sentinel2.stacks.stack_of`.
 
     Raises
     ------
@@ -86,11 +93,22 @@ def read_stac(
         return _acquisition(item, wanted, offset, table, patch_url)
 
     images = collect(load_items(items), read, opts.on_error)
-    return stack_images(images, wanted, rule, opts)
+    return stack_acquisitions(images, wanted, rule, opts)
 
 
 def load_items(source: str | Path | Iterable[Any]) -> list[Any]:
-    """Give `pystac.Item` objects.
+    """Return `pystac.Item` objects.
+
+    Parameters
+    ----------
+    source
+        Items, their dictionaries, or the path of a JSON file (an Item or a FeatureCollection of
+        STAC 1.0).
+
+    Returns
+    -------
+    list of pystac.Item
+        Those of a file have an address in its folder, from which relative ones count.
 
     Raises
     ------
@@ -137,7 +155,17 @@ def _item(entry: Any, path: Path | None) -> Any:
 
 
 def asset_table(item: Any) -> AssetTable:
-    """Give the table of the item's collection whose keys the item has.
+    """Return the table of an item's collection that fits the item best.
+
+    Parameters
+    ----------
+    item
+        A `pystac.Item`.
+
+    Returns
+    -------
+    AssetTable
+        Of the tables of its collection, the one with most asset keys in the item.
 
     Raises
     ------
@@ -160,8 +188,6 @@ def _acquisition(
     table: AssetTable | None,
     patch_url: Callable[[str], str] | None,
 ) -> Acquisition:
-    from workbench.sentinel2.acquisitions import to_time
-
     if item.datetime is None:
         raise BadFile(f"item {item.id}: no datetime")
     names = asset_table(item) if table is None else table
@@ -201,15 +227,15 @@ def _plane(item: Any, key: str, dtypes: str, patch_url: Callable[[str], str] | N
         address = patch_url(address)
     grid = None if local else _stated_grid(item, asset, address)
     if grid is not None:
-        return Plane(address, 1, grid, _DRIVERS)
-    raster = open_raster(address, _DRIVERS, dtypes=dtypes, local=local)
+        return Plane(address, 1, grid, _DRIVERS, "uint16")
+    raster = open_image(address, _DRIVERS, dtypes=dtypes, local=local)
     if raster.count != 1:
         raise BadFile(f"{address}: {raster.count} bands, expected 1")
     return raster.plane()
 
 
 def _address(name: str, href: str) -> tuple[str, bool]:
-    """Give what to open, and whether it is a local file."""
+    """Return what to open, and whether it is a local file."""
     parts = urlsplit(href)
     if parts.scheme in _SCHEMES:
         return href, False
@@ -222,7 +248,10 @@ def _address(name: str, href: str) -> tuple[str, bool]:
 
 
 def _stated_grid(item: Any, asset: Any, name: str) -> Any:
-    """Give the grid that the projection extension states, so that the header need not be read."""
+    """Return the grid that the projection extension of STAC states, None where it states none.
+
+    With it the header of a remote file need not be read.
+    """
     from affine import Affine
 
     def stated(field: str) -> Any:
@@ -236,4 +265,5 @@ def _stated_grid(item: Any, asset: Any, name: str) -> Any:
     if code is None or not transform or not shape:
         return None
     crs = f"EPSG:{code}" if isinstance(code, int) else str(code)
-    return make_grid((int(shape[0]), int(shape[1])), Affine(*transform[:6]), crs, name)
+    grid = make_grid((int(shape[0]), int(shape[1])), Affine(*transform[:6]), crs, name)
+    return check_grid(grid, name)

@@ -1,8 +1,11 @@
-"""The stack: images of one grid as a labelled cube, read block by block.
+"""The stack: images of Sentinel-2 on one grid as a labelled cube, read block by block.
 
-A block is a window of the target grid with all times and bands. Its task reads that window from
-every file, removes the offset, puts the images of one pass together and gives reflectance and
-weight at once; no file is read whole for a block and none stays open.
+A block is a window of the target grid with all times and bands. Whatever the images lie in, files
+or cubes, its task does the same for each of them: DN without the offset, missing pixels blanked,
+the mask turned into weights, and the images of one pass of the satellite put together. Tiles
+overlap: per pixel the clearest image wins (the highest weight); among equals the earliest, then the
+one whose tile name comes first, so the result does not depend on the order in which files are
+found. A missing pixel never wins over one that has data, even clouded.
 """
 
 from __future__ import annotations
@@ -10,62 +13,70 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.grids import Aoi, check_grid, footprint, longitude, target_grid
-from workbench.rasters.reading import Window, decode, reflectance_of
+from workbench.rasters.cubes import Variable, check_chunks, cube_of_blocks
+from workbench.rasters.grids import Aoi, longitude, window_of
+from workbench.rasters.rasterfiles import decode
+from workbench.rasters.regridding import plane_nearest_on, planes_on
+from workbench.rasters.times import TimeRange, group_by_solar_day
+from workbench.rasters.windows import BLOCK, Window
 from workbench.sentinel2.acquisitions import (
     Acquisition,
     MissingMask,
     OnError,
-    TimeRange,
     collect,
-    group_by_solar_day,
     in_range,
     keep_masked,
     without_duplicates,
 )
-from workbench.sentinel2.cloudweights import ClearRule, check_aligned
-from workbench.sentinel2.mosaic import merge_into
+from workbench.sentinel2.cloudweights import Weighing, check_aligned
+from workbench.sentinel2.grids import image_grid
 from workbench.sentinel2.offsets import remove_offset
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["CHUNK", "ReadOptions", "assemble", "grid_of", "stack_images"]
+__all__ = [
+    "Images",
+    "Pixels",
+    "ReadOptions",
+    "labelled_stack",
+    "merge_into",
+    "stack_acquisitions",
+    "stack_of",
+]
 
-logger = logging.getLogger("spaceeye")
+logger = logging.getLogger(__name__)
 
-CHUNK = 256
-"""Pixels along a side of a block."""
-
+DN = npt.NDArray[np.uint16]
 Missing = Literal["any", "all"]
-Block = tuple[npt.NDArray[np.uint16], npt.NDArray[Any]]
 
-ATTRS = {
+REFLECTANCE = {
     "long_name": "surface reflectance",
     "units": "1",
     "scale_factor": 1e-4,
     "add_offset": 0.0,
     "harmonised": 1,
 }
+WEIGHT = {"long_name": "weight of the observation, 1 = clear", "units": "1"}
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What all readers of files understand.
+    """What all readers understand.
 
     Attributes
     ----------
     aoi
         Region; only its envelope is read. See `workbench.rasters.grids.Aoi`.
     geobox
-        Target grid instead.
+        Target grid, instead of one from `aoi` and `resolution`.
     resolution
         Pixel size of the target grid, m.
     time_range
@@ -79,12 +90,17 @@ class ReadOptions:
     regrid
         False to refuse masks whose grid is not aligned with the target.
     on_error
-        ``"skip"``: leave out broken files, logged once with their paths.
+        ``"raise"``, or ``"skip"`` to leave out broken files, logged once with their paths.
     verify
         Decode every pixel once before a graph is built, so that damage inside a file is found (and
         skipped) then and not in the middle of a run.
     chunks
         Side of a block in pixels; None to read everything now.
+
+    Raises
+    ------
+    BadInput
+        If `missing`, `on_error` or `chunks` is something else.
     """
 
     aoi: Aoi | None = None
@@ -97,255 +113,317 @@ class ReadOptions:
     regrid: bool = True
     on_error: OnError = "raise"
     verify: bool = False
-    chunks: int | None = CHUNK
+    chunks: int | None = BLOCK
 
     def __post_init__(self) -> None:
         if self.missing not in ("any", "all"):
             raise BadInput(f"missing={self.missing!r}: 'any' or 'all'")
         if self.on_error not in ("raise", "skip"):
             raise BadInput(f"on_error={self.on_error!r}: 'raise' or 'skip'")
-        _check_chunks(self.chunks)
+        check_chunks(self.chunks)
+
+    @property
+    def region(self) -> str:
+        """The region in words, for messages."""
+        return "the region of the images" if self.aoi is None else f"aoi={self.aoi}"
 
 
-def stack_images(
-    images: Sequence[Acquisition], bands: Sequence[str], rule: ClearRule, options: ReadOptions
+class Pixels(NamedTuple):
+    """What one image has on a window of the target.
+
+    Attributes
+    ----------
+    dn
+        (band, y, x) uint16 without the offset, 0 missing.
+    mask, known
+        (y, x) values of the mask, and where it has any, with as many pixels more on every side as
+        the weights depend on; None for an image that is clear everywhere.
+    """
+
+    dn: DN
+    mask: npt.NDArray[Any] | None
+    known: npt.NDArray[np.bool_] | None
+
+
+class Images(Protocol):
+    """Images of one series, wherever they lie; small, since it goes to every block's task."""
+
+    def part(self, image: int) -> Window | None:
+        """Return the window of the target that an image can touch; None for all of it."""
+
+    def reader(self, target: GeoBox, window: Window, reach: int) -> Callable[[int, Window], Pixels]:
+        """Return a function that reads images on parts of a window of the target.
+
+        Parameters
+        ----------
+        target
+            Grid that is read onto.
+        window
+            Of the target; the parts lie in it.
+        reach
+            Pixels that masks are read farther on every side.
+
+        Returns
+        -------
+        callable
+            ``(image, part)``, the number of an image and a window, to `Pixels`.
+        """
+
+    def name(self, image: int) -> str:
+        """Return what the mask of an image, or else the image, is called in messages."""
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Compute the blocks of a stack: turn masks into weights, blank, merge passes."""
+
+    images: Images
+    passes: tuple[tuple[int, ...], ...]
+    bands: int
+    weighing: Weighing
+    missing: Missing
+
+    def __call__(self, target: GeoBox, window: Window) -> tuple[DN, npt.NDArray[Any]]:
+        """Return DN (time, band, y, x) and weights (time, y, x) of a window."""
+        reach = self.weighing.reach(target.affine.a)
+        read = self.images.reader(target, window, reach)
+        dn = np.zeros((len(self.passes), self.bands, *window.shape), np.uint16)
+        weight = np.zeros((len(self.passes), *window.shape), self.weighing.dtype)
+        for at, members in enumerate(self.passes):
+            first = True  # nothing is there yet, so there is nothing to compare with
+            for image in members:
+                touched = self.images.part(image)
+                part = window if touched is None else window.common(touched)
+                if part is None:
+                    continue
+                rows, cols = part.within(window)
+                found = self._weighed(image, read(image, part), reach, target.affine.a)
+                into = dn[at, :, rows, cols], weight[at, rows, cols]
+                if first:
+                    into[0][...], into[1][...] = found
+                else:
+                    merge_into(*into, *found)
+                first = False
+        return dn, weight
+
+    def _weighed(
+        self, image: int, pixels: Pixels, reach: int, resolution: float
+    ) -> tuple[DN, npt.NDArray[Any]]:
+        """Blank what is missing in an image and turn its mask into weights."""
+        dn = pixels.dn
+        absent = (dn == 0).any(0) if self.missing == "any" else ~dn.any(0)
+        np.copyto(dn, 0, where=absent)
+        if pixels.mask is None or pixels.known is None:
+            weight = np.ones(absent.shape, self.weighing.dtype)
+        else:
+            try:
+                wide = self.weighing.weights(pixels.mask, pixels.known, resolution)
+            except BadInput as error:
+                raise BadFile(f"{self.images.name(image)}: {error}") from error
+            rows, cols = wide.shape
+            weight = wide[reach : rows - reach, reach : cols - reach].copy()
+        weight[absent] = 0
+        return dn, weight
+
+
+def merge_into(dn: DN, weight: npt.NDArray[Any], other: DN, other_weight: npt.NDArray[Any]) -> None:
+    """Put the pixels of another image into the first, in place, where the other is clearer.
+
+    Of equal weights the first stays, unless it is missing there.
+
+    Parameters
+    ----------
+    dn, other
+        (band, y, x) uint16, 0 in every band where missing.
+    weight, other_weight
+        (y, x), of one type.
+    """
+    empty = ~dn.any(axis=0)
+    better = (other_weight > weight) | (empty & other.any(axis=0))
+    dn[:, better] = other[:, better]
+    weight[better] = other_weight[better]
+
+
+def stack_of(
+    images: Images,
+    times: Sequence[np.datetime64],
+    bands: Sequence[str],
+    weighing: Weighing,
+    target: GeoBox,
+    options: ReadOptions,
 ) -> xr.Dataset:
-    """Make the stack of some images.
+    """Make the stack of images on a grid; those of one pass become one time.
+
+    Parameters
+    ----------
+    images
+        Where their pixels come from.
+    times
+        Of the images, ascending, UTC.
+    bands
+        Names of their bands.
+    weighing
+        How their masks become weights.
+    target
+        Grid of the stack.
+    options
+        `missing` and `chunks` count here.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``reflectance`` (time, band, y, x) uint16: DN, reflectance x 10000 without the offset, 0
+        missing; ``weight`` (time, y, x): 1 clear, 0 hidden, unknown or missing, uint8 or, where
+        soft, float32. The time of a pass is that of its first image. Lazy unless `chunks` is None.
+
+    Raises
+    ------
+    BadInput
+        If the times do not ascend.
+    """
+    passes = group_by_solar_day(times, longitude(target))
+    logger.info(
+        "%d acquisitions from %d images on %d x %d pixels of %g m",
+        len(passes), len(times), *target.shape, target.affine.a,
+    )  # fmt: skip
+    blocks = _Blocks(images, tuple(map(tuple, passes)), len(bands), weighing, options.missing)
+    return labelled_stack(
+        blocks, [times[members[0]] for members in passes], bands, target, weighing.dtype,
+        chunks=options.chunks,
+    )  # fmt: skip
+
+
+def labelled_stack(
+    block: Any,
+    times: Sequence[np.datetime64],
+    bands: Sequence[str],
+    target: GeoBox,
+    weight_dtype: Any,
+    *,
+    chunks: int | None = BLOCK,
+) -> xr.Dataset:
+    """Make a stack from a function that computes DN and weights of a window.
+
+    Parameters
+    ----------
+    block
+        A `workbench.rasters.cubes.Block` that returns DN (time, band, y, x) uint16 and weights
+        (time, y, x).
+    times
+        Of the stack, strictly ascending, UTC.
+    bands
+        Names of its bands.
+    target
+        Grid of the stack.
+    weight_dtype
+        Type of the weights: uint8 or float32.
+    chunks
+        Side of a block in pixels; None to compute now.
+
+    Returns
+    -------
+    xarray.Dataset
+        See `stack_of`.
+
+    Raises
+    ------
+    BadInput
+        If the times do not ascend strictly.
+    """
+    stamps = np.asarray(times, "datetime64[ns]")
+    if not (np.diff(stamps) > np.timedelta64(0)).all():
+        raise BadInput(f"acquisition times are not strictly increasing: {stamps}")
+    variables = (
+        Variable("reflectance", ("time", "band"), np.uint16, REFLECTANCE),
+        Variable("weight", ("time",), weight_dtype, WEIGHT),
+    )
+    coords = {"time": stamps, "band": list(bands)}
+    return cube_of_blocks(block, variables, coords, target, chunks=chunks)
+
+
+def stack_acquisitions(
+    images: Sequence[Acquisition], bands: Sequence[str], weighing: Weighing, options: ReadOptions
+) -> xr.Dataset:
+    """Make the stack of images in files.
 
     Parameters
     ----------
     images
         In any order. Versions of one acquisition, images out of range and, by policy, images
-        without a mask are left out; those of one pass become one time.
+        without a mask are left out.
     bands
         Names of their planes.
-    rule
+    weighing
         How their masks become weights.
+    options
+        What is read, and onto which grid.
 
     Returns
     -------
     xarray.Dataset
-        ``reflectance`` (time, band, y, x) uint16, 0 missing, and ``weight`` (time, y, x).
+        See `stack_of`.
 
     Raises
     ------
-    BadInput, BadFile
-        Before anything lazy is made.
+    BadInput
+        If no image is left, or the grid of a mask may not be resampled; before anything lazy is
+        made, as below.
+    BadFile
+        If two images are one acquisition, masks are missing and must not be, or, with `verify`, a
+        file cannot be decoded.
     """
-    region = "the region of the images" if options.aoi is None else f"aoi={options.aoi}"
-    used = in_range(images, options.time_range, options.buffer_days, region)
+    used = in_range(
+        images, options.time_range, options.buffer_days, options.region, lambda image: image.time
+    )
     used = keep_masked(without_duplicates(used), options.missing_mask)
-    target = target_grid(
-        [image.planes[0].grid for image in used],
+    target = image_grid(
+        [image.planes[0].placed for image in used],
         aoi=options.aoi,
         geobox=options.geobox,
         resolution=options.resolution,
     )
-    placed = [(image, _window(image, target)) for image in used]
-    met = [(image, window) for image, window in placed if window is not None]
+    placed = [(image, window_of(image.planes[0].placed, target)) for image in used]
+    met = [(image, part) for image, part in placed if part is not None]
     if not met:
         raise BadInput(
-            f"none of {len(used)} images in range (time_range={options.time_range}) meets {region}"
+            f"none of {len(used)} images in range (time_range={options.time_range}) meets "
+            f"{options.region}"
         )
     for image, _ in met:
         if image.mask is not None:
-            check_aligned(image.mask.grid, target, options.regrid, image.mask.path)
+            check_aligned(image.mask.placed, target, options.regrid, image.mask.path)
     if options.verify:
-        met = collect(met, _verified, options.on_error)
-    groups = group_by_solar_day([image.time for image, _ in met], longitude(target))
-    plan = _Plan(
-        tuple(tuple(met[at] for at in group) for group in groups), len(bands), rule, options.missing
-    )
-    times = [met[group[0]][0].time for group in groups]
-    logger.info(
-        "%d acquisitions from %d images on %d x %d pixels of %g m",
-        len(times), len(met), *target.shape, target.affine.a,
-    )  # fmt: skip
-    return assemble(
-        plan.block, times, bands, target, weight_dtype=rule.dtype, chunks=options.chunks
-    )
+        met = collect(met, _decoded, options.on_error)
+    times = [image.time for image, _ in met]
+    return stack_of(_Files(tuple(met)), times, bands, weighing, target, options)
 
 
-def _verified(placed: tuple[Acquisition, Window]) -> tuple[Acquisition, Window]:
+def _decoded(placed: tuple[Acquisition, Window]) -> tuple[Acquisition, Window]:
     image = placed[0]
     decode([*image.planes, *([image.mask] if image.mask is not None else [])])
     return placed
 
 
-def _window(image: Acquisition, target: GeoBox) -> Window | None:
-    """Give the window of the target that an image can touch, None if none."""
-    left, bottom, right, top = footprint(image.planes[0].grid, target.crs)
-    size, height, width = target.affine.a, *target.shape
-    rows = (int((target.affine.f - top) // size) - 2, int((target.affine.f - bottom) // size) + 3)
-    cols = (int((left - target.affine.c) // size) - 2, int((right - target.affine.c) // size) + 3)
-    rows, cols = (max(rows[0], 0), min(rows[1], height)), (max(cols[0], 0), min(cols[1], width))
-    box = target.boundingbox
-    apart = right <= box.left or left >= box.right or top <= box.bottom or bottom >= box.top
-    return None if apart else (rows, cols)
-
-
 @dataclass(frozen=True)
-class _Plan:
-    """All that a block needs to know; small, and the same object for every block."""
+class _Files:
+    """Images in files, each with the window of the target that it can touch."""
 
-    groups: tuple[tuple[tuple[Acquisition, Window], ...], ...]
-    bands: int
-    rule: ClearRule
-    missing: Missing
+    images: tuple[tuple[Acquisition, Window], ...]
 
-    def block(self, target: GeoBox, window: Window) -> Block:
-        shape = (window[0][1] - window[0][0], window[1][1] - window[1][0])
-        reflectance = np.zeros((len(self.groups), self.bands, *shape), np.uint16)
-        weight = np.zeros((len(self.groups), *shape), self.rule.dtype)
-        for at, group in enumerate(self.groups):
-            first = True  # nothing is there yet, so there is nothing to compare with
-            for image, touched in group:
-                part = _common(window, touched)
-                if part is None:
-                    continue
-                rows, cols = (
-                    slice(lo - start, hi - start)
-                    for (lo, hi), (start, _) in zip(part, window, strict=True)
-                )
-                into, near = reflectance[at, :, rows, cols], weight[at, rows, cols]
-                found = self._image(image, target, part)
-                if first:
-                    into[...], near[...] = found
-                else:
-                    merge_into(into, near, *found)
-                first = False
-        return reflectance, weight
+    def part(self, image: int) -> Window | None:
+        return self.images[image][1]
 
-    def _image(self, image: Acquisition, target: GeoBox, window: Window) -> Block:
-        raw = reflectance_of(image.planes, target, window)
-        reflectance = remove_offset(raw, image.offsets)
-        gone = (reflectance == 0).any(0) if self.missing == "any" else ~reflectance.any(0)
-        np.copyto(reflectance, 0, where=gone)
-        if image.mask is None:
-            weight = np.ones(gone.shape, self.rule.dtype)
-        else:
-            more, size = self.rule.reach(target.affine.a), target.affine.a
-            around = tuple((first - more, end + more) for first, end in window)
-            values, known = image.mask.classes(target, (around[0], around[1]))
-            try:
-                weight = self.rule.weights(values, known, size)
-            except BadInput as error:
-                raise BadFile(f"{image.mask.path}: {error}") from error
-            weight = weight[more : weight.shape[0] - more, more : weight.shape[1] - more].copy()
-        weight[gone] = 0
-        return reflectance, weight
+    def name(self, image: int) -> str:
+        mask = self.images[image][0].mask
+        return self.images[image][0].name if mask is None else mask.path
 
+    def reader(self, target: GeoBox, window: Window, reach: int) -> Callable[[int, Window], Pixels]:
+        def read(number: int, part: Window) -> Pixels:
+            image = self.images[number][0]
+            raw = planes_on(image.planes, target, part, nodata=0)
+            dn = remove_offset(raw, image.offsets)
+            if image.mask is None:
+                return Pixels(dn, None, None)
+            return Pixels(dn, *plane_nearest_on(image.mask, target, part.grown(reach)))
 
-def _common(one: Window, other: Window) -> Window | None:
-    rows, cols = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(one, other, strict=True))
-    return (rows, cols) if rows[0] < rows[1] and cols[0] < cols[1] else None
-
-
-def assemble(
-    block: Callable[[GeoBox, Window], Block],
-    times: Sequence[np.datetime64],
-    bands: Sequence[str],
-    target: GeoBox,
-    *,
-    weight_dtype: Any,
-    chunks: int | None = CHUNK,
-) -> xr.Dataset:
-    """Make a stack whose blocks a function gives.
-
-    Parameters
-    ----------
-    block
-        From the target grid and a window of it to DN (time, band, y, x), uint16, 0 missing, and
-        weights (time, y, x).
-    times
-        Strictly increasing.
-    chunks
-        Side of a block in pixels; None to compute now.
-    """
-    from odc.geo.xr import xr_coords
-
-    _check_chunks(chunks)
-    stamps = np.asarray(times, "datetime64[ns]")
-    if not (np.diff(stamps) > np.timedelta64(0)).all():
-        raise BadInput(f"acquisition times are not strictly increasing: {stamps}")
-    if chunks is None:
-        reflectance, weight = block(target, ((0, target.shape[0]), (0, target.shape[1])))
-    else:
-        reflectance, weight = _lazy(block, len(times), len(bands), target, weight_dtype, chunks)
-    coords = xr_coords(target)
-    stack = xr.Dataset(
-        {
-            "reflectance": (("time", "band", "y", "x"), reflectance, dict(ATTRS)),
-            "weight": (
-                ("time", "y", "x"),
-                weight,
-                {"long_name": "weight of the observation, 1 = clear", "units": "1"},
-            ),
-        },
-        coords={"time": stamps, "band": list(bands), "y": coords["y"], "x": coords["x"]},
-    )
-    stack = stack.assign_coords(spatial_ref=coords["spatial_ref"])
-    for name in ("reflectance", "weight"):
-        stack[name].encoding["grid_mapping"] = "spatial_ref"
-    return stack
-
-
-def _check_chunks(chunks: int | None) -> None:
-    if chunks is not None and (isinstance(chunks, bool) or chunks != int(chunks) or chunks < 1):
-        raise BadInput(f"chunks={chunks!r}: pixels along a side of a block, or None to read now")
-
-
-def _lazy(
-    block: Callable[[GeoBox, Window], Block],
-    times: int,
-    bands: int,
-    target: GeoBox,
-    weight_dtype: Any,
-    chunks: int,
-) -> tuple[Any, Any]:
-    from importlib import import_module
-
-    from dask.delayed import delayed
-
-    da: Any = import_module("dask.array")
-
-    spans = [
-        [(first, min(first + chunks, size)) for first in range(0, size, chunks)]
-        for size in target.shape
-    ]
-    held, where = delayed(block, traverse=False), delayed(target, traverse=False)  # sent once each
-    task = delayed(_block, pure=False, nout=2)
-    reflectance, weight = [], []
-    for rows in spans[0]:
-        line: tuple[list[Any], list[Any]] = ([], [])
-        for cols in spans[1]:
-            shape = (rows[1] - rows[0], cols[1] - cols[0])
-            dn, near = task(held, where, (rows, cols))
-            line[0].append(da.from_delayed(dn, (times, bands, *shape), np.uint16))
-            line[1].append(da.from_delayed(near, (times, *shape), np.dtype(weight_dtype)))
-        reflectance.append(da.concatenate(line[0], axis=-1))
-        weight.append(da.concatenate(line[1], axis=-1))
-    return da.concatenate(reflectance, axis=-2), da.concatenate(weight, axis=-2)
-
-
-def _block(block: Callable[[GeoBox, Window], Block], target: GeoBox, window: Window) -> Block:
-    return block(target, window)
-
-
-def grid_of(stack: xr.Dataset) -> GeoBox:
-    """Give the grid of a stack.
-
-    Raises
-    ------
-    BadInput
-        If it has no CRS, or its coordinates are not a regular north-up grid in metres.
-    """
-    import odc.geo.xr  # noqa: F401  (registers the accessor)
-
-    grid = stack["reflectance"].odc.geobox
-    if grid is None or grid.crs is None:
-        raise BadInput("the stack has no CRS or no regular grid: set it with .odc.assign_crs(...)")
-    try:
-        return check_grid(grid, "the stack")
-    except BadFile as error:
-        raise BadInput(str(error)) from error
+        return read

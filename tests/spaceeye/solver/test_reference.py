@@ -8,19 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from spaceeye.errors import BadInput
+from spaceeye.solver.axis import conductances
 from spaceeye.solver.reference import (
     age,
-    check_axis,
-    conductances,
     evaluate,
-    intervals,
     leave_one_out,
     merge_same_time,
-    outside,
     solve_knots,
     support,
 )
+from workbench.errors import BadInput
 
 ALPHAS = st.sampled_from([1e-3, 0.1, 0.5, 1.0, 10.0, 100.0])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -286,44 +283,14 @@ def test_extrapolation_is_blanked_per_pixel_on_request():
     found = evaluate(knots, days, out, "nan", weights)
     assert_array_equal(np.isnan(found[:, 0, 0]), [True, False, False, False, True, True, True])
     assert_array_equal(np.isnan(found[:, 0, 1]), [True, True, True, False, False, False, True])
-    assert_array_equal(outside(np.zeros((3, 1)), days, out), True)
     with pytest.raises(BadInput, match="weights"):
         evaluate(knots, days, out, "nan")
     with pytest.raises(BadInput, match="linear"):
         evaluate(knots, days, out, "linear")
 
 
-def test_intervals_at_between_and_outside_knots():
-    at = intervals([0, 4, 10], [-1, 0, 1, 4, 10, 12])
-    assert_array_equal(at.before, [-1, 0, 0, 1, 2, 2])
-    assert_array_equal(at.after, [0, 0, 1, 1, 2, 3])
-    assert_array_equal(at.fraction, [0, 0, 0.25, 0, 0, 0])
-
-
-@pytest.mark.parametrize(
-    ("days", "alpha", "words"),
-    [
-        ([], 1.0, "at least one"),
-        ([0.0, 3.0, 3.0], 1.0, "3.0"),
-        ([0.0, 3.0, 2.0], 1.0, "sort"),
-        ([0.0, np.nan], 1.0, "nan"),
-        ([0.0, 1.0], 0.0, "alpha=0"),
-        ([0.0, 1.0], -2.0, "alpha=-2"),
-        ([0.0, 1.0], np.inf, "alpha=inf"),
-        ([0.0, 1.0], np.nan, "alpha=nan"),
-    ],
-)
-def test_refuses_axes_and_alphas(days, alpha, words):
-    with pytest.raises(BadInput, match=words):
-        check_axis(days, alpha)
-
-
-def test_refuses_shapes_and_infinite_weights():
+def test_refuses_shapes_that_do_not_fit():
     with pytest.raises(BadInput, match="do not fit"):
         solve_knots(np.ones((2, 1, 3)), np.ones((2, 4)), [0, 1], 1.0)
     with pytest.raises(BadInput, match="do not fit"):
         solve_knots(np.ones((2, 1, 3)), np.ones((2, 3)), [0, 1, 2], 1.0)
-    with pytest.raises(BadInput, match="infinite"):
-        solve_knots(np.ones((1, 1, 1)), np.full((1, 1), np.inf), [0], 1.0)
-    with pytest.raises(BadInput, match="finite"):
-        intervals([0, 1], [np.nan])

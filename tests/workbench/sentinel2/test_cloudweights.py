@@ -9,15 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from spaceeye.errors import BadInput
-from workbench.sentinel2.acquisitions import group_by_solar_day
+from workbench.errors import BadInput
+from workbench.rasters.times import group_by_solar_day
 from workbench.sentinel2.cloudweights import (
     SCL_CLASSES,
     ClearRule,
-    mask_weights,
-    probability_weights,
-    regrid,
-    scl_weights,
+    GivenWeights,
+    check_aligned,
     widen,
 )
 
@@ -34,16 +32,16 @@ def grid(shape, resolution, corner=(0.0, 1000.0), crs="EPSG:32631"):
     return GeoBox(shape, Affine(resolution, 0, corner[0], 0, -resolution, corner[1]), crs)
 
 
-def test_default_classes():
+def test_default_classes(weigh):
     scl = np.arange(12, dtype=np.uint8)[None]
-    clear = scl_weights(scl, dilate=0, resolution=20)[0]
+    clear = weigh(ClearRule(dilate=0), scl, 20)[0]
     assert [name for name, w in zip(SCL_CLASSES, clear, strict=True) if w] == [4, 5, 6, 7]
     assert clear.dtype == np.uint8
 
 
-def test_snow_is_a_choice():
+def test_snow_is_a_choice(weigh):
     scl = np.array([[11, 7, 4]], np.uint8)
-    weights = scl_weights(scl, clear={4, 5, 6, 11}, dilate=0, resolution=20)
+    weights = weigh(ClearRule(clear={4, 5, 6, 11}, dilate=0), scl, 20)
     np.testing.assert_array_equal(weights, [[1, 0, 1]])
 
 
@@ -62,28 +60,28 @@ def test_widening_is_a_disk(hidden, distance, resolution):
     )
 
 
-def test_no_data_hides_itself_but_is_not_widened():
+def test_no_data_hides_itself_but_is_not_widened(weigh):
     scl = np.full((1, 9), 4, np.uint8)
     scl[0, 0], scl[0, 8] = 0, 9
-    weights = scl_weights(scl, dilate=20, resolution=10)
+    weights = weigh(ClearRule(dilate=20), scl)
     np.testing.assert_array_equal(weights, [[0, 1, 1, 1, 1, 1, 0, 0, 0]])
 
 
-def test_images_of_a_series_do_not_touch_each_other():
+def test_images_of_a_series_do_not_touch_each_other(weigh):
     scl = np.full((2, 5, 5), 4, np.uint8)
     scl[0, 2, 2] = 9
-    weights = scl_weights(scl, dilate=500, resolution=10)
+    weights = weigh(ClearRule(dilate=500), scl)
     assert not weights[0].any()
     assert weights[1].all()
 
 
-def test_masks():
+def test_masks(weigh):
     mask = np.array([[0, 0, 0, 1, 0]], np.uint8)
-    np.testing.assert_array_equal(mask_weights(mask, resolution=10), [[1, 1, 1, 0, 1]])
-    np.testing.assert_array_equal(mask_weights(mask, dilate=10, resolution=10), [[1, 1, 0, 0, 0]])
-    np.testing.assert_array_equal(mask_weights(mask == 1, resolution=10), [[1, 1, 1, 0, 1]])
+    np.testing.assert_array_equal(weigh(ClearRule("mask"), mask), [[1, 1, 1, 0, 1]])
+    np.testing.assert_array_equal(weigh(ClearRule("mask", dilate=10), mask), [[1, 1, 0, 0, 0]])
+    np.testing.assert_array_equal(weigh(ClearRule("mask"), mask == 1), [[1, 1, 1, 0, 1]])
     holes = np.array([[np.nan, 0.0, 1.0]])
-    np.testing.assert_array_equal(mask_weights(holes, resolution=10), [[0, 1, 0]])
+    np.testing.assert_array_equal(weigh(ClearRule("mask"), holes), [[0, 1, 0]])
 
 
 @pytest.mark.parametrize(
@@ -95,30 +93,30 @@ def test_masks():
         (np.array([[0, 51, 204]], np.uint8), 204),
     ],
 )
-def test_soft_weights_in_every_convention(values, scale):
-    weights = probability_weights(values, resolution=10, scale=scale)
+def test_soft_weights_in_every_convention(weigh, values, scale):
+    weights = weigh(ClearRule("probability", scale=scale), values)
     np.testing.assert_allclose(weights, [[1, 0.75, 0]], atol=1e-6)
     assert weights.dtype == np.float32
 
 
-def test_hard_weights_with_a_threshold():
+def test_hard_weights_with_a_threshold(weigh):
     chance = np.array([[0, 40, 41, 0, 0]], np.uint8)
-    hard = probability_weights(chance, threshold=0.4, dilate=10, resolution=10)
+    hard = weigh(ClearRule("probability", threshold=0.4, dilate=10), chance)
     np.testing.assert_array_equal(hard, [[1, 0, 0, 0, 1]])
     assert hard.dtype == np.uint8
 
 
-def test_unknown_probability_has_weight_zero():
+def test_unknown_probability_has_weight_zero(weigh):
     chance = np.array([[np.nan, 0.5]])
-    np.testing.assert_array_equal(probability_weights(chance, resolution=10), [[0, 0.5]])
+    np.testing.assert_array_equal(weigh(ClearRule("probability"), chance), [[0, 0.5]])
 
 
 @pytest.mark.parametrize(
     "values", [np.array([[101]], np.uint8), np.array([[50.0]]), np.array([[-1]])]
 )
-def test_probabilities_in_another_unit_are_refused(values):
+def test_probabilities_in_another_unit_are_refused(weigh, values):
     with pytest.raises(BadInput, match="scale="):
-        probability_weights(values, resolution=10)
+        weigh(ClearRule("probability"), values)
 
 
 @pytest.mark.parametrize(
@@ -140,46 +138,35 @@ def test_bad_rules_are_refused(arguments, words):
         ClearRule(**arguments)
 
 
-@pytest.mark.parametrize("coarse", [20, 60, 160])
-def test_regridding_takes_the_pixel_that_contains_the_centre(coarse):
-    factor = coarse // 10
-    mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    target = grid((3 * factor, 4 * factor), 10)
-    values, known = regrid(mask, grid((3, 4), coarse), target, regrid=False)
-    np.testing.assert_array_equal(values, mask.repeat(factor, 0).repeat(factor, 1))
-    assert known.all()
-
-
-def test_outside_a_mask_nothing_is_known():
-    values, known = regrid(np.ones((2, 2), np.uint8), grid((2, 2), 20), grid((4, 8), 10))
-    np.testing.assert_array_equal(known, np.arange(8)[None].repeat(4, 0) < 4)
-    assert not values[~known].any()
+def test_given_weights_are_taken_as_they_are():
+    known = np.array([[True, True, False]])
+    hard, soft = GivenWeights(), GivenWeights(soft=True)
+    np.testing.assert_array_equal(hard.weights(np.array([[1, 7, 1]]), known, 10), [[1, 1, 0]])
+    assert hard.dtype == np.uint8
+    found = soft.weights(np.array([[0.25, -1, 1]]), known, 10)
+    np.testing.assert_array_equal(found, np.float32([[0.25, 0, 0]]))
+    assert found.dtype == soft.dtype == np.float32
+    assert soft.reach(10) == 0
 
 
 @pytest.mark.parametrize(
     "source",
     [grid((4, 4), 20, corner=(3.0, 1000.0)), grid((4, 4), 15), grid((4, 4), 20, crs="EPSG:32632")],
 )
-def test_masks_that_do_not_fit_are_refused_on_request(source):
+def test_masks_that_do_not_fit_are_refused_on_request(weigh, source):
     with pytest.raises(BadInput, match="regrid=True"):
-        regrid(np.zeros((4, 4), np.uint8), source, grid((8, 8), 10), regrid=False)
+        check_aligned(source, grid((8, 8), 10), False, "the mask")
+    check_aligned(source, grid((8, 8), 10), True, "the mask")
 
 
-def test_a_shifted_mask_is_nearest():
-    mask = np.arange(4, dtype=np.uint8)[None].repeat(4, 0)
-    values, known = regrid(mask, grid((4, 4), 20, corner=(3.0, 1000.0)), grid((8, 8), 10))
-    np.testing.assert_array_equal(values[0], [0, 0, 1, 1, 2, 2, 3, 3])  # centre 5 m is 2 m inside
-    assert known.all()
-
-
-def test_real_probabilities(shared_data):
+def test_real_probabilities(weigh, shared_data):
     """eo-learn patch: probability x 255, the product's own mask, two acquisitions on one day."""
     with np.load(shared_data / "spaceeye" / "eolearn_ndvi_clouds_33N.npz") as patch:
         chance, mask, seconds = (patch[name] for name in ("CLP_u8", "CLM", "timestamps"))
     chance, mask = chance.reshape(68, 101, 100), mask.reshape(68, 101, 100)
-    soft = probability_weights(chance, scale=255, resolution=10)
+    soft = weigh(ClearRule("probability", scale=255), chance)
     np.testing.assert_allclose(soft, 1 - chance / 255, atol=1e-6)
-    clear = mask_weights(mask, resolution=10)
+    clear = weigh(ClearRule("mask"), mask)
     assert soft[clear == 1].mean() > soft[clear == 0].mean() + 0.3
     times = list(np.datetime64(0, "s") + seconds.astype("timedelta64[s]"))
     groups = group_by_solar_day(sorted(times), longitude=15)

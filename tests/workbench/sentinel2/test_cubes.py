@@ -11,7 +11,7 @@ import xarray as xr
 from spaceeye.errors import BadFile, BadInput
 from spaceeye.sample import CROP, SCENE
 from workbench.sentinel2.bands import BANDS
-from workbench.sentinel2.cloudweights import scl_weights
+from workbench.sentinel2.cloudweights import ClearRule
 from workbench.sentinel2.cubes import read_cube
 from workbench.sentinel2.offsets import remove_offset
 
@@ -64,7 +64,7 @@ def test_any_layout(stack, store, layout, suffix):
     same(got.compute(), stack)
 
 
-def test_sample_cube_with_two_grids(sample):
+def test_sample_cube_with_two_grids(weigh, sample):
     got = read_cube(sample / "cube.nc", dilate=0).compute()
     assert got.sizes == {"time": 38, "band": 10, "y": CROP, "x": CROP}
     for at in (0, 20, 37):
@@ -74,7 +74,7 @@ def test_sample_cube_with_two_grids(sample):
             got["reflectance"][at, :, :-1, :-1], harmonised[:, : CROP - 1, : CROP - 1]
         )
         scl = frame.scl.repeat(2, 0).repeat(2, 1)[:CROP, :CROP]
-        np.testing.assert_array_equal(got["weight"][at], scl_weights(scl, dilate=0, resolution=10))
+        np.testing.assert_array_equal(got["weight"][at], weigh(ClearRule(dilate=0), scl))
 
 
 @pytest.mark.parametrize("chunks", [21, 40])

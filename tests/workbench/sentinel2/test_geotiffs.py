@@ -12,7 +12,8 @@ import pytest
 
 from spaceeye.errors import BadFile, BadInput
 from workbench.sentinel2.bands import BANDS, L1C_BANDS, L2A_BANDS
-from workbench.sentinel2.geotiffs import parse_name, read_folder
+from workbench.sentinel2.geotiffs import read_folder
+from workbench.sentinel2.identity import parse_name
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -166,7 +167,7 @@ def test_baseline_from_the_product_name(tmp_path, write_tif):
 def test_a_missing_mask_in_the_middle_drops_its_image_only(folder, series, caplog):
     gone = sorted(folder.glob("*_mask.tif"))[1]
     gone.unlink()
-    with caplog.at_level(logging.WARNING, "spaceeye"):
+    with caplog.at_level(logging.WARNING, "workbench"):
         stack = read_folder(folder).compute()
     assert [r.getMessage() for r in caplog.records] == [
         f"dropped 1 images that have no mask: {gone.name.replace('_mask', '')}"
@@ -188,7 +189,7 @@ def test_a_missing_mask_can_be_an_error_or_clear(folder, series):
 
 def test_a_mask_without_image_is_ignored_with_a_warning(folder, series, caplog):
     image_paths(folder)[1].unlink()
-    with caplog.at_level(logging.WARNING, "spaceeye"):
+    with caplog.at_level(logging.WARNING, "workbench"):
         stack = read_folder(folder).compute()
     assert "ignored 1 masks that have no image: S2_31UDS_20220120T105211_mask.tif" in caplog.text
     np.testing.assert_array_equal(stack["weight"], series.stack["weight"].isel(time=[0, 2, 3]))
@@ -233,7 +234,7 @@ def test_the_same_acquisition_twice_is_refused_or_skipped(folder, caplog):
     shutil.copy(first, first.with_name(first.name.replace(".tif", "_copy.tif")))
     with pytest.raises(BadFile, match=r"_copy\.tif: the same acquisition"):
         read_folder(folder)
-    with caplog.at_level(logging.WARNING, "spaceeye"):
+    with caplog.at_level(logging.WARNING, "workbench"):
         assert read_folder(folder, on_error="skip").sizes["time"] == 4
     assert "_copy.tif" in caplog.text
 
@@ -438,7 +439,7 @@ def test_bad_images(folder, write_tif, caplog, damage, words):
     with pytest.raises(BadFile, match=words) as caught:
         read_folder(folder, offset=0)
     assert ".tif" in str(caught.value)
-    with caplog.at_level(logging.WARNING, "spaceeye"):
+    with caplog.at_level(logging.WARNING, "workbench"):
         stack = read_folder(folder, offset=0, on_error="skip")
     skips = [r.getMessage() for r in caplog.records if "skipped" in r.getMessage()]
     assert len(skips) == 1

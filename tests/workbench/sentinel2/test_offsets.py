@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from spaceeye.errors import BadInput
 from workbench.sentinel2.landscape import simulate
-from workbench.sentinel2.offsets import boa_offset, harmonise, remove_offset
+from workbench.sentinel2.offsets import boa_offset, remove_offset
 from workbench.sentinel2.sources import read
 
 
@@ -61,23 +60,6 @@ def test_offsets_per_band():
     np.testing.assert_array_equal(out[:, 0, 0], [5000, 4000, 3000])
     with pytest.raises(BadInput, match="2 offsets"):
         remove_offset(dn, [0, 1000])
-
-
-@pytest.mark.parametrize("lazy", [False, True])
-def test_harmonise_works_once(lazy):
-    series = xr.DataArray(
-        np.full((2, 1, 2, 2), 3000, np.uint16), {"time": [0, 1]}, ("time", "band", "y", "x")
-    )
-    series[1, 0, 0, 0] = 0
-    once = harmonise(series.chunk() if lazy else series, [0, 1000])
-    np.testing.assert_array_equal(once[0], 3000)
-    np.testing.assert_array_equal(once[1, 0], [[0, 2000], [2000, 2000]])
-    assert once.dtype == np.uint16
-    assert once.dims == series.dims
-    with pytest.raises(BadInput, match="already"):
-        harmonise(once, 1000)
-    with pytest.raises(BadInput, match="3 offsets for 2"):
-        harmonise(series, [0, 0, 0])
 
 
 def test_no_step_across_the_change_of_baseline(tmp_path: Path, write_tif):

@@ -169,7 +169,7 @@ def test_bad_items(catalogue, caplog, edit, words):
     change(catalogue, edit)
     with pytest.raises(BadFile, match=words):
         read_stac(catalogue)
-    with caplog.at_level(logging.WARNING, "spaceeye"):
+    with caplog.at_level(logging.WARNING, "workbench"):
         assert read_stac(catalogue, on_error="skip").sizes["time"] == 3
     assert "skipped 1 broken items" in caplog.text
 

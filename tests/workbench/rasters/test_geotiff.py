@@ -1,22 +1,19 @@
-"""Files of results: complete or not there, and readable by others."""
+"""Images of dates: complete or not there, and readable by others."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import rasterio
-import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 import spaceeye
-from spaceeye.errors import BadFile, BadInput
-from workbench.errors import OutputExists
-from workbench.rasters import writers
+from workbench.errors import BadInput, OutputExists
+from workbench.rasters import geotiff
+from workbench.rasters.windows import windows
 
-
-@pytest.fixture(scope="module")
-def result() -> xr.Dataset:
-    stack = spaceeye.simulate(70).stack.chunk({"y": 32, "x": 32})
-    return spaceeye.interpolate(stack, alpha=1.0, output_times=30, max_gap=20)
+GRID = GeoBox((20, 30), Affine(10, 0, 448_000, 0, -10, 5_412_000), "EPSG:32631")
 
 
 @pytest.fixture
@@ -26,6 +23,40 @@ def some(result):
 
 def hidden(folder):
     return [path.name for path in folder.rglob(".*")]
+
+
+def test_one_writer_for_any_raster(tmp_path):
+    values = np.arange(1200, dtype=np.int16).reshape(2, 20, 30)
+    path = tmp_path / "a" / "some.tif"
+    with geotiff.geotiff(path, GRID, count=2, dtype="int16", nodata=-9999, predictor=2) as file:
+        assert not path.exists()
+        geotiff.described(file, ["one", "two"], {"SOURCE": "a test", "NUMBER": 3})
+        for window in windows(GRID.shape, 16):
+            rows, cols = window.slices
+            file.write(values[:, rows, cols], window=window)
+    with rasterio.open(path) as found:
+        np.testing.assert_array_equal(found.read(), values)
+        assert found.descriptions == ("one", "two")
+        assert found.nodata == -9999
+        assert found.tags()["NUMBER"] == "3"
+        assert found.transform == GRID.affine
+        assert found.block_shapes == [(256, 256)] * 2
+        assert found.compression.value == "DEFLATE"
+    with (
+        pytest.raises(OutputExists),
+        geotiff.geotiff(path, GRID, count=1, dtype="uint8", nodata=None),
+    ):
+        pass
+    assert not hidden(tmp_path)
+
+
+def test_a_raster_that_fails_does_not_appear(tmp_path):
+    with (
+        pytest.raises(RuntimeError),
+        geotiff.geotiff(tmp_path / "a.tif", GRID, count=1, dtype="uint8", nodata=0),
+    ):
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_image_of_a_date(some, tmp_path):
@@ -88,13 +119,11 @@ def test_existing_images_stay_unless_asked(some, tmp_path):
 
 
 def test_nothing_half_written_stays(some, tmp_path, monkeypatch):
-    def fail(array):
-        yield next(iter(real(array)))
+    def fail(shape):
+        yield next(windows(shape, 32))
         raise RuntimeError("in the middle")
 
-    real = writers._windows
-    monkeypatch.setattr(writers, "_windows", fail)
-    monkeypatch.setattr(writers, "BLOCK", 32)
+    monkeypatch.setattr(geotiff, "windows", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         spaceeye.write_cogs(some, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -104,57 +133,3 @@ def test_an_image_needs_a_crs(some, tmp_path):
     nowhere = some.drop_vars("spatial_ref").assign_coords(y=some["y"].values, x=some["x"].values)
     with pytest.raises(BadInput, match="no CRS"):
         spaceeye.write_cogs(nowhere, tmp_path)
-
-
-def test_zarr_and_netcdf_hold_everything(result, tmp_path):
-    store = writers.zarr_store(result, tmp_path / "a.zarr")
-    file = writers.netcdf_file(result, tmp_path / "a.nc")
-    for opened in (
-        xr.open_zarr(store, mask_and_scale=False, decode_coords="all"),
-        xr.open_dataset(file, mask_and_scale=False, decode_coords="all"),
-    ):
-        for name in result.data_vars:
-            np.testing.assert_array_equal(opened[name], result[name])
-            assert opened[name].dtype == result[name].dtype
-        assert opened.odc.crs == result.odc.crs
-        assert opened.attrs["alpha_days"] == 1.0
-        assert list(opened["flag"].attrs["flag_values"]) == [0, 1, 2, 3]
-        opened.close()
-    masked = xr.open_zarr(store, decode_coords="all")["reflectance"]
-    expected = (result["reflectance"] * 1e-4).where(result["reflectance"] > 0)
-    np.testing.assert_allclose(masked, expected, atol=1e-7)
-
-
-def test_existing_stores_are_refused_or_replaced(result, tmp_path):
-    store = writers.zarr_store(result, tmp_path / "a.zarr")
-    with pytest.raises(OutputExists, match="overwrite=True"):
-        writers.zarr_store(result, store)
-    writers.zarr_store(result.isel(time=[0]), store, overwrite=True)
-    assert xr.open_zarr(store).sizes["time"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
-
-
-def test_a_store_that_fails_does_not_appear(result, tmp_path, monkeypatch):
-    monkeypatch.setattr(writers, "aligned", lambda dataset: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        writers.zarr_store(result, tmp_path / "a.zarr")
-    assert not (tmp_path / "a.zarr").exists()
-
-
-def test_knots_come_back_from_their_store(tmp_path):
-    stack = spaceeye.simulate(40).stack
-    direct = spaceeye.interpolate(stack, alpha=3.0, output_times=7)["reflectance"]
-    path = spaceeye.save_knots(
-        spaceeye.solve(stack.chunk({"y": 16}), alpha=3.0), tmp_path / "k.zarr"
-    )
-    found = spaceeye.evaluate(spaceeye.open_knots(path), 7)
-    assert found.chunks is not None
-    np.testing.assert_array_equal(found, direct)
-    assert found.attrs["scale_factor"] == 1e-4
-    other = spaceeye.evaluate(spaceeye.open_knots(path), ["2022-01-09"], extrapolate="nan")
-    assert other.sizes["time"] == 1
-    for bad in (tmp_path / "none.zarr", tmp_path):
-        with pytest.raises(BadFile, match="knots"):
-            spaceeye.open_knots(bad)
-    with pytest.raises(BadInput, match="holds knots and weight, this one reflectance"):
-        spaceeye.evaluate(direct.to_dataset(name="reflectance"))

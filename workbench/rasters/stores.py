@@ -1,0 +1,200 @@
+"""Cubes as Zarr stores and netCDF files, chunked for maps and for series.
+
+A file, or the folder of a Zarr store, is written under a hidden name and renamed when it is
+complete, so nothing half-written stands under a real name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from workbench.errors import OutputExists
+from workbench.files import atomic_path
+from workbench.rasters.windows import BLOCK
+
+__all__ = [
+    "TIME_CHUNK",
+    "aligned",
+    "encoding",
+    "netcdf_file",
+    "open_store",
+    "replace_folder",
+    "zarr_store",
+]
+
+TIME_CHUNK = 8
+"""Dates in one chunk of a store; parts of a result are whole chunks long."""
+
+
+def zarr_store(
+    dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a dataset as a Zarr store (format 2).
+
+    Parameters
+    ----------
+    dataset
+        In memory or on Dask; its variables are chunked as `encoding` says. uint16 with
+        ``scale_factor`` in its attrs gets 0 as its fill value.
+    path
+        Folder of the store.
+    overwrite
+        Replace an existing store, once the new one is complete.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is false.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists: pass overwrite=True to replace it")
+    hidden = path.with_name(f".part-{path.name}")
+    shutil.rmtree(hidden, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aligned(dataset).to_zarr(hidden, encoding=encoding(dataset), zarr_format=2)
+    replace_folder(hidden, path)
+    return path
+
+
+def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Open a Zarr store, lazily.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+
+    Returns
+    -------
+    xarray.Dataset
+        On Dask in the chunks of the store. Numbers as they are stored: DN are not scaled and nodata
+        is not replaced by NaN; ``spatial_ref`` is a coordinate.
+    """
+    found: xr.Dataset = xr.open_zarr(path, mask_and_scale=False, decode_coords="all")
+    return found
+
+
+def netcdf_file(
+    dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a dataset as netCDF 4, deflated (level 1, shuffled).
+
+    Parameters
+    ----------
+    dataset
+        In memory or on Dask. ``scale_factor`` and ``add_offset`` in the attrs of uint16 variables
+        are written as packing by the CF conventions (8.1), with 0 as the fill value; the CRS stands
+        in the variable ``spatial_ref``.
+    path
+        Name of the file.
+    overwrite
+        Replace an existing file, once the new one is complete.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is false.
+    """
+    path = Path(path)
+    settings = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "dtype": variable.dtype}
+        for name, variable in dataset.data_vars.items()
+        if variable.ndim
+    }
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        _cf(dataset).to_netcdf(temporary, engine="netcdf4", encoding=settings)
+    return path
+
+
+def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return how the variables of a dataset are laid out in a Zarr store.
+
+    Parameters
+    ----------
+    dataset
+        Variables without dims, such as ``spatial_ref``, are left out.
+
+    Returns
+    -------
+    dict
+        For `xarray.Dataset.to_zarr`: by variable its ``dtype`` and its ``chunks``, at most
+        `TIME_CHUNK` dates and `BLOCK` pixels along y and x, whole along other dims.
+    """
+    return {
+        str(name): {"chunks": tuple(_chunk(variable).values()), "dtype": variable.dtype}
+        for name, variable in dataset.data_vars.items()
+        if variable.ndim
+    }
+
+
+def aligned(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose Dask chunks are those of the store, ready to be written."""
+    found = _cf(dataset)
+    for name, variable in found.data_vars.items():
+        if variable.chunks is not None:
+            found[name] = variable.chunk(_chunk(variable))
+    return found
+
+
+def replace_folder(hidden: Path, path: Path) -> None:
+    """Rename a finished folder to its real name, in place of an older one.
+
+    Parameters
+    ----------
+    hidden
+        The finished folder, beside `path`.
+    path
+        The real name. A folder of that name is removed when the new one has taken its place.
+    """
+    if path.exists():
+        old = path.with_name(f".old-{path.name}")
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
+        hidden.rename(path)
+        shutil.rmtree(old)
+    else:
+        hidden.rename(path)
+
+
+def _cf(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a copy that states packing and fill value once (CF conventions, 8.1).
+
+    They are kept as attrs of uint16 variables with a scale, whose fill value is 0, and dropped from
+    the attrs of all others; the encoding that variables were read with is dropped.
+    """
+    found = dataset.copy()
+    for name in found.data_vars:
+        attrs = dict(found[name].attrs)
+        for key in ("scale_factor", "add_offset", "_FillValue"):
+            attrs.pop(key, None)
+        variable = found[name].copy(deep=False)
+        variable.attrs = attrs
+        variable.encoding = {}
+        found[name] = variable
+        if dataset[name].dtype == np.uint16 and "scale_factor" in dataset[name].attrs:
+            for key in ("scale_factor", "add_offset"):
+                found[name].attrs[f"{key}"] = dataset[name].attrs.get(key, 0.0)
+            found[name].attrs["_FillValue"] = np.uint16(0)
+    return found
+
+
+def _chunk(variable: xr.DataArray) -> dict[str, int]:
+    most = {"time": TIME_CHUNK, "y": BLOCK, "x": BLOCK}
+    return {str(dim): min(most.get(str(dim), size), size) for dim, size in variable.sizes.items()}
