@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from egms_io.formats.metadata import generate_xml_content
     from egms_io.formats.names import generate_output_name
     from egms_io.formats.pids import compute_pid
-    from egms_io.formats.products import (
+    from egms_io.frames import (
         create_ortho_geotiff,
         ortho_writer,
         read_csv_or_zip,
         write_csv_or_zip,
     )
+    from egms_io.method.seriesmodels import model_estimation
+    from egms_io.method.timekernel import interpolate_time_columns
     from egms_io.orthoproduct import OrthoProduct
     from egms_io.production import ortho
     from egms_io.sample import write_sample
-    from egms_io.seriesmodels import model_estimation
-    from egms_io.timekernel import interpolate_time_columns
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 

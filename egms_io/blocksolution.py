@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.cells import Lattice
-from egms_io.dates import Days, to_days
-from egms_io.decomposition import (
-    Combine,
-    Means,
-    Solution,
-    mean_gnss,
-    mean_los,
-    mean_series,
-    solve,
-)
+from egms_io.finished import Block, store_block
+from egms_io.formats.gnss import read_gnss_model
 from egms_io.formats.l3 import l3_table
-from egms_io.gnss import read_gnss_model
+from egms_io.method.decomposition import Means, Solution, solve
+from egms_io.method.seriesmodels import fit, years_since_first
+from egms_io.method.sums import COSINE, MM, CellSums, mean_gnss, mean_los, mean_series
+from egms_io.method.timekernel import interpolate
 from egms_io.partials import Partial, load_block, load_keys
-from egms_io.seriesmodels import fit, years_since_first
-from egms_io.sums import COSINE, MM, CellSums
-from egms_io.timekernel import Kernel, interpolate
-
-
-@dataclass(frozen=True)
-class Method:
-    """How bursts become a product; the parameters of `egms_io.ortho` after they were checked.
-
-    Attributes
-    ----------
-    dates
-        Output dates, ``YYYYMMDD``.
-    kernel, kernel_rate, max_gap_days
-        See `egms_io.timekernel.kernel_weights`.
-    combine
-        See `egms_io.decomposition.solve`.
-    gnss_model
-        Path of an A-EPND file, or a constant north velocity (mm / yr), or None.
-    max_missing
-        A cell with a larger share of unsolved dates is dropped.
-    facility
-        Digit of the producer in the PIDs.
-    """
-
-    dates: tuple[str, ...]
-    kernel: Kernel = "exponential"
-    kernel_rate: float = 1.0
-    max_gap_days: float = 90.0
-    combine: Combine = "burst"
-    gnss_model: str | float | None = None
-    max_missing: float = 0.1
-    facility: int = 1
-
-    @property
-    def days(self) -> Days:
-        """Output dates, (dates,) datetime64[D]."""
-        return to_days(self.dates)
-
-
-@dataclass(frozen=True)
-class Block:
-    """The finished piece of a product: its files and what became of its cells."""
-
-    number: int
-    files: dict[str, Path]  # component -> Arrow file of unrounded values, in order of cell key
-    cells: int
-    counts: dict[str, int]
+from egms_io.plan import Method
 
 
 def finish_block(
@@ -81,31 +28,21 @@ def finish_block(
 
     Parameters
     ----------
+    number
+        See `egms_io.cells.block_place`.
     partials
         In the order of the bursts' names, which fixes the order of sums.
     folder
         Where the files go.
     """
-    import pyarrow as pa
-
-    from workbench.files import atomic
-
     tables, counts = block_tables(number, partials, lattice, method)
-    files = {}
-    for component, table in tables.items():
-        files[component] = folder / f"block_{number}_{component}.arrow"
-        with (
-            atomic(files[component], overwrite=True) as file,
-            pa.ipc.new_file(file, table.schema) as writer,
-        ):
-            writer.write_table(table)
-    return Block(number, files, tables["E"].num_rows, counts)
+    return store_block(number, tables, counts, folder)
 
 
 def block_tables(
     number: int, partials: Sequence[Partial], lattice: Lattice, method: Method
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """Compute one block; give its tables by component (``E``, ``U``) and its counts of cells."""
+    """Compute one block: its tables by component (``E``, ``U``), and counts of its cells."""
     key = np.unique(np.concatenate([load_keys(partial, number) for partial in partials]))
     height = np.zeros((2, len(key)), np.int64)
     points = np.zeros((2, len(key)), np.int64)
@@ -142,7 +79,17 @@ def burst_means(
     acquired: npt.NDArray[np.datetime64],
     method: Method,
 ) -> Means:
-    """Turn the cell sums of one burst into what the solution needs."""
+    """Turn the cell sums of one burst into means at the output dates.
+
+    Parameters
+    ----------
+    cells
+        (m,) positions of its cells among those of the block.
+    ascending
+        Its pass.
+    acquired
+        (acquisitions,) datetime64[D].
+    """
 
     def to_dates(values: Any, present: Any = None) -> Any:
         return interpolate(
@@ -214,7 +161,7 @@ def _gnss(
     easting: npt.NDArray[np.float64],
     northing: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Give the GNSS velocity of cells, (3, m) east, north, up: from the model or the bursts."""
+    """Return the GNSS velocity of cells, (3, m) east, north, up: from the model or the bursts."""
     if isinstance(method.gnss_model, str):
         return read_gnss_model(method.gnss_model).at(easting, northing)
     north = np.full(len(easting), np.nan if method.gnss_model is None else method.gnss_model)

@@ -1,4 +1,4 @@
-"""The grid: square cells in EPSG:3035, and the area of interest they cover.
+"""Square cells in EPSG:3035, blocks of them, and the area of interest they cover.
 
 A cell holds the points with ``west <= easting < west + cell_m`` (and likewise north), so a point on
 the east or north edge belongs to the next cell and to the next tile. Coordinates are compared in
@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.errors import BadArgument
-from egms_io.formats.names import tile_bounds, tile_name
+from egms_io.tiles import CRS, LAEA_EUROPE, tile_bounds, tile_name
+from workbench.files import atomic
 
-CRS = "EPSG:3035"
-BLOCK = 100  # cells along one side of a block: 10 km at 100 m
-LAEA_EUROPE = (900_000, 900_000, 7_400_000, 5_500_000)  # m: the EEA reference grid
+BLOCK_CELLS = 100  # cells along one side of a block: 10 km at 100 m
 
+_COLUMN_BITS = 20  # of a block's number; its row is in those above
 _ANCHORS = {"start": -0.5, "center": 0.0, "end": 0.5}
 
 Ints = npt.NDArray[np.int64]
@@ -48,7 +48,13 @@ class Lattice:
 
     @classmethod
     def covering(cls, bounds: tuple[float, float, float, float], cell_m: float) -> Lattice:
-        """Snap west, south, east, north (m) outwards to whole cells."""
+        """Snap west, south, east, north (m) outwards to whole cells.
+
+        Raises
+        ------
+        BadArgument
+            For bounds without an inside, or a cell size that the files cannot hold.
+        """
         cell_cm = _centimetres(cell_m)
         west, south = (round(value * 100) // cell_cm for value in bounds[:2])
         east, north = (-(-round(value * 100) // cell_cm) for value in bounds[2:])
@@ -63,7 +69,7 @@ class Lattice:
         return west, south, west + self.columns * self.cell_m, south + self.rows * self.cell_m
 
     def keys(self, easting: npt.ArrayLike, northing: npt.ArrayLike) -> Ints:
-        """Give ``row * columns + column`` of the cell of each point, -1 outside.
+        """Return the key of each point's cell, ``row * columns + column``, -1 outside.
 
         Parameters
         ----------
@@ -83,7 +89,7 @@ class Lattice:
         return np.asarray(np.where(inside, row * self.columns + column, -1))
 
     def centres(self, keys: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Give easting and northing (m) of the cell centres of these keys."""
+        """Return easting and northing of the cell centres, (n,) float64 each, m."""
         row, column = np.divmod(np.asarray(keys, np.int64), self.columns)
         return (
             (column + self.column0 + 0.5) * self.cell_m,
@@ -91,27 +97,46 @@ class Lattice:
         )
 
     def blocks(self, keys: npt.ArrayLike) -> Ints:
-        """Give the block of each cell as ``block row * 2**20 + block column``.
+        """Return the number of each cell's block, (n,) int64; see `block_place`.
 
-        Blocks are `BLOCK` cells on a side and lie at the same places for every area, so a cell is
-        computed together with the same neighbours whatever was asked for.
+        Blocks are `BLOCK_CELLS` cells on a side and lie at the same places for every area, so a
+        cell is computed together with the same neighbours whatever was asked for.
         """
         row, column = np.divmod(np.asarray(keys, np.int64), self.columns)
-        blocks: Ints = (row + self.row0) // BLOCK * 2**20 + (column + self.column0) // BLOCK
-        return blocks
+        block_row = (row + self.row0) // BLOCK_CELLS
+        block_column = (column + self.column0) // BLOCK_CELLS
+        return np.asarray((block_row << _COLUMN_BITS) + block_column)
+
+    @property
+    def block_rows(self) -> range:
+        """Rows of blocks that the cells lie in, counted north from the origin of EPSG:3035."""
+        return range(self.row0 // BLOCK_CELLS, (self.row0 + self.rows - 1) // BLOCK_CELLS + 1)
+
+    @property
+    def block_columns(self) -> range:
+        """Columns of blocks that the cells lie in, counted east from the origin of EPSG:3035."""
+        last = self.column0 + self.columns - 1
+        return range(self.column0 // BLOCK_CELLS, last // BLOCK_CELLS + 1)
 
 
-def band_of(block: int) -> int:
-    """Give the row of blocks (counted northwards) that a block belongs to."""
-    return block >> 20
+def block_place(block: int) -> tuple[int, int]:
+    """Return row and column of a block, counted north and east from the origin of EPSG:3035."""
+    return block >> _COLUMN_BITS, block & (1 << _COLUMN_BITS) - 1
 
 
 @dataclass(frozen=True)
 class Area:
-    """An area of interest: its cells, its name, and its outline where it is no rectangle.
+    """An area of interest.
 
-    ``outline`` is a shapely (multi)polygon in EPSG:3035, or the path of a WKB file that holds it
-    (a country's outline is too large to travel with every task).
+    Attributes
+    ----------
+    lattice
+        The cells of its bounds.
+    name
+        The official tile, or ``custom``.
+    outline
+        Where it is no rectangle: a shapely (multi)polygon in EPSG:3035, or the path of a WKB file
+        that holds it (a country's outline is too large to travel with every task).
     """
 
     lattice: Lattice
@@ -119,33 +144,39 @@ class Area:
     outline: Any = None
 
     def contains(self, keys: Ints) -> npt.NDArray[np.bool_]:
-        """Say which cells belong to the area: those whose centre is in the outline."""
-        if self.outline is None:
+        """Return which cells have their centre in the area, (n,) bool."""
+        wkb = self.outline_wkb()
+        if wkb is None:
             return np.ones(len(keys), bool)
         import shapely
 
-        outline = self.outline
-        if isinstance(outline, Path):
-            outline = shapely.from_wkb(outline.read_bytes())
+        outline = shapely.from_wkb(wkb)
         shapely.prepare(outline)
         inside: npt.NDArray[np.bool_] = shapely.intersects_xy(outline, *self.lattice.centres(keys))
         return inside
 
-    def outline_on_disk(self, path: Path) -> Area:
-        """Give the same area with its outline written to a WKB file."""
-        if self.outline is None or isinstance(self.outline, Path):
-            return self
+    def outline_wkb(self) -> bytes | None:
+        """Return the outline as WKB, None where the area is a rectangle."""
+        if self.outline is None:
+            return None
+        if isinstance(self.outline, Path):
+            return self.outline.read_bytes()
         import shapely
 
-        from workbench.files import atomic
+        return bytes(shapely.to_wkb(self.outline))
 
+    def outline_on_disk(self, path: Path) -> Area:
+        """Return the same area with its outline written to a WKB file."""
+        wkb = self.outline_wkb()
+        if wkb is None or isinstance(self.outline, Path):
+            return self
         with atomic(path, overwrite=True) as file:
-            file.write(shapely.to_wkb(self.outline))
+            file.write(wkb)
         return replace(self, outline=path)
 
 
 def area_of(aoi: Any, cell_m: float = 100) -> Area:
-    """Make an `Area` from what a user says.
+    """Make an `Area` from a name, bounds, a polygon or a frame.
 
     Parameters
     ----------
@@ -158,13 +189,13 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
     Raises
     ------
     BadArgument
-        For bounds in degrees, a frame without CRS, or an area outside LAEA Europe.
+        For an unknown tile name, bounds in degrees, a frame without CRS, an invalid polygon, or an
+        area outside LAEA Europe.
     """
     if isinstance(aoi, Area):
         return aoi
     if isinstance(aoi, str):
-        lattice = Lattice.covering(tile_bounds(aoi), cell_m)
-        return Area(lattice, _name(lattice))
+        return _tile_area(aoi, cell_m)
     if hasattr(aoi, "to_crs"):
         if aoi.crs is None:
             raise BadArgument("the area has no CRS: set one, for example aoi.set_crs('EPSG:4326')")
@@ -185,7 +216,10 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
 
 
 def compute_cell_id(easting: npt.ArrayLike, northing: npt.ArrayLike, lattice: Lattice) -> Ints:
-    """Give the cell of each point as ``row * columns + column``, -1 outside the lattice."""
+    """Return the cell of each point as ``row * columns + column``, -1 outside the lattice.
+
+    Coordinates are in m, EPSG:3035; see `Lattice.keys`.
+    """
     return lattice.keys(easting, northing)
 
 
@@ -194,7 +228,7 @@ def cell_id_to_coords(
     lattice: Lattice,
     anchor: Literal["start", "center", "end"] = "center",
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Give easting and northing of cells, m; the inverse of `compute_cell_id`.
+    """Return easting and northing of cells, (n,) m; the inverse of `compute_cell_id`.
 
     Parameters
     ----------
@@ -210,11 +244,21 @@ def cell_id_to_coords(
 
 
 def _name(lattice: Lattice) -> str:
-    """Give the name of the tile; one of other cells is no official tile and says so."""
+    """Return the name of the tile; one of other cells is no official tile, which its name shows."""
     name = tile_name(lattice.bounds)
     if name is None:
         return "custom"
     return name if lattice.cell_m == 100 else f"{name}-{lattice.cell_m:g}m".replace(".", "-")
+
+
+def _tile_area(name: str, cell_m: float) -> Area:
+    bounds = tile_bounds(name)
+    if bounds is None:
+        raise BadArgument(
+            f"{name!r} is not a tile name; expected one like 'E45N17' (SW corner / 100 km)"
+        )
+    lattice = Lattice.covering(bounds, cell_m)
+    return Area(lattice, _name(lattice))
 
 
 def _polygon_area(outline: Any, cell_m: float) -> Area:

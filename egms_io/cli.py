@@ -6,26 +6,39 @@ Exit codes: 0 done, 1 failed, 2 bad arguments, 3 nothing to produce, 4 done with
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from egms_io.comparison import compare as compare_products
+from egms_io.errors import BadArgument
+from egms_io.figures import comparison_plot
+from egms_io.method.decomposition import Combine
+from egms_io.method.timekernel import Kernel
+from egms_io.plan import Md5Policy
+from egms_io.planning import plan_ortho
+from egms_io.production import carry_out
+from egms_io.summary import describe
+from egms_io.writers.outputs import FORMATS, Output
+from workbench.clusters import client_or_none
+from workbench.files import atomic, atomic_path
+from workbench.options import cluster_options, overwrite_option, skip_bad_option
+from workbench.runs import Run
+
 NOTHING, SKIPPED = 3, 4
 
-log = logging.getLogger(__name__)
-
 _FILE = click.Path(path_type=Path)
+_EXAMPLE = "\b\nExample\n  workbench egms "
 
 
-@click.group()
+@click.group(epilog=_EXAMPLE + "ortho bursts/ --aoi E45N17 -o out/")
 def egms() -> None:
     """European ground motion: L3 Ortho products (east and up) from L2 bursts."""
 
 
-@egms.command()
+@egms.command(epilog=_EXAMPLE + "ortho bursts/ --aoi E45N17 -o out/ --cluster local --jobs 4")
 @click.argument("bursts", nargs=-1, required=True, type=_FILE, metavar="BURST...")
 @click.option(
     "--aoi", required=True, help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file."
@@ -35,41 +48,37 @@ def egms() -> None:
 @click.option("--end", help="Last output date.  [default: before any burst ended]")
 @click.option("--step-days", default=6, show_default=True, help="Days between output dates.")
 @click.option("--cell-m", default=100.0, show_default=True, help="Side of a cell, m.")
-@click.option("--kernel", default="exponential", show_default=True, help="Or linear.")
+@click.option(
+    "--kernel", type=click.Choice(get_args(Kernel)), default="exponential", show_default=True,
+    help="Weights of acquisitions by their distance in time.",
+)  # fmt: skip
 @click.option("--kernel-rate", default=1.0, show_default=True, help="Per day.")
 @click.option("--max-gap-days", default=90.0, show_default=True, help="Reach of an acquisition.")
-@click.option("--combine", default="burst", show_default=True, help="Or pass, or point.")
+@click.option(
+    "--combine", type=click.Choice(get_args(Combine)), default="burst", show_default=True,
+    help="What counts equally in a cell.",
+)  # fmt: skip
 @click.option("--gnss-model", type=_FILE, help="A-EPND file for the GNSS velocities.")
 @click.option(
     "--max-missing", default=0.1, show_default=True, help="Share of dates a cell may lack."
 )
 @click.option(
-    "--format", "formats", multiple=True, default=("zip", "tiff", "parquet"), show_default=True,
-    help="zip, tiff, cog, parquet or zarr; repeatable.",
+    "--format", "formats", type=click.Choice(FORMATS), multiple=True,
+    default=("zip", "tiff", "parquet"), show_default=True, help="Files to write; repeatable.",
 )  # fmt: skip
 @click.option("--name", help="Name of the area in the file names.")
 @click.option("--version", default=1, show_default=True, help="Last number of the file names.")
-@click.option("--skip-bad", is_flag=True, help="Leave out bad files and rows, and count them.")
+@skip_bad_option
 @click.option("--latest", is_flag=True, help="Of a burst given twice, take the latest.")
 @click.option(
-    "--md5", default="error", show_default=True, help="On a wrong checksum: or warn, ignore."
-)
-@click.option("--overwrite", is_flag=True, help="Replace files of other inputs or parameters.")
+    "--md5", type=click.Choice(get_args(Md5Policy)), default="error", show_default=True,
+    help="What a wrong checksum leads to.",
+)  # fmt: skip
+@overwrite_option
 @click.option("--keep-work", is_flag=True, help="Keep partial sums, for a run with more bursts.")
-@click.option(
-    "--cluster",
-    default="none",
-    show_default=True,
-    help="none, local, slurm, pbs or the address of a scheduler.",
-)
-@click.option("--jobs", type=int, help="Workers of the cluster.")
+@cluster_options
 def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Make the east and up product of an area from L2 bursts (files, or one folder)."""
-    from egms_io.production import carry_out, plan_ortho
-    from egms_io.writers import Output
-    from workbench.clusters import client_or_none
-    from workbench.runs import Run
-
     formats, name, version = (options.pop(key) for key in ("formats", "name", "version"))
     cluster, jobs = options.pop("cluster"), options.pop("jobs")
     overwrite, keep = options.pop("overwrite"), options.pop("keep_work")
@@ -107,20 +116,16 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     raise SystemExit(_exit_code(product))
 
 
-@egms.command()
+@egms.command(epilog=_EXAMPLE + "compare out/EGMS_L3_E45N17_100km_E_2020_2024_1.zip official.zip")
 @click.argument("ours", type=_FILE)
 @click.argument("official", type=_FILE)
 @click.option("--json", "json_file", type=_FILE, help="Write the table as JSON.")
 @click.option("--figure", type=_FILE, help="Write a figure (PNG, PDF or SVG).")
-@click.option("--overwrite", is_flag=True, help="Replace these files.")
+@overwrite_option
 def compare(
     ours: Path, official: Path, json_file: Path | None, figure: Path | None, overwrite: bool
 ) -> None:
     """Compare two L3 files of the same component, cell by cell."""
-    from egms_io.comparison import compare as compare_products
-    from egms_io.figures import comparison_plot
-    from workbench.files import atomic, atomic_path
-
     found = compare_products(ours, official)
     click.echo(str(found))
     if json_file is not None:
@@ -131,13 +136,11 @@ def compare(
             comparison_plot(found).savefig(path, dpi=150)
 
 
-@egms.command()
+@egms.command(epilog=_EXAMPLE + "info bursts/EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip")
 @click.argument("file", type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: Path, as_json: bool) -> None:
-    """Say what an L2 burst or an L3 product holds."""
-    from egms_io.summary import describe
-
+    """Show what an L2 burst or an L3 product holds."""
     facts = describe(file)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -152,8 +155,6 @@ def _inputs(bursts: tuple[Path, ...]) -> Any:
 
 def _area(text: str) -> Any:
     """Read the area: bounds, a file with polygons, or a tile name."""
-    from egms_io.errors import BadArgument
-
     if text.count(",") == 3:
         return text.split(",")
     if Path(text).suffix:
@@ -167,7 +168,7 @@ def _area(text: str) -> Any:
 
 
 def _skipped_before(output: Path) -> bool:
-    """Say whether the run that made the product left inputs out: a rerun ends with its code."""
+    """Return whether the run that made the product left inputs out: a rerun ends with its code."""
     summary = output / "summary.json"
     if not summary.exists():
         return False

@@ -1,4 +1,4 @@
-"""How close a product is to another, above all to the official one."""
+"""Two products of one component compared: above all ours with the official one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadBurst, BadProduct
+from egms_io.finished import FinishedProduct
 from egms_io.formats.l3 import L3_ORTHO, format_dataframe
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.frames import read_csv_or_zip
 
 _EPSILON = 1e-6  # two printed values are the same when they differ by less
 
@@ -36,8 +37,8 @@ class Comparison:
         For each field of the product: number of common cells (``values``), how many print the
         ``same``, and the largest difference (``max``).
     differences
-        (dates, cells) ours less other, mm, with ``easting``, ``northing`` and the two velocities of
-        the cells: what the figure shows.
+        Arrays for the figure: ``series`` (dates, cells), ours less other, mm; ``dates``; of the
+        cells ``easting``, ``northing`` and the two velocities ``ours`` and ``other``, mm / yr.
     """
 
     ours: str
@@ -49,7 +50,7 @@ class Comparison:
     differences: dict[str, npt.NDArray[Any]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything but the arrays, ready for JSON: null where one side has no value."""
+        """Return everything but the arrays, ready for JSON: null where one side has no value."""
         facts = {name: value for name, value in vars(self).items() if name != "differences"}
         facts["fields"] = {
             name: {key: None if np.isnan(value) else value for key, value in row.items()}
@@ -87,9 +88,10 @@ def compare(ours: Any, other: Any, component: str = "E") -> Comparison:
     Parameters
     ----------
     ours, other
-        An L3 file (``.zip`` or ``.csv``), a frame, or an `OrthoProduct` (of which `component` is
-        taken). Differences are of unrounded values where a side has them; "same" is always said of
-        printed values.
+        An L3 file (``.zip`` or ``.csv``), a frame, or a product of `egms_io.ortho`. Differences are
+        of unrounded values where a side has them; "same" always means printed values.
+    component
+        ``"E"`` or ``"U"``: which one of a product is taken.
 
     Raises
     ------
@@ -162,10 +164,8 @@ def _overlap(ours: set[Any], other: set[Any]) -> dict[str, int]:
 
 
 def _frame(source: Any, component: str) -> Any:
-    """Give a product as a frame indexed by the cell centre."""
-    from egms_io.formats.products import read_csv_or_zip
-
-    if isinstance(source, OrthoProduct):
+    """Return a product as a frame indexed by the cell centre."""
+    if isinstance(source, FinishedProduct):
         source = source.east if component == "E" else source.up
     if isinstance(source, str | Path):
         try:

@@ -12,15 +12,15 @@ Days = npt.NDArray[np.datetime64]
 
 
 def to_days(dates: Iterable[str]) -> Days:
-    """Give dates written ``YYYYMMDD`` as datetime64[D]."""
+    """Return dates written ``YYYYMMDD`` as (dates,) datetime64[D]."""
     return np.array([f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in dates], "datetime64[D]")
 
 
 def to_names(days: Iterable[np.datetime64]) -> list[str]:
-    """Give days as ``YYYYMMDD``."""
+    """Return days as ``YYYYMMDD``."""
     return [str(day).replace("-", "") for day in days]
 
 
 def date_columns(names: Iterable[Any]) -> list[str]:
-    """Give the names that are dates ``YYYYMMDD``, ascending."""
+    """Return those of the names that are dates ``YYYYMMDD``, ascending."""
     return sorted(name for name in map(str, names) if len(name) == 8 and name.isdigit())

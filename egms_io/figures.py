@@ -1,6 +1,6 @@
 """Figures of a product: maps, series with their model, points per cell, residuals, comparison.
 
-Each function gives a matplotlib figure; the caller shows or saves it. Figures are for light
+Each function returns a matplotlib figure; the caller shows or saves it. Figures are for light
 backgrounds, with colours that the colour-blind can tell apart.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
-from egms_io.orthoproduct import OrthoProduct
-from egms_io.seriesmodels import model_curve, years_since_first
+from egms_io.finished import FinishedProduct
+from egms_io.method.seriesmodels import model_curve, years_since_first
 
 _VELOCITY = "RdBu"
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
@@ -26,7 +26,7 @@ def burst_map(frame: Any, *, note: str = "") -> Any:
     Parameters
     ----------
     frame
-        A burst as `egms_io.read_csv_or_zip` gives it.
+        A burst as `egms_io.read_csv_or_zip` returns it.
     """
     import matplotlib.pyplot as plt
 
@@ -73,7 +73,7 @@ def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
     return figure
 
 
-def velocity_maps(product: OrthoProduct, *, note: str = "", limit: float | None = None) -> Any:
+def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | None = None) -> Any:
     """Map east and up velocity side by side.
 
     Parameters
@@ -98,7 +98,7 @@ def velocity_maps(product: OrthoProduct, *, note: str = "", limit: float | None 
     return figure
 
 
-def point_count_maps(product: OrthoProduct, *, note: str = "") -> Any:
+def point_count_maps(product: FinishedProduct, *, note: str = "") -> Any:
     """Map how many points of each pass the cells hold."""
     import matplotlib.pyplot as plt
 
@@ -114,7 +114,7 @@ def point_count_maps(product: OrthoProduct, *, note: str = "") -> Any:
 
 
 def series_plot(
-    product: OrthoProduct, cells: Sequence[tuple[float, float]], *, note: str = ""
+    product: FinishedProduct, cells: Sequence[tuple[float, float]], *, note: str = ""
 ) -> Any:
     """Plot east and up series of some cells with the cubic and seasonal model.
 
@@ -153,7 +153,7 @@ def series_plot(
     return figure
 
 
-def residual_histogram(product: OrthoProduct, *, note: str = "") -> Any:
+def residual_histogram(product: FinishedProduct, *, note: str = "") -> Any:
     """Show the distribution of residuals from the cubic and seasonal model."""
     import matplotlib.pyplot as plt
 
@@ -211,12 +211,18 @@ def comparison_plot(comparison: Comparison, *, note: str = "") -> Any:
     return figure
 
 
-def _components(product: OrthoProduct) -> list[tuple[str, Any]]:
+def _components(product: FinishedProduct) -> list[tuple[str, Any]]:
     return [("East", product.east), ("Up", product.up)]
 
 
 def _cell_map(
-    axis: Any, product: OrthoProduct, frame: Any, name: str, low: float, high: float, colours: str
+    axis: Any,
+    product: FinishedProduct,
+    frame: Any,
+    name: str,
+    low: float,
+    high: float,
+    colours: str,
 ) -> Any:
     """Draw one value per cell over the extent of the cells, in km."""
     side = product.area.lattice.cell_m
@@ -239,7 +245,7 @@ def _cell_map(
     return image
 
 
-def _title(product: OrthoProduct, note: str) -> str:
+def _title(product: FinishedProduct, note: str) -> str:
     dates = product.method.dates
     years = f"{dates[0][:4]}-{dates[0][4:6]} to {dates[-1][:4]}-{dates[-1][4:6]}"
     return f"{product.area.name}, {years}" + (f" ({note})" if note else "")

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from egms_io.cells import Lattice
 from egms_io.dates import Days, to_days
-from egms_io.sums import CellSums
+from egms_io.method.sums import CellSums
+from workbench.files import atomic
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _COUNTS = ("key", "points", "heights", "velocities", "height", "gnss")
 
 @dataclass(frozen=True)
 class Partial:
-    """What the sums of one burst are made of, and where they lie.
+    """The stored sums of one burst, and the facts they come with.
 
     Attributes
     ----------
@@ -45,9 +46,9 @@ class Partial:
     direction
         Pass of the satellite, from the track angle or else from the line of sight.
     blocks
-        Block ids in the order of the record batches.
+        Numbers of the blocks, in the order of the record batches.
     tally
-        Points met and left out, by reason.
+        Points read and left out, by reason.
     warnings
         What a user should know.
     """
@@ -67,10 +68,8 @@ class Partial:
 
 
 def save_partial(path: Path, partial: Partial, sums: CellSums | None, lattice: Lattice) -> Partial:
-    """Write sums by block, atomically, and give the partial that stands for them."""
+    """Write sums by block, atomically, and return `partial` with its path and blocks."""
     import pyarrow as pa
-
-    from workbench.files import atomic
 
     if sums is None:
         sums = _empty(len(partial.dates))
@@ -97,7 +96,7 @@ def save_partial(path: Path, partial: Partial, sums: CellSums | None, lattice: L
 
 
 def open_partial(path: Path) -> Partial:
-    """Read what a partial says of itself."""
+    """Read the facts of a partial, but no sums."""
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as file:
@@ -114,7 +113,7 @@ def open_partial(path: Path) -> Partial:
 
 
 def stored_partial(path: Path) -> Partial | None:
-    """Give the partial of an earlier run, None where there is none that can be read."""
+    """Return the partial of an earlier run, None where there is none that can be read."""
     import pyarrow as pa
 
     if not path.exists():
@@ -129,7 +128,7 @@ def stored_partial(path: Path) -> Partial | None:
 
 
 def load_block(partial: Partial, block: int) -> CellSums:
-    """Read the sums of one block."""
+    """Read the sums of one block, which must be among those of the partial."""
     import pyarrow as pa
 
     with pa.memory_map(str(partial.path)) as file:
@@ -138,7 +137,7 @@ def load_block(partial: Partial, block: int) -> CellSums:
 
 
 def load_keys(partial: Partial, block: int) -> npt.NDArray[np.int64]:
-    """Read only which cells of a block a burst has points in."""
+    """Read only the keys of a burst's cells in a block, (m,) int64, ascending."""
     import pyarrow as pa
 
     with pa.memory_map(str(partial.path)) as file:
@@ -162,7 +161,7 @@ def _empty(acquisitions: int) -> CellSums:
 
 
 def _to_batch(sums: CellSums) -> Any:
-    """Lay sums out as columns of int64: one per number, one per acquisition and channel."""
+    """Return sums as columns of int64: one per number, one per acquisition and channel."""
     import pyarrow as pa
 
     columns = {name: getattr(sums, name) for name in _COUNTS}

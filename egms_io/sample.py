@@ -12,6 +12,8 @@ from egms_io.dates import Days
 from egms_io.formats.l2 import write_burst
 from egms_io.formats.names import BurstName
 from egms_io.simulation import STEP_DAY, Ground, Track, observe
+from egms_io.tiles import CRS
+from workbench.files import atomic
 
 AREA = "E45N20"
 GROUND = Ground((4_540_000.0, 2_050_000.0, 4_546_000.0, 2_055_000.0))
@@ -19,7 +21,7 @@ POINTS = 5000  # per burst
 
 
 def sample_tracks() -> list[Track]:
-    """Give the three tracks of the sample.
+    """Return the three tracks of the sample.
 
     Two ascending and one descending, on different days: six days apart while two satellites flew,
     twelve after that, one with three months missing.
@@ -48,11 +50,18 @@ def sample_tracks() -> list[Track]:
 def write_sample(folder: str | Path, *, overwrite: bool = False) -> list[Path]:
     """Write the sample: three L2b bursts (ZIP and MD5) and ``truth.json``.
 
-    The bursts are simulated. ``truth.json`` says what moves and how; the true displacement anywhere
-    is `GROUND.motion`.
-    """
-    from workbench.files import atomic
+    The bursts are simulated. ``truth.json`` holds what moves and how; the true displacement of any
+    place is `GROUND.motion`.
 
+    Returns
+    -------
+    The paths, ``truth.json`` last.
+
+    Raises
+    ------
+    workbench.errors.OutputExists
+        When a file is in the way and `overwrite` is false.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
@@ -73,7 +82,7 @@ def _truth() -> dict[str, Any]:
         "simulated": True,
         "area": AREA,
         "bounds": GROUND.bounds,
-        "crs": "EPSG:3035",
+        "crs": CRS,
         "motion": {
             "south-west": "bowl, linear: up to -15 mm/yr up and 3.6 mm/yr inward",
             "south-east": "aquifer, seasonal: up to 7 mm amplitude up",

@@ -1,4 +1,4 @@
-"""A simulated piece of ground that moves in known ways, seen by Sentinel-1 from several tracks.
+"""Simulated ground that moves in known ways, seen by Sentinel-1 from several tracks.
 
 The motion has no north part, so east and up are exactly what the products should give. Everything
 random comes from a seed.
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.cells import CRS
 from egms_io.dates import Days, to_names
 from egms_io.formats.metadata import BurstMetadata
 from egms_io.formats.names import BurstName
 from egms_io.formats.pids import burst_code, point_pids
-from egms_io.seriesmodels import fit, years_since_first
+from egms_io.method.seriesmodels import fit, years_since_first
+from egms_io.tiles import CRS
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,7 @@ _YEAR = np.timedelta64(365, "D")
 
 @dataclass(frozen=True)
 class Track:
-    """A look at the ground: which burst, from where, on which days.
+    """One burst's view of the ground: from where, on which days.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Ground:
     bounds: tuple[float, float, float, float]
 
     def motion(self, easting: Floats, northing: Floats, days: Days) -> tuple[Floats, Floats]:
-        """Give the true east and up displacement, (days, n) mm.
+        """Return the true east and up displacement, (days, n) mm each.
 
         Four places move: a subsiding bowl (linear, and inward), an aquifer (seasonal), a slope that
         slides faster every year, and a fault that steps once. All share the frame's velocity.
@@ -101,13 +101,13 @@ class Ground:
         return east, up + 6.0 * stepped * fault
 
     def height(self, easting: Floats, northing: Floats) -> Floats:
-        """Give the height above sea, (n,) m."""
+        """Return the height above sea, (n,) m."""
         west, south, east, north = self.bounds
         x, y = (easting - west) / (east - west), (northing - south) / (north - south)
         return 120 + 80 * np.sin(3 * x) * np.cos(2 * y) + 40 * y
 
     def scatterers(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Scatter points as they are found: crowded in settlements, sparse between."""
+        """Return easting and northing of `count` points: crowded in settlements, sparse between."""
         west, south, east, north = self.bounds
         towns = np.random.default_rng(12).uniform((west, south), (east, north), (12, 2))
         spread = 0.06 * (east - west)
@@ -142,18 +142,23 @@ def observe(
     noise_mm: float = 1.2,
     batch: int = 20_000,
 ) -> Iterator[tuple[dict[str, Any], Floats]]:
-    """See points of the ground along one line of sight, in the columns of an L2b burst.
+    """Simulate the points of one burst, in the columns of an L2b file.
 
     Parameters
     ----------
     points
         Number of points; they are sorted by line and pixel, as in real bursts.
+    seed
+        All that is random comes from it and the burst's name.
     noise_mm
         Standard deviation of a single value; a third of it is common to all points of a day.
+    batch
+        Points at a time.
 
     Yields
     ------
-    Columns, (n,) each, and series, (n, acquisitions) mm, of at most `batch` points.
+    Columns, (n,) each, and series, (n, acquisitions) mm along the line of sight, of at most `batch`
+    points.
     """
     rng = np.random.default_rng([seed, track.name.track, track.name.burst, track.name.swath])
     easting, northing = ground.scatterers(points, rng)
@@ -218,7 +223,7 @@ def _columns(
 
 
 def _line_of_sight(ground: Ground, track: Track, easting: Floats) -> tuple[Floats, Floats]:
-    """Give the unit vector from ground to satellite, (3, n) to three decimals, and incidence."""
+    """Return the unit vector from ground to satellite, (3, n) to three decimals, and incidence."""
     west, _, east, _ = ground.bounds
     near, far = track.incidence
     across = (easting - west) / (east - west)

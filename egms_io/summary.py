@@ -1,4 +1,4 @@
-"""What a file holds, in a few words and numbers."""
+"""The content of a burst or product file in a few words and numbers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from egms_io.burstsums import Heading
 from egms_io.dates import date_columns
 from egms_io.errors import BadProduct
 from egms_io.formats.bursts import open_burst
 from egms_io.formats.points import read_points
-from egms_io.mapreduce import Heading
+from egms_io.frames import read_csv_or_zip
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Describe an L2 burst or an L3 product; reads all of it.
+    """Describe an L2 burst or an L3 product; all of it is read.
+
+    Returns
+    -------
+    dict
+        Plain values by label, ready for JSON.
 
     Raises
     ------
@@ -55,8 +61,6 @@ def _describe_burst(path: Path) -> dict[str, Any]:
 
 
 def _describe_product(path: Path) -> dict[str, Any]:
-    from egms_io.formats.products import read_csv_or_zip
-
     frame, _ = read_csv_or_zip(path)
     if "mean_velocity" not in frame:
         raise BadProduct(f"{path}: no L3 Ortho product; it lacks mean_velocity")

@@ -1,0 +1,1 @@
+"""What EGMS files look like: names, archives, XML, tables, identifiers, rasters."""

@@ -5,8 +5,8 @@ Members are only ever read as streams; nothing is unpacked to a path that an arc
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import IO
 
 from egms_io.errors import BadBurst
 from egms_io.formats.metadata import MAX_XML_BYTES
+from workbench.files import atomic, file_record
 
 MAX_CSV_BYTES = 64 * 2**30  # declared size of a table; the largest real ones are a few GB
 MAX_RATIO = 200  # declared size over packed size; real tables reach 4, text can hardly pass 50
@@ -22,13 +23,23 @@ MAX_RATIO = 200  # declared size over packed size; real tables reach 4, text can
 
 @dataclass(frozen=True)
 class Members:
-    """The two members of an archive (or a plain CSV with an XML beside it)."""
+    """The two members of an archive, or a plain CSV with an XML beside it.
+
+    Attributes
+    ----------
+    path
+        The archive, or the CSV itself.
+    csv, xml
+        Names of the members; for a plain CSV ``""`` and the path of the XML. `xml` is None where
+        there is none.
+    note
+        What a user should know, such as names that differ; else empty.
+    """
 
     path: Path
     csv: str
     xml: str | None
-    csv_bytes: int
-    note: str = ""  # something to tell the user, such as names that differ
+    note: str = ""
 
 
 def members(path: Path) -> Members:
@@ -37,14 +48,14 @@ def members(path: Path) -> Members:
     Raises
     ------
     BadBurst
-        When the file is missing, is no ZIP, holds no CSV or several, or declares a member that is
-        hostile (absolute or climbing name) or implausibly large.
+        When the file is missing, is no ZIP, holds no CSV or several, or has a member that is
+        encrypted, hostile (absolute or climbing name) or implausibly large.
     """
     if not path.is_file():
         raise BadBurst(f"{path}: there is no such file")
     if path.suffix.lower() == ".csv":
         xml = path.with_suffix(".xml")
-        return Members(path, "", str(xml) if xml.exists() else None, path.stat().st_size)
+        return Members(path, "", str(xml) if xml.exists() else None)
     if path.suffix.lower() != ".zip":
         raise BadBurst(f"{path}: expected a .zip or .csv file")
     with _opened(path) as archive:
@@ -60,7 +71,7 @@ def members(path: Path) -> Members:
     note = "" if Path(csv).stem == path.stem else f"{path}: the CSV inside is called {csv}"
     if len(documents) > 1:
         raise BadBurst(f"{path}: expected one XML in the archive, found {', '.join(documents)}")
-    return Members(path, csv, documents[0] if documents else None, tables[0].file_size, note)
+    return Members(path, csv, documents[0] if documents else None, note)
 
 
 @contextmanager
@@ -84,14 +95,14 @@ def read_xml(found: Members) -> bytes | None:
         return file.read(MAX_XML_BYTES)
 
 
-def file_md5(path: Path) -> str:
-    """Give the MD5 of a file, 32 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
 def stated_md5(path: Path) -> str | None:
-    """Read the checksum in the ``.md5`` file beside an archive, None without such a file."""
+    """Read the checksum in the ``.md5`` file beside an archive, None without such a file.
+
+    Raises
+    ------
+    BadBurst
+        When that file does not start with a checksum.
+    """
     beside = path.with_suffix(".md5")
     if not beside.exists():
         return None
@@ -102,16 +113,17 @@ def stated_md5(path: Path) -> str | None:
     return digest
 
 
-def md5_line(digest: str, name: str) -> str:
-    """Give the content of an ``.md5`` file, in the format of md5sum."""
-    return f"{digest}  {name}\n"
+def write_md5(path: Path, *, overwrite: bool) -> Path:
+    """Write the ``.md5`` file beside an archive, in the format of md5sum, and return its path."""
+    beside = path.with_suffix(".md5")
+    with atomic(beside, overwrite=overwrite) as file:
+        file.write(f"{file_record(path)['md5']}  {path.name}\n".encode())
+    return beside
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a ZIP; whatever is wrong with it becomes a `BadBurst` that names it."""
-    import zlib
-
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

@@ -1,4 +1,4 @@
-"""What a burst file is, without reading its points: name, XML, columns, dates, first point.
+"""A burst file without its points: name, XML, columns, dates, place of the first point.
 
 Everything that can be known from the name, the XML and the header is checked here, before any work
 is sent out.
@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.cells import CRS
 from egms_io.dates import Days, date_columns, to_days
 from egms_io.errors import BadBurst
 from egms_io.formats.archive import Members, members, open_csv, read_xml
 from egms_io.formats.metadata import BurstMetadata, read_burst_xml
 from egms_io.formats.names import BurstName
+from egms_io.tiles import CRS
 
-ALIASES = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
-
-HEADER_BYTES = 2**20
-_MAX_OFFSET = 1000.0  # m between the two coordinate pairs of a point before they contradict
+HEADER_BYTES = 2**20  # of the header line at most
+_ALIASES = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
+_MAX_OFFSET_M = 1000.0  # between the two coordinate pairs of a point before they contradict
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,8 +47,9 @@ class Burst:
         Column names as in the file.
     dates
         Acquisition dates, ``YYYYMMDD``, ascending.
-    near
-        Easting and northing (m) of the first point, None where the table is empty.
+    first_point
+        Easting and northing (m, EPSG:3035) of the first point, None where the table is empty or its
+        first row cannot be read.
     notes
         What a user should know about the file.
     """
@@ -59,13 +59,13 @@ class Burst:
     metadata: BurstMetadata
     header: tuple[str, ...]
     dates: tuple[str, ...]
-    near: tuple[float, float] | None = None
+    first_point: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> dict[str, str]:
-        """Column of the file that each known name is found under."""
-        return {ALIASES.get(name, name): name for name in self.header}
+        """Column of the file by the name of the field; names of older releases are understood."""
+        return {_ALIASES.get(name, name): name for name in self.header}
 
     @property
     def days(self) -> Days:
@@ -74,7 +74,7 @@ class Burst:
 
 
 def open_burst(source: str | Path | Sequence[str | Path]) -> Burst:
-    """Look at a burst without reading its points.
+    """Open a burst: read and check its name, XML and header, but no points.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _open_part(path: Path) -> Burst:
     )
     dates = _check_header(path, header)
     burst = Burst(name, (found,), metadata, header, dates)
-    near = None
+    place = None
     if "gnss_velocity" not in burst.columns:
         notes.append(
             f"{path}: no gnss_velocity, so the product has no GNSS velocity from this burst"
@@ -126,13 +126,13 @@ def _open_part(path: Path) -> Burst:
     if len(lines) < 2 or not lines[1].strip():
         notes.append(f"{path}: the table is empty")
     else:
-        near, told = _first_point(path, burst, lines[1].decode("ascii", errors="replace"))
-        notes += told
-    return replace(burst, near=near, notes=tuple(notes))
+        place, remarks = _first_point(path, burst, lines[1].decode("ascii", errors="replace"))
+        notes += remarks
+    return replace(burst, first_point=place, notes=tuple(notes))
 
 
 def _check_identity(path: Path, name: BurstName, metadata: BurstMetadata) -> None:
-    """Refuse an archive whose XML speaks of another burst than its name."""
+    """Refuse an archive whose XML is that of another burst than its name."""
     stated = (metadata.product_level or None, metadata.track, metadata.burst, metadata.swath)
     named = (name.level, name.track, name.burst, name.swath)
     for what, xml, file in zip(("level", "track", "burst", "swath"), stated, named, strict=True):
@@ -141,7 +141,7 @@ def _check_identity(path: Path, name: BurstName, metadata: BurstMetadata) -> Non
 
 
 def _check_header(path: Path, header: tuple[str, ...]) -> tuple[str, ...]:
-    names = [ALIASES.get(name, name) for name in header]
+    names = [_ALIASES.get(name, name) for name in header]
     dates = date_columns(names)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
@@ -165,7 +165,7 @@ def _check_header(path: Path, header: tuple[str, ...]) -> tuple[str, ...]:
 def _first_point(
     path: Path, burst: Burst, line: str
 ) -> tuple[tuple[float, float] | None, list[str]]:
-    """Give the place of the first point and notes; refuse two coordinate pairs that disagree."""
+    """Return the place of the first point and notes; refuse coordinate pairs that disagree."""
     fields = line.split(",")
     if len(fields) != len(burst.header):
         return None, []  # reported with its line when the points are read
@@ -182,9 +182,9 @@ def _first_point(
     x, y = (float(axis[0]) for axis in to_laea(np.array([lon]), np.array([lat])))
     if np.isnan(easting + northing):
         return (x, y), [f"{path}: no easting and northing; computed from longitude and latitude"]
-    if np.hypot(x - easting, y - northing) <= _MAX_OFFSET:
+    if np.hypot(x - easting, y - northing) <= _MAX_OFFSET_M:
         return (easting, northing), []
-    if np.hypot(x - northing, y - easting) <= _MAX_OFFSET:
+    if np.hypot(x - northing, y - easting) <= _MAX_OFFSET_M:
         raise BadBurst(
             f"{path}: easting and northing are swapped ({easting}, {northing} in line 2)"
         )
@@ -195,7 +195,13 @@ def _first_point(
 
 
 def to_laea(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    """Give easting and northing (m, EPSG:3035) of longitudes and latitudes (degrees, WGS84)."""
+    """Return easting and northing of points, (n,) float64 each, m, EPSG:3035.
+
+    Parameters
+    ----------
+    lon, lat
+        (n,) degrees, WGS84.
+    """
     x, y = _transformer().transform(lon, lat)
     return np.asarray(x), np.asarray(y)
 

@@ -1,4 +1,4 @@
-"""Write L2b bursts in the exact format of the real ones, for samples, tests and benchmarks."""
+"""L2b bursts written in the exact format of the real ones, for samples and benchmarks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.formats.archive import file_md5, md5_line
+from egms_io.formats.archive import write_md5
 from egms_io.formats.l3 import FieldSpec
 from egms_io.formats.metadata import BurstMetadata, burst_xml
 from egms_io.formats.names import BurstName
 from egms_io.formats.text import csv_rows, decimal_texts
 from egms_io.formats.zips import LEVEL, deflate, write_zip
+from workbench.files import atomic
 
 L2B_FIELDS = (
     FieldSpec("pid"),
@@ -71,23 +72,24 @@ def write_burst(
     Returns
     -------
     Path of the ZIP.
-    """
-    from workbench.files import atomic
 
+    Raises
+    ------
+    workbench.errors.OutputExists
+        When a file is in the way and `overwrite` is false.
+    """
     header = ",".join([*(field.name for field in L2B_FIELDS), *dates]) + "\n"
     pieces = [deflate(header.encode(), level)]
     for columns, series in batches:
         texts: list[Any] = [_field_text(columns[field.name], field) for field in L2B_FIELDS]
-        text, _ = csv_rows([*texts, decimal_texts(series, 1)])
-        pieces.append(deflate(text, level))
+        pieces.append(deflate(csv_rows([*texts, decimal_texts(series, 1)]), level))
     path = folder / f"{name}.zip"
     day = dt.datetime.strptime(metadata.production_date, "%d/%m/%Y").date()
     with atomic(path, overwrite=overwrite) as file:
         write_zip(
             file, [(f"{name}.xml", [deflate(burst_xml(metadata))]), (f"{name}.csv", pieces)], day
         )
-    with atomic(path.with_suffix(".md5"), overwrite=overwrite) as file:
-        file.write(md5_line(file_md5(path), path.name).encode())
+    write_md5(path, overwrite=overwrite)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The L3 table: its fields, their digits, and its text."""
+"""The L3 table (EEA product description v2.0): its fields, their digits, and its text."""
 
 from __future__ import annotations
 
@@ -103,17 +103,20 @@ def l3_table(
     easting, northing, height
         (m,) cell centres and mean height, m.
     statistics
-        (m,) each, by field name.
+        (m,) each, by field name; see `egms_io.method.seriesmodels.STATISTICS`.
     gnss
-        (3, m) east, north and up velocity, mm / yr.
+        (3, m) east, north and up velocity, mm / yr, NaN where unknown.
     series
-        (dates, m) mm.
+        (dates, m) mm, NaN where unknown.
+    facility, cell_m
+        For the PIDs, see `egms_io.formats.pids.cell_pids`.
     extra
         Columns to put behind the series.
 
     Returns
     -------
     pyarrow.Table
+        One row per cell: the fields of `L3_ORTHO`, the dates, the extra columns.
     """
     import pyarrow as pa
 
@@ -133,16 +136,8 @@ def l3_table(
     return pa.table(columns | dict(extra or {}))
 
 
-def l3_text(table: Any, convention: OutputNamingConvention = L3_ORTHO) -> tuple[bytes, Any]:
-    """Give the CSV rows of a table of unrounded values.
-
-    Returns
-    -------
-    text
-        The rows without the header, each ended by LF.
-    lengths
-        (m,) bytes of each row.
-    """
+def l3_text(table: Any, convention: OutputNamingConvention = L3_ORTHO) -> bytes:
+    """Return the CSV rows of a table of unrounded values, without the header, each ended by LF."""
     dates = date_columns(table.column_names)
     columns: list[Any] = []
     for field in convention.field_list:
@@ -158,17 +153,16 @@ def l3_text(table: Any, convention: OutputNamingConvention = L3_ORTHO) -> tuple[
 
 
 def l3_header(dates: Iterable[str], convention: OutputNamingConvention = L3_ORTHO) -> bytes:
-    """Give the header line of the CSV."""
+    """Return the header line of the CSV."""
     names = [field.name for field in convention.field_list]
     return (",".join([*names, *_date_names(dates, convention)]) + "\n").encode()
 
 
 def format_dataframe(frame: Any, naming_convention: OutputNamingConvention = L3_ORTHO) -> Any:
-    """Give the columns of a product, rounded as they are printed.
+    """Return the columns of a product, rounded as they are printed.
 
     Values are rounded half to even, integers to the nearest (never cut). Columns that are no part
-    of the product are dropped; a GeoDataFrame keeps its geometry. The frame given is left as it
-    was.
+    of the product are dropped; a GeoDataFrame keeps its geometry. `frame` itself is not changed.
 
     Raises
     ------

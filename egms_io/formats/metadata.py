@@ -1,4 +1,4 @@
-"""The XML beside the numbers: read that of a burst, write that of a tile."""
+"""The XML beside the tables: that of a burst is read, that of a tile written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from egms_io.errors import BadBurst
+from workbench.safexml import parse_xml
 
 MAX_XML_BYTES = 20_000_000  # a burst's XML has 0.1 MB; far more is no metadata
 
 
 @dataclass(frozen=True)
 class BurstMetadata:
-    """What the XML of a burst says; text as written, empty where absent."""
+    """The XML of a burst; text as written, empty or None where absent.
+
+    Attributes
+    ----------
+    product_level
+        ``L2a`` or ``L2b``.
+    track, burst, swath
+        Identity, which must agree with the file name.
+    facility
+        Producer: 1 e-GEOS, 2 GAF, 3 NORCE, 4 TRE Altamira.
+    production_date
+        As dd/mm/yyyy.
+    dem_version, gnss_version
+        Elevation model and GNSS velocity model that were used.
+    images
+        Sentinel-1 product names of the data set.
+    """
 
     product_level: str = ""
     track: int | None = None
@@ -23,7 +40,7 @@ class BurstMetadata:
     production_date: str = ""
     dem_version: str = ""
     gnss_version: str = ""
-    images: tuple[str, ...] = ()  # Sentinel-1 product names of the data set
+    images: tuple[str, ...] = ()
 
     @property
     def platforms(self) -> dict[str, str]:
@@ -34,25 +51,19 @@ class BurstMetadata:
 def read_burst_xml(content: bytes, source: str) -> BurstMetadata:
     """Read the ``BURST`` document of an L2 product.
 
-    Entities, external references and document types are refused (they have no use here and can be
-    made to read files or to fill the memory).
+    Entities and document types are refused, see `workbench.safexml`.
+
+    Parameters
+    ----------
+    source
+        Name of the document in errors.
 
     Raises
     ------
     BadBurst
-        Naming `source`, when the document is malformed, hostile or has another root.
+        When the document is malformed, hostile, too large, or has another root.
     """
-    from xml.etree.ElementTree import ParseError
-
-    import defusedxml
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root = fromstring(content, forbid_dtd=True)
-    except (ParseError, LookupError, ValueError) as error:
-        if isinstance(error, defusedxml.DefusedXmlException):
-            raise BadBurst(f"{source}: the XML declares a document type or entity") from error
-        raise BadBurst(f"{source}: the XML is malformed: {error}") from error
+    root = parse_xml(content, source, error=BadBurst, largest=MAX_XML_BYTES)
     if root.tag != "BURST":
         raise BadBurst(f"{source}: the XML root is <{root.tag}>, not <BURST>")
 
@@ -95,6 +106,13 @@ def generate_xml_content(
         1 e-GEOS, 2 GAF, 3 NORCE, 4 TRE Altamira.
     production_date
         Today (UTC) by default.
+    dem_version, gnss_version
+        Stated by the bursts.
+
+    Returns
+    -------
+    bytes
+        UTF-8, indented by two spaces as the official files are.
     """
     day = production_date or dt.datetime.now(dt.UTC).date()
     return _document(
@@ -110,7 +128,7 @@ def generate_xml_content(
 
 
 def burst_xml(metadata: BurstMetadata) -> bytes:
-    """Write the ``BURST`` document of an L2 product (for samples and tests)."""
+    """Write the ``BURST`` document of a simulated L2 product."""
     image = [
         ("image", [("orbit_type", "PRECISE"), ("product_id", name)]) for name in metadata.images
     ]

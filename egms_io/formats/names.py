@@ -1,4 +1,4 @@
-"""File names of EGMS products: read them, and give the official ones to what we write."""
+"""File names of EGMS products (EEA product description v2.0): read, and made for our files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import Any
 
 from egms_io.dates import date_columns
 from egms_io.errors import BadArgument, BadBurst
-
-TILE_M = 100_000  # side of an official L3 tile
+from egms_io.tiles import is_tile_name
 
 _BURST = re.compile(
     r"EGMS_(?P<level>L2[ab])_(?P<track>\d{3})_(?P<burst>\d{4})_IW(?P<swath>[123])"
     r"_(?P<polarisation>HH|HV|VH|VV)"
     r"(?:_(?P<first_year>\d{4})_(?P<last_year>\d{4})_(?P<version>\d+))?"
 )
-_TILE = re.compile(r"E(?P<east>\d{2})N(?P<north>\d{2})")
 
 
 @dataclass(frozen=True, order=True)
@@ -38,7 +36,13 @@ class BurstName:
 
     @classmethod
     def parse(cls, path: str | Path) -> BurstName:
-        """Read a file name such as ``EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip``."""
+        """Read a file name such as ``EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip``.
+
+        Raises
+        ------
+        BadBurst
+            For any other name.
+        """
         name = Path(path).name
         match = _BURST.fullmatch(name.split(".")[0])
         if match is None:
@@ -78,35 +82,10 @@ class BurstName:
         return f"EGMS_{self.level}_{self.short}_{self.polarisation}{suffix}"
 
 
-def tile_bounds(name: str) -> tuple[int, int, int, int]:
-    """Give west, south, east, north (m, EPSG:3035) of a tile named as in ``E45N17``."""
-    match = _TILE.fullmatch(name.strip().upper())
-    if match is None:
-        raise BadArgument(
-            f"{name!r} is not a tile name; expected one like 'E45N17' (SW corner / 100 km)"
-        )
-    west, south = int(match["east"]) * TILE_M, int(match["north"]) * TILE_M
-    return west, south, west + TILE_M, south + TILE_M
-
-
-def is_tile_name(name: str) -> bool:
-    """Say whether a name is one of an official tile."""
-    return _TILE.fullmatch(name) is not None
-
-
-def tile_name(bounds: tuple[float, float, float, float]) -> str | None:
-    """Give the name of the official tile with exactly these bounds, or None."""
-    west, south, east, north = bounds
-    whole = west % TILE_M == 0 and south % TILE_M == 0
-    if not whole or (east - west, north - south) != (TILE_M, TILE_M):
-        return None
-    return f"E{int(west) // TILE_M:02d}N{int(south) // TILE_M:02d}"
-
-
 def product_stem(
     area: str, component: str, first_year: int, last_year: int, version: int = 1
 ) -> str:
-    """Give the file name of an L3 component without its suffix.
+    """Return the file name of an L3 component without its suffix.
 
     ``EGMS_L3_E45N17_100km_E_2020_2024_1`` for an official tile; any other area carries its own name
     and no ``100km``, so that nobody takes it for one: ``EGMS_L3_stromboli_E_2020_2024_1``.
@@ -117,6 +96,11 @@ def product_stem(
         Tile name, or any word of letters, digits and ``-``.
     component
         ``E`` or ``U``; ``east`` and ``up`` are understood.
+
+    Raises
+    ------
+    BadArgument
+        For another component, or an area name with other characters.
     """
     letter = {"east": "E", "up": "U"}.get(component.lower(), component)
     if letter not in ("E", "U"):
@@ -128,7 +112,20 @@ def product_stem(
 
 
 def generate_output_name(frame: Any, direction: str, aoi_name: str, release: int = 1) -> str:
-    """Give the file stem for a frame with ``YYYYMMDD`` columns; its dates give the years."""
+    """Return the file stem for a frame with ``YYYYMMDD`` columns, from which the years are taken.
+
+    Parameters
+    ----------
+    frame
+        Anything with ``columns``.
+    direction, aoi_name, release
+        ``component``, ``area`` and ``version`` of `product_stem`.
+
+    Raises
+    ------
+    BadArgument
+        When no column is a date.
+    """
     years = [name[:4] for name in date_columns(frame.columns)]
     if not years:
         raise BadArgument("the frame has no YYYYMMDD column, so its years are unknown")

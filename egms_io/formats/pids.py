@@ -1,13 +1,13 @@
-"""Point identifiers (PIDs): ten base-62 characters that say which point or cell a row is.
+"""Point identifiers (PIDs): ten base-62 characters that name the point or cell of a row.
 
 The digits are 0-9, A-Z, a-z, most significant first. An L2 PID is the facility digit, four digits
 of burst code and five digits of point code; an L3 PID is the facility digit and nine digits of the
-cell centre. The year range and version of a release take no part, so PIDs join releases.
+cell centre. The year range and version of a release take no part, so PIDs join releases. The codes
+are those of the EEA product description v2.0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,16 @@ def encode(numbers: npt.ArrayLike, digits: int) -> npt.NDArray[np.bytes_]:
     numbers
         (n,) integers.
     digits
-        Characters per number; a number that needs more raises `EgmsError`.
+        Characters per number.
 
     Returns
     -------
-    (n,) bytes of length ``digits``.
+    (n,) bytes of length `digits`.
+
+    Raises
+    ------
+    EgmsError
+        For a number that is negative or needs more digits.
     """
     rest = np.atleast_1d(np.asarray(numbers, np.int64)).copy()
     if rest.size and rest.min() < 0:
@@ -50,9 +55,12 @@ def encode(numbers: npt.ArrayLike, digits: int) -> npt.NDArray[np.bytes_]:
 
 
 def decode(pids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Read base-62 text of equal length (at most ten characters) back as integers.
+    """Read base-62 text of equal length (at most ten characters) as integers, (n,) int64.
 
-    Raises `EgmsError` naming the first text that holds another character.
+    Raises
+    ------
+    EgmsError
+        Naming the first text that holds another character, or is longer.
     """
     text = np.atleast_1d(np.asarray(pids, "S"))
     width = text.dtype.itemsize
@@ -69,66 +77,51 @@ def decode(pids: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return numbers
 
 
-@dataclass(frozen=True)
-class PointId:
-    """What an L2 PID says about its point."""
-
-    facility: int
-    track: int
-    burst: int
-    swath: int
-    polarisation: str
-    line: int
-    pixel: int
-
-    def encode(self) -> str:
-        """Give the ten characters of this point.
-
-        >>> PointId(1, 22, 845, 2, "VV", 1217, 4670).encode()
-        '166ax5Ofja'
-        """
-        code = POLARISATIONS.index(self.polarisation)
-        code += 4 * self.swath + 16 * self.burst + 65536 * self.track
-        parts = (encode(self.facility, 1), encode(code, 4))
-        point = encode(self.pixel + 65536 * self.line, 5)
-        return b"".join([parts[0][0], parts[1][0], point[0]]).decode()
-
-    @classmethod
-    def decode(cls, pid: str) -> PointId:
-        """Read the ten characters of an L2 PID."""
-        _require_ten(pid)
-        facility, code, point = (
-            int(decode(part.encode())[0]) for part in (pid[0], pid[1:5], pid[5:])
-        )
-        return cls(
-            facility=facility,
-            track=code >> 16,
-            burst=(code >> 4) & 0xFFF,
-            swath=(code >> 2) & 0x3,
-            polarisation=POLARISATIONS[code & 0x3],
-            line=point >> 16,
-            pixel=point & 0xFFFF,
-        )
-
-
 def point_pids(
     facility: int, burst_code: int, line: npt.ArrayLike, pixel: npt.ArrayLike
 ) -> npt.NDArray[np.bytes_]:
-    """Give the L2 PIDs of many points of one burst, (n,) S10."""
+    """Return the L2 PIDs of points of one burst.
+
+    Parameters
+    ----------
+    facility
+        Producer, one base-62 digit.
+    burst_code
+        See `burst_code`.
+    line, pixel
+        (n,) places in the burst; pixel below 65536.
+
+    Returns
+    -------
+    (n,) S10.
+
+    Examples
+    --------
+    >>> point_pids(1, burst_code(22, 845, 2, "VV"), [1217], [4670])[0]
+    np.bytes_(b'166ax5Ofja')
+    """
     head = encode(facility, 1)[0] + encode(burst_code, 4)[0]
     tail = encode(np.asarray(pixel, np.int64) + 65536 * np.asarray(line, np.int64), 5)
     return np.char.add(head, tail)
 
 
 def burst_code(track: int, burst: int, swath: int, polarisation: str) -> int:
-    """Give the integer that the four burst digits of an L2 PID stand for."""
+    """Return the integer that the four burst digits of an L2 PID stand for.
+
+    Parameters
+    ----------
+    swath
+        1 to 3.
+    polarisation
+        One of `POLARISATIONS`.
+    """
     return POLARISATIONS.index(polarisation) + 4 * swath + 16 * burst + 65536 * track
 
 
 def cell_pids(
     easting: npt.ArrayLike, northing: npt.ArrayLike, facility: int = 1, *, cell_m: float = 100
 ) -> npt.NDArray[np.bytes_]:
-    """Give the L3 PIDs of cells from their centres.
+    """Return the L3 PIDs of cells from their centres.
 
     Parameters
     ----------
@@ -155,16 +148,14 @@ def cell_pids(
     return np.char.add(encode(facility, 1)[0], encode(row * 2**32 + column, 9))
 
 
-def decode_cell_pid(pid: str) -> tuple[int, int, int]:
-    """Give facility, easting and northing (centre of the 100 m cell, m) of an L3 PID."""
-    _require_ten(pid)
-    number = int(decode(pid[1:].encode())[0])
-    row, column = divmod(number, 2**32)
-    return int(decode(pid[0].encode())[0]), column * 100 + 50, row * 100 + 50
-
-
 def compute_pid(frame: Any, facility: int = 1) -> Any:
-    """Give the L3 PIDs of a frame with ``easting`` and ``northing`` as a Series of text."""
+    """Return the L3 PIDs of a frame with ``easting`` and ``northing`` as a Series of text.
+
+    Raises
+    ------
+    EgmsError
+        When one of the two columns is missing.
+    """
     import pandas as pd
 
     missing = [name for name in ("easting", "northing") if name not in frame]
@@ -172,8 +163,3 @@ def compute_pid(frame: Any, facility: int = 1) -> Any:
         raise EgmsError(f"compute_pid needs the columns easting and northing; missing: {missing}")
     pids = cell_pids(frame["easting"], frame["northing"], facility).astype(str)
     return pd.Series(pids, index=frame.index, name="pid")
-
-
-def _require_ten(pid: str) -> None:
-    if len(pid) != 10:
-        raise EgmsError(f"{pid!r} has {len(pid)} characters; a PID has ten")

@@ -16,11 +16,11 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.cells import CRS, LAEA_EUROPE
 from egms_io.errors import BadBurst, EgmsError
 from egms_io.formats.archive import open_csv
 from egms_io.formats.bursts import HEADER_BYTES, Burst, to_laea
 from egms_io.formats.pids import decode
+from egms_io.tiles import CRS, LAEA_EUROPE
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Points:
     pid
         (n,) int64, None where the file has none.
     series
-        One (n,) array per acquisition, mm along the line of sight.
+        One (n,) array per acquisition, mm along the line of sight, positive towards the satellite.
     """
 
     easting: Floats
@@ -62,7 +62,7 @@ class Points:
     series: list[Floats]
 
     def take(self, points: npt.NDArray[Any]) -> Points:
-        """Give some of the points."""
+        """Return some of the points, chosen by index."""
         return Points(
             easting=self.easting[points],
             northing=self.northing[points],
@@ -83,9 +83,16 @@ def read_points(
     Parameters
     ----------
     tally
-        Counts of what was met: ``rows`` and, with `skip_rows`, ``bad rows``.
+        Gains the counts ``rows`` and, with `skip_rows`, ``bad rows``.
     skip_rows
         Drop and count rows that are ragged or hold something that is no number, instead of raising.
+    batch_bytes
+        Of text per batch.
+
+    Yields
+    ------
+    Points
+        Never empty.
 
     Raises
     ------
@@ -239,7 +246,7 @@ def _is_number(text: str) -> bool:
 
 
 def _pid_fault(pid: str) -> str:
-    """Say what is wrong with a PID, nothing where all is well."""
+    """Return what is wrong with a PID, empty when nothing is."""
     try:
         decode([pid.encode()])
     except EgmsError as error:
@@ -262,7 +269,7 @@ def _check_coordinates(path: Path, points: Points) -> None:
 
 
 def _pid_numbers(column: Any) -> npt.NDArray[np.int64]:
-    """Give PIDs as integers: equal exactly where the PIDs are."""
+    """Return PIDs as integers: equal exactly where the PIDs are."""
     if column.null_count:
         raise EgmsError(f"{column.null_count} rows have no pid")
     return decode(column.to_numpy().astype("S")) if len(column) else np.empty(0, np.int64)

@@ -21,7 +21,7 @@ Texts = npt.NDArray[np.bytes_]
 
 
 def decimal_texts(values: npt.ArrayLike, decimals: int) -> Texts:
-    """Give the text of numbers at a fixed number of decimals, empty for NaN.
+    """Return numbers as text at a fixed number of decimals, empty for NaN.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def decimal_texts(values: npt.ArrayLike, decimals: int) -> Texts:
 
     Returns
     -------
-    Array of bytes of the same shape (at least one-dimensional), padded with NUL.
+    Array of bytes (dtype S) of the same shape, at least one-dimensional, padded with NUL.
     """
     numbers = np.atleast_1d(np.asarray(values, float))
     whole = np.rint(numbers * 10**decimals)
@@ -53,7 +53,7 @@ def decimal_texts(values: npt.ArrayLike, decimals: int) -> Texts:
     return texts
 
 
-def csv_rows(columns: Sequence[Any]) -> tuple[bytes, npt.NDArray[np.int64]]:
+def csv_rows(columns: Sequence[Any]) -> bytes:
     """Join columns of text to CSV rows.
 
     Parameters
@@ -63,10 +63,8 @@ def csv_rows(columns: Sequence[Any]) -> tuple[bytes, npt.NDArray[np.int64]]:
 
     Returns
     -------
-    text
+    bytes
         All rows, each ended by LF.
-    lengths
-        (rows,) bytes of each row.
     """
     pieces = []
     for column in columns:
@@ -76,7 +74,7 @@ def csv_rows(columns: Sequence[Any]) -> tuple[bytes, npt.NDArray[np.int64]]:
         pieces.append(np.concatenate([cells, comma], axis=2).reshape(len(table), -1))
     rows = np.concatenate(pieces, axis=1)
     rows[:, -1] = ord("\n")
-    return rows.tobytes().translate(None, b"\0"), np.count_nonzero(rows, axis=1)
+    return rows.tobytes().translate(None, b"\0")
 
 
 @lru_cache(maxsize=64)

@@ -22,29 +22,47 @@ _POLYNOMIAL = 0xEDB88320  # CRC-32, reflected
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of deflated bytes, in memory or in a file, and the facts of what it holds."""
+    """Deflated bytes that others can stand before and after.
+
+    Attributes
+    ----------
+    data
+        The bytes, or the file that holds them.
+    crc
+        CRC-32 of the content before deflating.
+    size, packed
+        Bytes before and after deflating.
+    """
 
     data: bytes | Path
     crc: int
-    size: int  # bytes before deflating
-    packed: int  # bytes after
+    size: int
+    packed: int
 
     def read(self) -> bytes:
-        """Give the deflated bytes."""
+        """Return the deflated bytes."""
         return self.data.read_bytes() if isinstance(self.data, Path) else self.data
 
 
 def deflate(content: bytes, level: int = LEVEL) -> Piece:
-    """Deflate one piece so that others can stand before and after it."""
+    """Deflate bytes at a level of 0 to 9, ending with a full flush."""
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     packed = packer.compress(content) + packer.flush(zlib.Z_FULL_FLUSH)
     return Piece(packed, zlib.crc32(content), len(content), len(packed))
 
 
 def join_crc(first: int, second: int, second_size: int) -> int:
-    """Give the CRC-32 of two runs of bytes put together, from their own.
+    """Return the CRC-32 of two stretches of bytes put together, from their own.
 
-    Appending n zero bytes is a linear map of the 32 bits, applied here by repeated squaring.
+    Appending n zero bytes is a linear map of the 32 bits, applied here by repeated squaring (as in
+    ``crc32_combine`` of zlib).
+
+    Parameters
+    ----------
+    first, second
+        CRC-32 of each.
+    second_size
+        Bytes of the second.
     """
     matrix = [_POLYNOMIAL] + [1 << bit for bit in range(31)]  # one zero bit
     for _ in range(3):
@@ -60,12 +78,14 @@ def join_crc(first: int, second: int, second_size: int) -> int:
 def write_zip(
     file: IO[bytes], members: Sequence[tuple[str, Iterable[Piece]]], day: dt.date
 ) -> None:
-    """Write a ZIP of members given as pieces.
+    """Write a ZIP (ZIP64 where sizes ask for it) of members made of pieces.
 
     Parameters
     ----------
+    file
+        At its start, open for writing.
     members
-        Name and pieces of each member, in order.
+        Name (ASCII) and pieces of each member, in order.
     day
         Date of the members; their time is midnight, so the same content gives the same bytes.
     """
@@ -87,7 +107,7 @@ def write_zip(
 
 
 def _header(name: str, crc: int, size: int, packed: int, stamp: int, *, start: int | None) -> bytes:
-    """Give the local header of a member, or with its `start` the entry of the directory."""
+    """Return the local header of a member, or with its `start` the entry of the directory."""
     wide = [number for number in (size, packed, start or 0) if number >= _BIG]
     large = max(size, packed) >= _BIG
     numbers = [size, packed] if large else []

@@ -16,11 +16,10 @@ import pandas as pd
 import pytest
 from pyproj import Transformer
 
-from egms_io.formats.archive import md5_line
 from egms_io.formats.l2 import L2B_FIELDS, write_burst
 from egms_io.formats.metadata import BurstMetadata
 from egms_io.formats.names import BurstName
-from egms_io.formats.pids import burst_code, point_pids
+from egms_io.formats.pids import DIGITS, POLARISATIONS, burst_code, point_pids
 from egms_io.simulation import Ground, Track, observe
 
 CORNER = (4_549_900, 2_049_900)  # a 10 km block ends 100 m further east and north
@@ -115,7 +114,7 @@ def _rewrite(path: Path, contents: dict[str, bytes]) -> Path:
         for name, content in contents.items():
             archive.writestr(name, content)
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    path.with_suffix(".md5").write_text(md5_line(digest, path.name))
+    path.with_suffix(".md5").write_text(f"{digest}  {path.name}\n")
     return path
 
 
@@ -159,6 +158,22 @@ def pair() -> Callable[..., list[Path]]:
         ]
 
     return write
+
+
+def _read_pid(pid: str) -> tuple[int, int, int, int, str, int, int]:
+    """Read an L2 PID digit by digit."""
+    facility, code, point = (
+        sum(DIGITS.index(digit) * 62**place for place, digit in enumerate(reversed(part)))
+        for part in (pid[0], pid[1:5], pid[5:])
+    )
+    burst, swath, polarisation = (code >> 4) & 0xFFF, (code >> 2) & 3, POLARISATIONS[code & 3]
+    return facility, code >> 16, burst, swath, polarisation, point >> 16, point & 0xFFFF
+
+
+@pytest.fixture(scope="session")
+def read_pid() -> Callable[[str], tuple[int, int, int, int, str, int, int]]:
+    """`read_pid(pid)`: facility, track, burst, swath, polarisation, line and pixel of an L2 PID."""
+    return _read_pid
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,10 @@ def test_blocks_are_the_same_places_for_every_area():
     place = ([4_509_950.0, 4_510_050.0], [1_709_950.0, 1_710_050.0])
     assert other.blocks(other.keys(*place)).tolist() == TILE.blocks(TILE.keys(*place)).tolist()
     assert TILE.blocks(TILE.keys(*place)).tolist() == [170 * 2**20 + 450, 171 * 2**20 + 451]
-    assert [cells.band_of(b) for b in other.blocks(other.keys(*place))] == [170, 171]
+    assert [cells.block_place(b) for b in other.blocks(other.keys(*place))] == [
+        (170, 450),
+        (171, 451),
+    ]
 
 
 def test_area_names():

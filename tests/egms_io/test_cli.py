@@ -29,6 +29,12 @@ def call():
     return run
 
 
+@pytest.mark.parametrize("words", [(), ("ortho",), ("compare",), ("info",)])
+def test_help_has_an_example(call, words):
+    text = call("egms", *words, "--help").stdout
+    assert f"  Example\n    workbench egms {''.join(words)}" in text
+
+
 AREA = "4541000,2051000,4542000,2052000"
 
 
@@ -92,8 +98,8 @@ def test_skipped_inputs_are_4(call, sample, tmp_path):
         (("--aoi", "E4"), "not a tile name"),
         (("--aoi", "13.0,38.0,13.2,38.7"), "degrees"),
         (("--aoi", "nowhere.gpkg"), "cannot be read as an area"),
-        (("--aoi", AREA, "--combine", "cell"), "'burst' or 'pass' or 'point'"),
-        (("--aoi", AREA, "--format", "xlsx"), "format 'xlsx'"),
+        (("--aoi", AREA, "--combine", "cell"), "'cell' is not one of 'burst', 'pass', 'point'"),
+        (("--aoi", AREA, "--format", "xlsx"), "'xlsx' is not one of"),
         (("--aoi", AREA, "--start", "soon"), "is not a date"),
         (("--aoi", AREA, "--cell-m", "wide"), "--cell-m"),
     ],

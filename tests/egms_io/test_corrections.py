@@ -14,7 +14,7 @@ import egms_io
 from egms_io.cells import Lattice
 from egms_io.errors import BadBurst
 from egms_io.formats.pids import cell_pids
-from egms_io.seriesmodels import fit, years_since_first
+from egms_io.method.seriesmodels import fit, years_since_first
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 import egms_io
-import workbench.progress
+import egms_io.mapreduce
+from egms_io.mapreduce import AT_ONCE
 
 DAY = dt.date(2025, 3, 9)
 FORMATS = ("zip", "tiff", "parquet", "zarr")
@@ -19,19 +20,17 @@ FORMATS = ("zip", "tiff", "parquet", "zarr")
 # Every file is finished by fsync and rename: the process is killed at the n-th, between the two,
 # or at the n-th opening of a hidden file with half of its bytes written.
 SCRIPT = """
-import datetime, os, signal, sys
+import datetime, itertools, os, signal, sys
 from pathlib import Path
 import egms_io
 
 _, number, work, out, *rest = sys.argv
-seen = 0
+seen = itertools.count(1)
 fsync = os.fsync
 
 def killing(file):
-    global seen
     fsync(file)
-    seen += 1
-    if seen == abs(int(number)):
+    if next(seen) == abs(int(number)):
         if int(number) < 0:
             path = Path(os.readlink(f"/proc/self/fd/{file}"))
             os.truncate(path, path.stat().st_size // 2)
@@ -41,7 +40,7 @@ os.fsync = killing
 aoi = tuple(map(float, rest[:4]))
 product = egms_io.ortho(rest[4:], aoi=aoi, work=work)
 product.write(out, formats=FORMATS, production_date=datetime.date(2025, 3, 9))
-print(seen)
+print(next(seen) - 1)
 """.replace("FORMATS", repr(FORMATS))
 
 
@@ -83,7 +82,7 @@ def test_a_killed_run_is_finished_by_the_next(run, tmp_path, expected, contents,
     finished = contents(visible(tmp_path / "out"))
     assert finished.items() <= expected.items()
     assert len(finished) < len(expected)
-    assert len(hidden(tmp_path)) == 1
+    assert 1 <= len(hidden(tmp_path)) <= AT_ONCE  # of the killed file, and of other threads
     stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "work").glob("partial_*")}
 
     product = egms_io.ortho(simulated.paths, aoi=simulated.aoi, work=tmp_path / "work")
@@ -112,7 +111,7 @@ def test_a_killed_worker_changes_nothing(
     from distributed import Client, LocalCluster
 
     killed = []
-    plain = workbench.progress.progress
+    plain = egms_io.mapreduce.progress
 
     def kill(client):
         busy = [address for address, keys in client.processing().items() if keys]
@@ -135,7 +134,7 @@ def test_a_killed_worker_changes_nothing(
                     kill(client)
                 yield step
 
-        monkeypatch.setattr(workbench.progress, "progress", killing)
+        monkeypatch.setattr(egms_io.mapreduce, "progress", killing)
         product = egms_io.ortho(simulated.paths, aoi=simulated.aoi, client=client)
         paths = product.write(tmp_path, formats=FORMATS, production_date=DAY)
         assert len(killed) == 1

@@ -10,7 +10,7 @@ import pytest
 import egms_io
 from egms_io.formats.l2 import write_burst
 from egms_io.formats.names import BurstName
-from egms_io.seriesmodels import STATISTICS, fit, years_since_first
+from egms_io.method.seriesmodels import STATISTICS, fit, years_since_first
 from egms_io.simulation import GNSS, Ground, Track, observe
 
 BOUNDS = (4_540_000.0, 2_050_000.0, 4_541_200.0, 2_051_200.0)

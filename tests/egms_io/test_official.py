@@ -11,7 +11,7 @@ import pytest
 import rasterio
 
 import egms_io
-from egms_io.seriesmodels import STATISTICS, fit, years_since_first
+from egms_io.method.seriesmodels import STATISTICS, fit, years_since_first
 
 STEM = "EGMS_L3_E45N17_100km_{}_2020_2024_1"
 GNSS = ["gnss_velocity_n", "gnss_velocity_e", "gnss_velocity_u"]

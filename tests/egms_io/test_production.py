@@ -12,8 +12,8 @@ import egms_io
 from egms_io.cells import area_of
 from egms_io.errors import BadArgument
 from egms_io.formats.bursts import open_burst
+from egms_io.method.seriesmodels import STATISTICS, fit, years_since_first
 from egms_io.production import carry_out
-from egms_io.seriesmodels import STATISTICS, fit, years_since_first
 
 
 @pytest.fixture(scope="module")

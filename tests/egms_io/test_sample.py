@@ -8,9 +8,8 @@ import pytest
 
 import egms_io
 from egms_io.formats.l2 import L2B_FIELDS
-from egms_io.formats.pids import PointId
+from egms_io.method.seriesmodels import fit, years_since_first
 from egms_io.sample import GROUND, sample_tracks
-from egms_io.seriesmodels import fit, years_since_first
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +42,12 @@ def test_bursts_have_the_columns_and_digits_of_real_ones(sample, shared_data):
         assert decimals[0] <= decimals[1] == (field.precision or 0), field.name
 
 
-def test_pids_say_where_the_points_are(sample):
+def test_pids_say_where_the_points_are(sample, read_pid):
     folder, _ = sample
     frame = egms_io.read_csv_or_zip(next(folder.glob("EGMS_L2b_044*.zip")), read_xml=False)
     assert frame["pid"].is_unique
     for row in frame.iloc[::997].itertuples():
-        point = PointId.decode(row.pid)
-        assert (point.track, point.burst, point.swath) == (44, 231, 1)
-        assert (point.line, point.pixel) == (row.line, row.pixel)
+        assert read_pid(row.pid) == (1, 44, 231, 1, "VV", row.line, row.pixel)
 
 
 def test_tracks_look_differently_on_different_days():

@@ -187,6 +187,13 @@ def test_unknown_formats_are_refused_and_nothing_is_written(tmp_path, product):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_format_named_twice_is_written_once(tmp_path, product, read_table, frame, component):
+    paths = product.write(tmp_path, formats=("zip", "tiff", "zip"))
+    assert len(paths) == len(set(paths)) == 6
+    table = read_table(tmp_path / f"{STEM.format(component)}.zip")
+    assert len(table) == len(frame)
+
+
 def stamps(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 

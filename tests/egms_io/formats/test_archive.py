@@ -21,7 +21,7 @@ def make(path, members):
 def test_finds_csv_and_xml(tmp_path):
     path = make(tmp_path / f"{STEM}.zip", [(f"{STEM}.xml", "<BURST/>"), (f"{STEM}.csv", "a,b\n")])
     found = archive.members(path)
-    assert (found.csv, found.xml, found.csv_bytes) == (f"{STEM}.csv", f"{STEM}.xml", 4)
+    assert (found.csv, found.xml) == (f"{STEM}.csv", f"{STEM}.xml")
     assert not found.note
     assert archive.read_xml(found) == b"<BURST/>"
     with archive.open_csv(found) as stream:
@@ -75,7 +75,7 @@ def test_declared_sizes_are_limited(tmp_path, monkeypatch):
     with pytest.raises(BadBurst, match="declares 1,000 bytes"):
         archive.members(path)
     monkeypatch.setattr(archive, "MAX_CSV_BYTES", 1000)
-    assert archive.members(path).csv_bytes == 1000
+    assert archive.members(path).csv == "a.csv"
 
 
 def test_implausible_ratios_are_refused(tmp_path):
@@ -101,10 +101,8 @@ def test_md5_in_the_format_of_md5sum(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(b"abc")
     digest = hashlib.md5(b"abc", usedforsecurity=False).hexdigest()
-    assert archive.file_md5(path) == digest
     assert archive.stated_md5(path) is None
-    path.with_suffix(".md5").write_text(archive.md5_line(digest, path.name))
-    assert path.with_suffix(".md5").read_bytes() == f"{digest}  a.zip\n".encode()
+    assert archive.write_md5(path, overwrite=False).read_bytes() == f"{digest}  a.zip\n".encode()
     assert archive.stated_md5(path) == digest
     path.with_suffix(".md5").write_text(f"{digest.upper()} *a.zip\r\n")
     assert archive.stated_md5(path) == digest

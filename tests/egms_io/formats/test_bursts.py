@@ -35,7 +35,7 @@ def test_what_is_known_without_the_points(burst_path, every, read_table):
     assert burst.dates == tuple(every("2020-01-02", 12))
     assert burst.days[0] == np.datetime64("2020-01-02")
     assert burst.header == tuple(table.columns)
-    assert burst.near == tuple(table.loc[0, ["easting", "northing"]])
+    assert burst.first_point == tuple(table.loc[0, ["easting", "northing"]])
     assert (burst.name.track, burst.metadata.track) == (117, 117)
     assert burst.notes == ()
 

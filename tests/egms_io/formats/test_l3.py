@@ -5,19 +5,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from egms_io.dates import date_columns
 from egms_io.errors import BadArgument
 from egms_io.formats.l3 import (
     L3_ORTHO,
     FieldSpec,
     OutputNamingConvention,
-    date_columns,
     format_dataframe,
     l3_header,
     l3_table,
     l3_text,
 )
 from egms_io.formats.pids import cell_pids
-from egms_io.seriesmodels import STATISTICS
+from egms_io.method.seriesmodels import STATISTICS
 
 DATES = ("20200103", "20200109")
 HEADER = (
@@ -55,9 +55,7 @@ def test_columns_stand_in_the_order_of_the_product(table):
 
 
 def test_text_of_rows(table):
-    text, lengths = l3_text(table)
-    rows = text.decode().splitlines(keepends=True)
-    assert [len(row) for row in rows] == lengths.tolist()
+    rows = l3_text(table).decode().splitlines(keepends=True)
     first, second = (row.rstrip("\n").split(",")[1:] for row in rows)
     # height, rmse, velocity ± std, acceleration ± std, seasonality ± std, n, e, u, two dates
     assert first == [
@@ -75,7 +73,7 @@ def test_formatted_frame_reads_like_the_text(table, tmp_path):
     before = frame.copy()
     rounded = format_dataframe(frame)
     path = tmp_path / "t.csv"
-    path.write_bytes(l3_header(DATES) + l3_text(table)[0])
+    path.write_bytes(l3_header(DATES) + l3_text(table))
     pd.testing.assert_frame_equal(rounded, pd.read_csv(path), check_dtype=False)
     assert frame.equals(before)
     assert rounded["easting"].dtype == np.int64

@@ -62,40 +62,6 @@ def test_other_names_are_refused_by_name(name):
     assert "expected" in str(caught.value)
 
 
-@given(st.integers(9, 74), st.integers(9, 54))
-def test_tile_name_round_trip(east, north):
-    name = f"E{east:02d}N{north:02d}"
-    assert names.tile_bounds(name) == (
-        east * 100_000,
-        north * 100_000,
-        east * 100_000 + 100_000,
-        north * 100_000 + 100_000,
-    )
-    assert names.tile_name(names.tile_bounds(name)) == name
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        (4_500_000, 1_700_000, 4_600_000, 1_700_100),
-        (4_500_000, 1_700_000, 4_700_000, 1_900_000),
-        (4_500_100, 1_700_000, 4_600_100, 1_800_000),
-    ],
-)
-def test_other_rectangles_are_no_tiles(bounds):
-    assert names.tile_name(bounds) is None
-
-
-@pytest.mark.parametrize("name", ["E4N17", "N17E45", "E45N17x", "", "E45N170"])
-def test_bad_tile_names(name):
-    with pytest.raises(BadArgument, match="is not a tile name"):
-        names.tile_bounds(name)
-
-
-def test_tile_names_are_forgiving_of_case_and_blanks():
-    assert names.tile_bounds(" e45n17 ") == names.tile_bounds("E45N17")
-
-
 @pytest.mark.parametrize(
     ("area", "component", "stem"),
     [

@@ -1,29 +1,28 @@
-"""A product as a cube of time, y and x in a Zarr store."""
+"""A component as a cube of time, y and x in a zipped Zarr store."""
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from egms_io.cells import BLOCK, CRS
+from egms_io.cells import BLOCK_CELLS
+from egms_io.finished import FinishedProduct
 from egms_io.formats.l3 import COMPONENTS
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.tiles import CRS
+from workbench.files import atomic
 
 
-def write_zarr(product: OrthoProduct, component: str, path: Path) -> None:
-    """Write a cube as a zipped Zarr store.
+def write_zarr(product: FinishedProduct, component: str, path: Path) -> None:
+    """Write displacement (time, y, x; mm) and mean velocity (y, x; mm / yr).
 
-    Open it with ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``. Displacement (time, y,
-    x; mm) and mean velocity (y, x; mm / yr), float32, NaN where no cell.
+    Both are float32, NaN where there is no cell. Open the file with
+    ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``.
     """
-    import shutil
-    import zipfile
-    from tempfile import TemporaryDirectory
-
-    from workbench.files import atomic
-
     with TemporaryDirectory(dir=product.folder) as scratch:
         store = Path(scratch) / "cube"
         _empty_cube(product, component).to_zarr(store, compute=False, consolidated=False)
@@ -36,7 +35,7 @@ def write_zarr(product: OrthoProduct, component: str, path: Path) -> None:
                     shutil.copyfileobj(chunk, member)
 
 
-def _empty_cube(product: OrthoProduct, component: str) -> Any:
+def _empty_cube(product: FinishedProduct, component: str) -> Any:
     import dask.array as da
     import xarray as xr
 
@@ -46,7 +45,7 @@ def _empty_cube(product: OrthoProduct, component: str) -> Any:
     x = west + (np.arange(lattice.columns) + 0.5) * lattice.cell_m
     y = north - (np.arange(lattice.rows) + 0.5) * lattice.cell_m
     shape = (len(days), lattice.rows, lattice.columns)
-    chunks = (len(days), BLOCK, BLOCK)
+    chunks = (len(days), BLOCK_CELLS, BLOCK_CELLS)
     empty = da.full(shape, np.nan, dtype="float32", chunks=chunks)  # type: ignore[no-untyped-call]
     return xr.Dataset(
         {
@@ -62,7 +61,7 @@ def _empty_cube(product: OrthoProduct, component: str) -> Any:
     )
 
 
-def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
+def _fill_zarr(product: FinishedProduct, component: str, path: Path) -> None:
     import zarr
 
     lattice = product.area.lattice
@@ -71,7 +70,7 @@ def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
         table = band.table(component)
         row, column = np.divmod(table["cell"].to_numpy(), lattice.columns)
         south, north = row.min(), row.max()
-        window = slice(lattice.rows - 1 - north, lattice.rows - south)
+        lines = slice(lattice.rows - 1 - north, lattice.rows - south)
         line = north - row
         series = np.full(
             (len(product.method.dates), north - south + 1, lattice.columns), np.nan, "f4"
@@ -79,5 +78,5 @@ def _fill_zarr(product: OrthoProduct, component: str, path: Path) -> None:
         series[:, line, column] = [table[date].to_numpy() for date in product.method.dates]
         velocity = np.full(series.shape[1:], np.nan, "f4")
         velocity[line, column] = table["mean_velocity"].to_numpy()
-        store["displacement"][:, window] = series
-        store["mean_velocity"][window] = velocity
+        store["displacement"][:, lines] = series
+        store["mean_velocity"][lines] = velocity

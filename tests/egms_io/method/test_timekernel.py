@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egms_io.errors import BadArgument
-from egms_io.timekernel import (
+from egms_io.method.timekernel import (
     fixed_order_product,
     interpolate,
     interpolate_time_columns,

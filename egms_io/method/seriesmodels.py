@@ -1,7 +1,8 @@
-"""Models of a displacement series and the statistics that the products carry.
+"""Models of a displacement series and the statistics in the products.
 
 Time ``t`` is in years of 365 days since the first output date; 365.25 would change the printed
-statistics. All fits are plain least squares on the unrounded series.
+statistics. All fits are plain least squares on the unrounded series. They reproduce the official
+statistics to their printed digits.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from egms_io.dates import Days, date_columns, to_days
 from egms_io.errors import BadArgument
-from egms_io.timekernel import fixed_order_product
+from egms_io.method.timekernel import fixed_order_product
 
 DAYS_PER_YEAR = 365.0
 MIN_DATES = 6  # unknowns of the cubic and seasonal model
@@ -31,20 +32,20 @@ Floats = npt.NDArray[np.float64]
 
 
 def years_since_first(dates: Days) -> Floats:
-    """Give t of each output date."""
+    """Return t of each output date, (dates,) years of 365 days, 0 at the first."""
     days: Floats = (dates - dates[0]).astype("timedelta64[D]").astype(float)
     return days / DAYS_PER_YEAR
 
 
 def design(t: Floats, degree: int) -> Floats:
-    """Give the columns t … t^degree, cos 2πt, sin 2πt, 1; (dates, degree + 3)."""
+    """Return the columns t … t^degree, cos 2πt, sin 2πt, 1; (dates, degree + 3)."""
     powers = [t**power for power in range(1, degree + 1)]
     angle = 2 * np.pi * t
     return np.column_stack([*powers, np.cos(angle), np.sin(angle), np.ones_like(t)])
 
 
 def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
-    """Refer series to their fitted value at the first date and give their statistics.
+    """Refer series to their fitted value at the first date, and fit their statistics.
 
     Parameters
     ----------
@@ -70,11 +71,11 @@ def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
     """
     out = np.full_like(series, np.nan)
     found = {name: np.full(series.shape[1], np.nan) for name in STATISTICS}
-    there = ~np.isnan(series)
-    if there.all() and len(series) >= MIN_DATES:
+    present = ~np.isnan(series)
+    if present.all() and len(series) >= MIN_DATES:
         first, complete = _fit_complete(series, t)
         return series - first, complete
-    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         if np.count_nonzero(pattern) < MIN_DATES:
             continue
@@ -105,7 +106,7 @@ def _fit_complete(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]
 
 
 def _least_squares(series: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give coefficients, residual root mean square and inverse normal matrix of one model."""
+    """Return coefficients, residual root mean square and inverse normal matrix of one model."""
     inverse = np.asarray(np.linalg.pinv(matrix), np.float64)
     coefficients = fixed_order_product(inverse, series)
     residuals = series - fixed_order_product(matrix, coefficients)
@@ -115,18 +116,45 @@ def _least_squares(series: Floats, matrix: Floats) -> tuple[Floats, Floats, Floa
 
 
 def model_curve(series: Floats, t: Floats, degree: int = 3) -> Floats:
-    """Give the fitted model of series at every date, (dates, n) mm; NaN dates take no part."""
+    """Return the fitted model of series at every date.
+
+    Parameters
+    ----------
+    series
+        (dates, n) mm; NaN dates take no part.
+    t
+        (dates,) years since the first date.
+    degree
+        Of the polynomial.
+
+    Returns
+    -------
+    (dates, n) mm, NaN for a series with no more dates than unknowns.
+    """
     curves = np.full_like(series, np.nan)
     matrix = design(t, degree)
     for number, values in enumerate(series.T):
-        there = ~np.isnan(values)
-        if np.count_nonzero(there) > matrix.shape[1]:
-            curves[:, number] = matrix @ np.linalg.lstsq(matrix[there], values[there])[0]
+        present = ~np.isnan(values)
+        if np.count_nonzero(present) > matrix.shape[1]:
+            curves[:, number] = matrix @ np.linalg.lstsq(matrix[present], values[present])[0]
     return curves
 
 
 def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.465760) -> Floats:
-    """Give |mean exp(4πi / wavelength · residual)| of a linear fit to complete series, (n,)."""
+    """Return the temporal coherence of complete series, (n,) from 0 to 1.
+
+    It is |mean exp(4πi / wavelength · residual)| with the residuals of a linear fit (Ferretti,
+    Prati and Rocca, 2001).
+
+    Parameters
+    ----------
+    series
+        (dates, n) mm.
+    t
+        (dates,) years since the first date.
+    wavelength_mm
+        Of the radar; by default that of Sentinel-1.
+    """
     matrix = np.column_stack([t, np.ones_like(t)])
     residuals = series - matrix @ np.linalg.lstsq(matrix, series)[0]
     phase = np.exp(4j * np.pi / wavelength_mm * residuals)
@@ -134,10 +162,21 @@ def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.4657
 
 
 def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
-    """Give a copy of a frame with its series referred to the first date and the statistics added.
+    """Return a copy of a frame with its series referred to the first date and statistics added.
 
-    The frame needs ``YYYYMMDD`` columns in mm. Added: ``rmse``, the other names of `STATISTICS` and
-    ``temporal_coherence``. The frame given is left as it was.
+    Added are ``rmse``, the other names of `STATISTICS` and ``temporal_coherence``; see `fit`.
+
+    Parameters
+    ----------
+    frame
+        With ``YYYYMMDD`` columns, mm.
+    wave_length_mm
+        Of the radar, for the coherence.
+
+    Raises
+    ------
+    BadArgument
+        When no column is a date.
     """
     import pandas as pd
 

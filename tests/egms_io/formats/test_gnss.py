@@ -6,7 +6,7 @@ import pytest
 
 import egms_io
 from egms_io.errors import BadArgument
-from egms_io.gnss import read_gnss_model
+from egms_io.formats.gnss import read_gnss_model
 from workbench.errors import OutputExists
 
 

@@ -1,7 +1,7 @@
-"""Products as data frames: read and write whole EGMS files at once.
+"""Whole EGMS files as data frames: read and written at once, in memory.
 
-For looking at files, for one burst or one tile in memory, and for notebooks that used these names
-before. `egms_io.ortho` does not go through frames.
+For looking into files, and for notebooks that work step by step on one burst or tile.
+`egms_io.ortho` does not go through frames.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from egms_io.cells import CRS, Lattice, area_of
+from egms_io.cells import Lattice, area_of
 from egms_io.dates import date_columns
 from egms_io.errors import BadArgument, BadProduct
 from egms_io.formats import archive
-from egms_io.formats.archive import file_md5, md5_line, members, open_csv
+from egms_io.formats.archive import members, open_csv, write_md5
+from egms_io.formats.geotiffs import NODATA, geotiff_profile
 from egms_io.formats.l3 import L3_ORTHO, OutputNamingConvention, format_dataframe
 from egms_io.formats.metadata import generate_xml_content
-from egms_io.formats.names import TILE_M, tile_name
 from egms_io.formats.text import csv_rows, decimal_texts
 from egms_io.formats.zips import deflate, write_zip
-from egms_io.writers import NODATA, tiff_profile
+from egms_io.tiles import CRS, TILE_M, tile_name
+from workbench.files import atomic
 
 
 def read_csv_or_zip(path: str | Path, *, read_xml: bool = True, **options: Any) -> Any:
@@ -33,7 +34,7 @@ def read_csv_or_zip(path: str | Path, *, read_xml: bool = True, **options: Any) 
     path
         A ``.zip`` with one CSV in it, or a ``.csv``.
     read_xml
-        Also give the text of the XML, None where there is none.
+        Also return the text of the XML, None where there is none.
     options
         For `pandas.read_csv`; ``columns`` is understood as ``usecols``.
 
@@ -41,6 +42,13 @@ def read_csv_or_zip(path: str | Path, *, read_xml: bool = True, **options: Any) 
     -------
     frame, or (frame, xml) with `read_xml`. The geometry is from easting and northing (EPSG:3035),
     or else from longitude and latitude (EPSG:4326).
+
+    Raises
+    ------
+    BadBurst
+        When the file is missing, damaged or hostile.
+    BadProduct
+        When the table has no coordinates.
     """
     import geopandas as gpd
     import pandas as pd
@@ -77,13 +85,22 @@ def write_csv_or_zip(
     Numbers of the fields and dates of the L3 product are written with its digits, other columns in
     their shortest form; the geometry is left out.
 
+    Parameters
+    ----------
+    path
+        A ``.zip``, or a ``.csv`` with the XML beside it.
+    xml_content
+        The XML, None for none.
+    csv_name, xml_name
+        Members of the ZIP; by default its own stem.
+
     Raises
     ------
+    BadArgument
+        For another suffix, or text that would need quotes.
     workbench.errors.OutputExists
         When a file is in the way and `overwrite` is false.
     """
-    from workbench.files import atomic
-
     path = Path(path)
     text = _csv_text(frame)
     xml = xml_content.encode() if isinstance(xml_content, str) else xml_content
@@ -118,10 +135,23 @@ def ortho_writer(
     frame
         With the fields of the product, rounded or not.
     output_path
-        Path of the ZIP; the others stand beside it.
-    """
-    from workbench.files import atomic
+        Path of the ZIP; the others are beside it.
+    convention
+        Columns and digits.
+    xml_content
+        By default that of `egms_io.generate_xml_content`.
 
+    Returns
+    -------
+    The three paths.
+
+    Raises
+    ------
+    BadArgument
+        When the frame lacks a field.
+    workbench.errors.OutputExists
+        When a file is in the way and `overwrite` is false.
+    """
     path = Path(output_path).with_suffix(".zip")
     table = format_dataframe(frame, convention)
     xml = generate_xml_content() if xml_content is None else xml_content
@@ -129,16 +159,18 @@ def ortho_writer(
     write_csv_or_zip(path, table, xml, overwrite=overwrite)
     with atomic(path.with_suffix(".tiff"), overwrite=overwrite) as file:
         file.write(raster)
-    with atomic(path.with_suffix(".md5"), overwrite=overwrite) as file:
-        file.write(md5_line(file_md5(path), path.name).encode())
-    return [path, path.with_suffix(".tiff"), path.with_suffix(".md5")]
+    return [path, path.with_suffix(".tiff"), write_md5(path, overwrite=overwrite)]
 
 
 def create_ortho_geotiff(frame: Any, mean_velocity_field: str, *, aoi: Any = None) -> bytes:
-    """Give a frame's velocity as the bytes of a GeoTIFF, float32, 100 m, nodata -9999.
+    """Return a frame's velocity as the bytes of a GeoTIFF, float32, 100 m, nodata -9999.
 
     Parameters
     ----------
+    frame
+        With ``easting`` and ``northing`` of the cell centres, m, EPSG:3035.
+    mean_velocity_field
+        Column of the velocity, NaN where unknown.
     aoi
         What the raster covers (see `egms_io.ortho`). By default the official tile when all cells
         are in one, else the extent of the cells.
@@ -146,14 +178,14 @@ def create_ortho_geotiff(frame: Any, mean_velocity_field: str, *, aoi: Any = Non
     Raises
     ------
     BadArgument
-        When the field is missing, or a cell lies outside `aoi`.
+        When the field is missing, a cell lies outside `aoi`, or an empty frame has no `aoi`.
     """
     from rasterio.io import MemoryFile
 
     if mean_velocity_field not in frame:
         raise BadArgument(f"the frame has no column {mean_velocity_field!r}")
     if aoi is None and not len(frame):
-        raise BadArgument("the frame is empty and no aoi was given: nothing says what to cover")
+        raise BadArgument("the frame is empty: pass aoi=, the area to cover")
     lattice = _extent(frame) if aoi is None else area_of(aoi).lattice
     keys = lattice.keys(frame["easting"], frame["northing"])
     if (keys < 0).any():
@@ -162,15 +194,17 @@ def create_ortho_geotiff(frame: Any, mean_velocity_field: str, *, aoi: Any = Non
     values = np.full((lattice.rows, lattice.columns), NODATA, np.float32)
     velocity = np.asarray(frame[mean_velocity_field], float)
     values[lattice.rows - 1 - row, column] = np.where(np.isnan(velocity), NODATA, velocity)
+    west, _, _, north = lattice.bounds
+    profile = geotiff_profile(west, north, lattice.columns, lattice.rows, lattice.cell_m)
     with MemoryFile() as memory:
-        with memory.open(**tiff_profile(lattice)) as raster:
+        with memory.open(**profile) as raster:
             raster.write(values, 1)
         content: bytes = memory.read()
     return content
 
 
 def _extent(frame: Any) -> Lattice:
-    """Give the official tile that holds all cells, or their extent."""
+    """Return the official tile that holds all cells, or their extent."""
     west, east = float(frame["easting"].min()), float(frame["easting"].max())
     south, north = float(frame["northing"].min()), float(frame["northing"].max())
     corner = west // TILE_M * TILE_M, south // TILE_M * TILE_M
@@ -181,7 +215,7 @@ def _extent(frame: Any) -> Lattice:
 
 
 def _csv_text(frame: Any) -> bytes:
-    """Give the CSV of a frame, header first."""
+    """Return the CSV of a frame, header first."""
     frame = frame.drop(columns="geometry", errors="ignore")
     decimals = {field.name: field.precision for field in L3_ORTHO.field_list}
     decimals |= dict.fromkeys(date_columns(frame.columns), L3_ORTHO.date_precision)
@@ -192,7 +226,7 @@ def _csv_text(frame: Any) -> bytes:
             columns.append(decimal_texts(frame[name].to_numpy(), digits))
         else:
             columns.append(np.array([_field(value) for value in frame[name]], "S"))
-    text, _ = csv_rows(columns) if len(frame) else (b"", None)
+    text = csv_rows(columns) if len(frame) else b""
     return ",".join(map(str, frame.columns)).encode() + b"\n" + text
 
 

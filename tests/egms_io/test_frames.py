@@ -11,7 +11,7 @@ import shapely
 
 import egms_io
 from egms_io.errors import BadArgument, BadProduct
-from egms_io.formats.products import (
+from egms_io.frames import (
     create_ortho_geotiff,
     ortho_writer,
     read_csv_or_zip,

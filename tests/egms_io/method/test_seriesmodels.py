@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egms_io.errors import BadArgument
-from egms_io.seriesmodels import (
+from egms_io.method.seriesmodels import (
     STATISTICS,
     design,
     fit,

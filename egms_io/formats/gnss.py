@@ -1,7 +1,7 @@
 """The GNSS velocity model (A-EPND) that refers EGMS to a European frame.
 
 An L2b burst carries the east and up velocity of the model projected on its line of sight, without
-north; so east and up can be had back from two passes, north only from the model.
+north; so east and up follow from two passes, north only from the model.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ class GnssModel:
     velocity: Floats
 
     def at(self, easting: npt.ArrayLike, northing: npt.ArrayLike) -> Floats:
-        """Interpolate bilinearly, (3, n) east, north and up, mm / yr; NaN outside the lattice."""
+        """Interpolate bilinearly at points in m, EPSG:3035.
+
+        Returns
+        -------
+        (3, n) float64, east, north and up, mm / yr; NaN outside the lattice.
+        """
         from scipy.interpolate import RegularGridInterpolator
 
         points = np.column_stack([np.asarray(northing, float), np.asarray(easting, float)])
@@ -67,7 +72,7 @@ def read_gnss_model(path: str | Path) -> GnssModel:
 
 @lru_cache(maxsize=4)
 def _read(path: str, changed: int, size: int) -> GnssModel:
-    """Read a model once per state of its file: every block of a run asks for it."""
+    """Read a model once per state of its file: every block of a run needs it."""
     import pandas as pd
 
     try:

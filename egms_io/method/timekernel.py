@@ -1,4 +1,4 @@
-"""From acquisition dates to output dates.
+"""Series at acquisition dates brought to output dates.
 
 Every output date is a weighted mean over all acquisitions of a burst, on or off the output dates,
 with weights ``exp(-rate |days|)`` up to a largest gap. At one per day this is in effect the nearest
@@ -34,6 +34,8 @@ def output_dates(
         First date and last possible date. By default the first date is the first one of the
         lattice through 2014-04-04 on which every burst has begun, and the last one that on which
         none has ended: the rule that gives the official dates of 2020-2024.
+    step_days
+        Days between output dates.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def output_dates(
     Raises
     ------
     BadArgument
-        When no date is left.
+        For a date that cannot be read, a step below one day, or when no date is left.
     """
     if step_days < 1:
         raise BadArgument(f"step_days={step_days}: the step must be at least one day")
@@ -70,7 +72,7 @@ def kernel_weights(
     rate: float = 1.0,
     max_gap_days: float = 90,
 ) -> Floats:
-    """Give the weights that turn acquired values into wanted ones.
+    """Return the weights that turn values at acquisitions into values at wanted dates.
 
     Parameters
     ----------
@@ -88,7 +90,13 @@ def kernel_weights(
 
     Returns
     -------
-    (dates, acquisitions) float64; rows sum to 1, or are NaN where no acquisition is near enough.
+    (dates, acquisitions) float64; rows sum to 1, or are NaN where no acquisition is within
+    `max_gap_days`.
+
+    Raises
+    ------
+    BadArgument
+        For another kernel.
     """
     days = (acquired - wanted[:, None]).astype("timedelta64[D]").astype(float)
     gap = np.abs(days)
@@ -123,7 +131,7 @@ def interpolate(
 
     Returns
     -------
-    (dates, n) float64, NaN where no present acquisition is near enough.
+    (dates, n) float64, NaN where no present acquisition is within the largest gap.
 
     Notes
     -----
@@ -142,7 +150,7 @@ def interpolate(
 
 
 def fixed_order_product(matrix: Floats, columns: Floats) -> Floats:
-    """Give ``matrix @ columns``, each column summed in the same order whatever stands beside it.
+    """Return ``matrix @ columns``, each column summed in the same order whatever the others are.
 
     A BLAS product may round differently for another number of columns or threads; the sparse
     product adds row by row, so a cell's values do not depend on how the area was divided.
@@ -153,6 +161,10 @@ def fixed_order_product(matrix: Floats, columns: Floats) -> Floats:
         (r, k); NaN rows give NaN.
     columns
         (k, n).
+
+    Returns
+    -------
+    (r, n) float64.
     """
     from scipy.sparse import csr_array
 
@@ -171,10 +183,26 @@ def interpolate_time_columns(
     kernel: Kernel = "exponential",
     kernel_rate: float = 1.0,
 ) -> Any:
-    """Give a copy of a frame whose ``YYYYMMDD`` columns stand at regular dates.
+    """Return a copy of a frame whose ``YYYYMMDD`` columns are at regular dates.
 
-    All acquisitions take part, also those off the output dates; None for `start` or `end` means the
-    first or last acquisition. The other columns come first, as they were.
+    All acquisitions take part, also those off the output dates. The other columns come first, as
+    they were.
+
+    Parameters
+    ----------
+    frame
+        One row per point, one column per acquisition, NaN where missing.
+    start, end
+        First date and last possible date; None is the first or last acquisition.
+    spacing_days
+        Days between output dates.
+    max_gap_days, kernel, kernel_rate
+        See `kernel_weights`.
+
+    Raises
+    ------
+    BadArgument
+        For dates or a kernel that make no sense.
     """
     import pandas as pd
 
@@ -205,7 +233,7 @@ def interpolate_time_columns(
 
 
 def _linear_weights(days: Floats, max_gap_days: float) -> Floats:
-    """Give linear weights from signed distances (dates, acquisitions), constant at the ends."""
+    """Return linear weights from signed distances (dates, acquisitions), constant at the ends."""
     dates, acquisitions = days.shape
     weights = np.zeros((dates, acquisitions))
     if not acquisitions:

@@ -2,7 +2,7 @@
 
 Bursts of one cell give normal equations ``N (e, u) = r`` with ``N = Σ a aᵀ`` and ``r = Σ a z`` over
 bursts, where ``a`` is a burst's mean line of sight (east, up) and ``z`` its mean displacement.
-North is not solved: two look directions say nothing of it. Sums run in the order of the bursts'
+North is not solved: two look directions do not determine it. Sums run in the order of the bursts'
 names and elementwise, so the result does not depend on workers or on the order of the input.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.errors import BadArgument
-from egms_io.sums import COSINE, MM, CellSums
 
 MAX_CONDITION = 20.0  # of the square root of N: beyond it, the look directions are too alike
 Combine = Literal["burst", "pass", "point"]
@@ -27,14 +26,14 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass
 class Means:
-    """What one burst (or one pass) says about the cells of a block.
+    """Means of one burst, or one pass, over the cells of a block.
 
     Attributes
     ----------
     cells
         (m,) positions of its cells among those of the block.
     ascending
-        Its pass.
+        Whether its pass is ascending, else descending.
     points
         (m,) number of points.
     los
@@ -82,28 +81,6 @@ class Solution:
     condition: Floats
 
 
-def mean_los(sums: CellSums) -> Floats:
-    """Give the mean line of sight of each cell, (2, m) east and up."""
-    return sums.los / (sums.points * COSINE)
-
-
-def mean_series(sums: CellSums) -> tuple[Floats, Bools | None]:
-    """Give the mean displacement at each acquisition, (acquisitions, m) mm, and where there is one.
-
-    Missing values are left out of the mean; the second result is None when none is missing.
-    """
-    if sums.present is None:
-        return sums.series[0] / (sums.points * MM), None
-    there = sums.present > 0
-    return sums.series[0] / (np.where(there, sums.present, 1) * MM), there
-
-
-def mean_gnss(sums: CellSums) -> Floats:
-    """Give the mean GNSS velocity along the line of sight, (m,) mm / yr, NaN without any."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums.gnss / (sums.velocities * MM))
-
-
 def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -> Solution:
     """Solve for east and up displacement.
 
@@ -122,6 +99,11 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
     Solution
         A date is solved when at least one ascending and one descending burst have a value and the
         condition is at most `MAX_CONDITION`.
+
+    Raises
+    ------
+    BadArgument
+        For another `combine`.
     """
     if combine not in ("burst", "pass", "point"):
         raise BadArgument(f"combine={combine!r}: choose 'burst', 'pass' or 'point'")
@@ -134,16 +116,16 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
     velocity_normal = np.zeros((3, cells))
     velocity_right = np.zeros((2, cells))
     for part in parts:
-        there = ~np.isnan(part.series)
-        if there.all() and part.los.shape[1] == 1:
-            there = there[:1]
+        present = ~np.isnan(part.series)
+        if present.all() and part.los.shape[1] == 1:
+            present = present[:1]
         elif normal.shape[1] == 1:
             normal, seen = (np.repeat(array, dates, axis=1) for array in (normal, seen))
         squares = _squares(part.los) if part.squares is None else part.squares[:, None]
         products = part.los * part.series if part.products is None else part.products
-        normal[:, :, part.cells] += np.where(there, squares, 0.0)
-        right[:, :, part.cells] += np.where(there, products, 0.0)
-        seen[int(part.ascending)][:, part.cells] |= there
+        normal[:, :, part.cells] += np.where(present, squares, 0.0)
+        right[:, :, part.cells] += np.where(present, products, 0.0)
+        seen[int(part.ascending)][:, part.cells] |= present
         known = ~np.isnan(part.gnss)
         velocity_normal[:, part.cells] += np.where(known, _squares(part.gnss_los), 0.0)
         velocity_right[:, part.cells] += np.where(known, part.gnss_los * part.gnss, 0.0)
@@ -176,10 +158,10 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
     }
     for part in parts:
         weight, los, series, gnss = sums[part.ascending]
-        there = ~np.isnan(part.series)
-        weight[:, part.cells] += np.where(there, part.points, 0.0)
-        los[:, :, part.cells] += np.where(there, part.points * part.los, 0.0)
-        series[:, part.cells] += np.where(there, part.points * part.series, 0.0)
+        present = ~np.isnan(part.series)
+        weight[:, part.cells] += np.where(present, part.points, 0.0)
+        los[:, :, part.cells] += np.where(present, part.points * part.los, 0.0)
+        series[:, part.cells] += np.where(present, part.points * part.series, 0.0)
         known = np.where(np.isnan(part.gnss), 0.0, part.points)
         velocity = known * np.nan_to_num(part.gnss)
         gnss[:, part.cells] += [known, velocity, *(known * part.gnss_los)]
@@ -201,7 +183,7 @@ def _merge_passes(parts: Iterable[Means], cells: int, dates: int) -> list[Means]
 
 
 def _condition(normal: Floats) -> Floats:
-    """Give the condition of the square root of 2×2 matrices (ee, eu, uu), inf if singular."""
+    """Return the condition of the square root of 2×2 matrices (ee, eu, uu), inf if singular."""
     ee, eu, uu = normal
     largest = (ee + uu + np.sqrt((ee - uu) ** 2 + 4 * eu**2)) / 2
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -5,16 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egms_io.decomposition import (
-    Means,
-    mean_gnss,
-    mean_los,
-    mean_series,
-    solve,
-)
 from egms_io.errors import BadArgument
-from egms_io.sums import CellSums
-from egms_io.timekernel import interpolate
+from egms_io.method.decomposition import Means, solve
+from egms_io.method.timekernel import interpolate
 
 CELLS, DATES = 5, 4
 
@@ -209,22 +202,3 @@ def test_condition_is_that_of_the_design_matrix():
 def test_unknown_ways_to_combine_are_refused():
     with pytest.raises(BadArgument, match="combine='cell'"):
         solve([], 0, 0, combine="cell")
-
-
-def test_means_of_sums():
-    ones = np.ones(2, np.int64)
-    sums = CellSums(
-        key=np.array([3, 8]), points=2 * ones, heights=2 * ones, velocities=np.array([2, 0]),
-        los=np.array([[-1_200_000, 1_000_000], [1_600_000, 1_500_000]]),
-        height=ones, gnss=np.array([30_000, 0]),
-        series=np.array([[[10_000, 20_000], [30_000, 0]]]),
-        present=np.array([[2, 1], [1, 0]]),
-    )  # fmt: skip
-    assert mean_los(sums).tolist() == [[-0.6, 0.5], [0.8, 0.75]]
-    series, there = mean_series(sums)
-    assert series[there].tolist() == [0.5, 2.0, 3.0]
-    assert there.tolist() == [[True, True], [True, False]]
-    assert mean_gnss(sums)[0] == 1.5
-    assert np.isnan(mean_gnss(sums)[1])
-    sums.present = None
-    assert mean_series(sums)[1] is None

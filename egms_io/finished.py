@@ -1,0 +1,163 @@
+"""Finished blocks on disk, and the product that they make up: tables, frames.
+
+A block has one Arrow file of unrounded values per component. Blocks of one row form a band, which
+is read and written together: memory does not grow with the area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egms_io.cells import Area, block_place
+from egms_io.formats.l3 import l3_table
+from egms_io.method.seriesmodels import STATISTICS
+from egms_io.plan import Method, Plan
+from egms_io.tiles import CRS
+from workbench.files import atomic
+
+
+@dataclass(frozen=True)
+class Block:
+    """A finished block.
+
+    Attributes
+    ----------
+    number
+        See `egms_io.cells.block_place`.
+    files
+        Arrow file by component (``E``, ``U``), rows in the order of the cell keys.
+    cells
+        Number of rows.
+    counts
+        Cells solved and left out, by reason.
+    """
+
+    number: int
+    files: dict[str, Path]
+    cells: int
+    counts: dict[str, int]
+
+
+def store_block(
+    number: int, tables: Mapping[str, Any], counts: dict[str, int], folder: Path
+) -> Block:
+    """Write the tables of a block (pyarrow, by component), each atomically."""
+    import pyarrow as pa
+
+    files = {}
+    for component, table in tables.items():
+        files[component] = folder / f"block_{number}_{component}.arrow"
+        with (
+            atomic(files[component], overwrite=True) as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
+            writer.write_table(table)
+    return Block(number, files, tables["E"].num_rows, counts)
+
+
+@dataclass(frozen=True)
+class Band:
+    """The blocks of one row, west to east.
+
+    Attributes
+    ----------
+    number
+        Row of blocks, counted north from the origin of EPSG:3035.
+    blocks
+        Those with cells.
+    """
+
+    number: int
+    blocks: tuple[Block, ...]
+
+    def table(self, component: str, columns: Sequence[str] | None = None) -> Any:
+        """Read the rows of the band, by northing and then easting, as a pyarrow.Table."""
+        import pyarrow as pa
+
+        tables = []
+        for block in self.blocks:
+            with pa.memory_map(str(block.files[component])) as file:
+                table = pa.ipc.open_file(file).read_all()
+                tables.append(table.select(columns) if columns else table)
+        table = pa.concat_tables(tables)
+        return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
+
+
+@dataclass
+class FinishedProduct:
+    """The finished blocks of a plan.
+
+    Attributes
+    ----------
+    plan
+        The request they answer.
+    blocks
+        South to north and west to east.
+    folder
+        Where they are; writers keep their scratch files there.
+    """
+
+    plan: Plan
+    blocks: list[Block]
+    folder: Path
+
+    @property
+    def area(self) -> Area:
+        """Cells, name and outline."""
+        return self.plan.area
+
+    @property
+    def method(self) -> Method:
+        """The parameters it was made with."""
+        return self.plan.method
+
+    @property
+    def cells(self) -> int:
+        """Number of cells with a solution."""
+        return sum(block.cells for block in self.blocks)
+
+    @property
+    def bands(self) -> list[Band]:
+        """Rows of blocks that have cells, south to north."""
+        rows: dict[int, list[Block]] = {}
+        for block in self.blocks:
+            if block.cells:
+                rows.setdefault(block_place(block.number)[0], []).append(block)
+        return [Band(number, tuple(rows[number])) for number in sorted(rows)]
+
+    @cached_property
+    def east(self) -> Any:
+        """East component: one row per cell, in the columns of the product, unrounded.
+
+        A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. After
+        the dates come ``cell`` (key), ``condition`` and the points of each pass.
+        """
+        return self._frame("E")
+
+    @cached_property
+    def up(self) -> Any:
+        """Up component: as `east`, displacement in mm, positive up."""
+        return self._frame("U")
+
+    def _frame(self, component: str) -> Any:
+        import geopandas as gpd
+        import pyarrow as pa
+
+        tables = [band.table(component) for band in self.bands] or [_no_cells(self.method)]
+        frame = pa.concat_tables(tables).to_pandas()
+        points = gpd.points_from_xy(frame["easting"], frame["northing"])
+        return gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
+
+
+def _no_cells(method: Method) -> Any:
+    """Return a table of the product without a row."""
+    none = np.empty(0)
+    statistics = dict.fromkeys(STATISTICS, none)
+    series = np.empty((len(method.dates), 0))
+    return l3_table(none, none, none, statistics, np.empty((3, 0)), series, method.dates)

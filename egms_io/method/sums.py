@@ -1,0 +1,114 @@
+"""Sums over the points of each cell in whole numbers, and the means they give.
+
+Values are counted in units finer than the digits of the files and summed as int64. Whole numbers
+add the same in any order, so sums of any batches, parts or permutations of a burst, merged in any
+tree, are identical to the last bit. A mean is one division at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MM = 1e4  # units per mm, per mm / yr and per m; files have one decimal
+COSINE = 1e6  # units per 1 in the parts of the line of sight; files have three decimals
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass
+class CellSums:
+    """Sums over the points of each cell; sorted by cell key.
+
+    Attributes
+    ----------
+    key
+        (m,) cell keys, ascending.
+    points, heights, velocities
+        (m,) how many points, and how many of them have a height and a GNSS velocity.
+    los
+        (2, m) east and up part of the line of sight, in 1 / `COSINE`.
+    squares
+        (3, m) products of those parts east·east, east·up, up·up, in 1 / `COSINE`²; None unless
+        asked for.
+    height, gnss
+        (m,) in m / `MM` and mm / yr / `MM`.
+    series
+        (1, acquisitions, m) displacement in mm / `MM`; with `squares` (2, acquisitions, m): the
+        displacement times the east and times the up part, in mm / `MM` / `COSINE`.
+    present
+        (acquisitions, m) how many points have a value at each acquisition; None when all have.
+    """
+
+    key: Ints
+    points: Ints
+    heights: Ints
+    velocities: Ints
+    los: Ints
+    height: Ints
+    gnss: Ints
+    series: Ints
+    squares: Ints | None = None
+    present: Ints | None = None
+
+    def take(self, cells: Any) -> CellSums:
+        """Return the sums of some of the cells (an index or slice of the last axis)."""
+        values: dict[str, Any] = {
+            name: None if array is None else array[..., cells] for name, array in vars(self).items()
+        }
+        return CellSums(**values)
+
+
+def merge(parts: Sequence[CellSums]) -> CellSums:
+    """Add cell sums of the same acquisitions, at least one; exact, so in any grouping the same."""
+    if len(parts) == 1:
+        return parts[0]
+    if any(part.present is not None for part in parts):
+        for part in parts:
+            if part.present is None:
+                part.present = np.broadcast_to(part.points, part.series.shape[1:]).copy()
+    key, place = np.unique(np.concatenate([part.key for part in parts]), return_inverse=True)
+    places = np.split(place, np.cumsum([len(part.key) for part in parts])[:-1])
+    merged: dict[str, Any] = {"key": key}
+    for name, first in vars(parts[0]).items():
+        if name == "key" or first is None:
+            merged.setdefault(name, None)
+            continue
+        total = np.zeros((*first.shape[:-1], len(key)), np.int64)
+        for part, cells in zip(parts, places, strict=True):
+            total[..., cells] += getattr(part, name)  # cells are unique within a part
+        merged[name] = total
+    return CellSums(**merged)
+
+
+def mean_los(sums: CellSums) -> Floats:
+    """Return the mean line of sight of each cell, (2, m) float64, east and up."""
+    return sums.los / (sums.points * COSINE)
+
+
+def mean_series(sums: CellSums) -> tuple[Floats, Bools | None]:
+    """Return the mean displacement of each cell at each acquisition.
+
+    Returns
+    -------
+    series
+        (acquisitions, m) mm; missing values are left out of the mean, 0 where all are.
+    present
+        (acquisitions, m) bool, whether a point has a value; None when none is missing.
+    """
+    if sums.present is None:
+        return sums.series[0] / (sums.points * MM), None
+    present = sums.present > 0
+    return sums.series[0] / (np.where(present, sums.present, 1) * MM), present
+
+
+def mean_gnss(sums: CellSums) -> Floats:
+    """Return the mean GNSS velocity along the line of sight, (m,) mm / yr, NaN without any."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sums.gnss / (sums.velocities * MM))

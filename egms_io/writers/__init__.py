@@ -1,0 +1,1 @@
+"""The files of a product: official ZIP, GeoTIFF, GeoParquet, Zarr."""
