@@ -25,7 +25,7 @@ _MODE = click.option(
     type=click.Choice(["full", "compat"]),
     default="full",
     show_default=True,
-    help="compat: windows and iteration as published, for comparison.",
+    help="compat: the iteration as published, for comparison.",
 )
 _OFFSET = click.option(
     "--offset", type=int, help="To take from the DN, where the files do not say."

@@ -36,7 +36,6 @@ __all__ = [
     "check_method",
     "clear_sums",
     "gains",
-    "kernel_illumination",
     "region_gains",
 ]
 
@@ -309,44 +308,3 @@ def _warn(sums: ClearSums, accepted: npt.NDArray[np.bool_], area: float | None) 
             "number %s): their gains may hold land cover",
             method, low.sum(), accepted.sum(), LOW_CLEAR, np.flatnonzero(low).tolist(),
         )  # fmt: skip
-
-
-def kernel_illumination(
-    means: npt.ArrayLike, days: npt.ArrayLike, accepted: npt.ArrayLike, out_days: npt.ArrayLike
-) -> Floats:
-    """Spread region means over days as FarmVibes.AI does; for `spaceeye.iteration`.
-
-    A day with an accepted date keeps its mean. Any other gets the average of all of them, weighted
-    by ``exp(-|days between| / 2)``. The sum of weights has 1e-10 added, which takes over where all
-    dates are far: 46 days from the only one the result is half of its mean, farther away nothing.
-    `Gains.at` does not fade.
-
-    Parameters
-    ----------
-    means
-        (N, B).
-    days
-        (N,) whole days; of two dates on one day the later in order counts.
-    accepted
-        (N,) bool.
-    out_days
-        (T,) whole days.
-
-    Returns
-    -------
-    numpy.ndarray
-        (T, B) float64; ones if no date is accepted.
-    """
-    values = np.asarray(means, np.float64)
-    use = np.asarray(accepted, bool)
-    out = np.asarray(out_days, np.int64)
-    if not use.any():
-        return np.ones((out.size, values.shape[1]))
-    known = dict(zip(np.asarray(days, np.int64)[use].tolist(), values[use], strict=True))
-    at, mean = np.array(list(known)), np.array(list(known.values()))
-    weights = np.exp(-0.5 * np.abs(out[:, None] - at))
-    spread = (weights @ mean) / (weights.sum(axis=1, keepdims=True) + 1e-10)
-    for place, day in enumerate(out.tolist()):
-        if day in known:
-            spread[place] = known[day]
-    return np.asarray(spread, np.float64)

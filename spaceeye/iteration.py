@@ -30,10 +30,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spaceeye.errors import BadInput
-from spaceeye.illumination import clear_sums, kernel_illumination
+from spaceeye.illumination import clear_sums
 from spaceeye.periods import DURATION, OVERLAP, Period, chips, periods, to_day
 
-__all__ = ["Iteration", "interpolate_compat", "interpolate_period", "iterate"]
+__all__ = ["Iteration", "interpolate_compat", "interpolate_period", "iterate", "spread_light"]
 
 logger = logging.getLogger(__name__)
 
@@ -249,7 +249,7 @@ def _light(
     sums = clear_sums(dn, seen)
     means = sums.totals / SCALE / (sums.counts[:, None] + 1e-10)
     accepted = sums.fractions >= MIN_CLEAR
-    light = kernel_illumination(means, offsets, accepted, np.arange(length))
+    light = spread_light(means, offsets, accepted, np.arange(length))
     return light.astype(np.float32)
 
 
@@ -328,3 +328,44 @@ def _smoothing(length: int, alpha: float) -> Floats:
     differences = np.diff(np.eye(length), axis=0)
     system = np.eye(length) + alpha * differences.T @ differences
     return np.asarray(np.linalg.inv(system), np.float32)
+
+
+def spread_light(
+    means: npt.ArrayLike, days: npt.ArrayLike, accepted: npt.ArrayLike, out_days: npt.ArrayLike
+) -> Floats:
+    """Spread region means over days as FarmVibes.AI does.
+
+    A day with an accepted date keeps its mean. Any other gets the average of all of them, weighted
+    by ``exp(-|days between| / 2)``. The sum of weights has 1e-10 added, which takes over where all
+    dates are far: 46 days from the only one the result is half of its mean, farther away nothing.
+    `Gains.at` does not fade.
+
+    Parameters
+    ----------
+    means
+        (N, B).
+    days
+        (N,) whole days; of two dates on one day the later in order counts.
+    accepted
+        (N,) bool.
+    out_days
+        (T,) whole days.
+
+    Returns
+    -------
+    numpy.ndarray
+        (T, B) float64; ones if no date is accepted.
+    """
+    values = np.asarray(means, np.float64)
+    use = np.asarray(accepted, bool)
+    out = np.asarray(out_days, np.int64)
+    if not use.any():
+        return np.ones((out.size, values.shape[1]))
+    known = dict(zip(np.asarray(days, np.int64)[use].tolist(), values[use], strict=True))
+    at, mean = np.array(list(known)), np.array(list(known.values()))
+    weights = np.exp(-0.5 * np.abs(out[:, None] - at))
+    spread = (weights @ mean) / (weights.sum(axis=1, keepdims=True) + 1e-10)
+    for place, day in enumerate(out.tolist()):
+        if day in known:
+            spread[place] = known[day]
+    return np.asarray(spread, np.float64)

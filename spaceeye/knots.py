@@ -136,7 +136,7 @@ def open_knots(path: str | os.PathLike[str]) -> xr.Dataset:
     except (OSError, ValueError, KeyError) as error:
         raise BadFile(f"{path} cannot be opened as a store of knots: {error}") from error
     if "knots" not in knots or "weight" not in knots:
-        raise BadFile(f"{path} holds {', '.join(knots) or 'nothing'}, no knots")
+        raise BadFile(f"{path} holds {', '.join(map(str, knots)) or 'nothing'}, no knots")
     return knots
 
 

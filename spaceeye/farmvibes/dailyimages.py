@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 Block = tuple[tuple[int, int], npt.NDArray[np.uint16]]
 """First row and column of a part of the region, and (day, band, row, column) in it."""
 
+
 @dataclass(frozen=True)
 class Days:
     """The images that one sequence writes.

@@ -22,7 +22,6 @@ from spaceeye.illumination import (
     check_method,
     clear_sums,
     gains,
-    kernel_illumination,
     region_gains,
 )
 from spaceeye.interpolation import interpolate
@@ -128,21 +127,6 @@ def test_47_days_from_the_only_clear_date() -> None:
     weight[1] = 0
     found = gains(clear_sums(dn, weight), [0, 47])
     assert np.array_equal(found.at([47]), found.at([0]))
-    kernel = kernel_illumination([[0.2]], [0], [True], [0, 1, 40, 46, 47, 90])[:, 0] / 0.2
-    assert np.allclose(kernel[:5], [1, 1, 0.954, 0.51, 0.38], atol=0.005)
-    assert kernel[5] < 1e-9
-
-
-def test_kernel_weighs_dates_by_distance() -> None:
-    means = np.array([[0.1, 0.2], [0.3, 0.4], [9.0, 9.0]])
-    out = kernel_illumination(means, [2, 6, 4], [True, True, False], range(9))
-    assert np.array_equal(out[2], means[0])
-    assert np.array_equal(out[6], means[1])
-    one_day, three_days = np.exp(-0.5), np.exp(-1.5)
-    expected = (one_day * means[0] + three_days * means[1]) / (one_day + three_days)
-    assert np.allclose(out[3], expected)
-    assert np.allclose(out[4], means[:2].mean(axis=0))
-    assert (kernel_illumination(means, [2, 6, 4], [False] * 3, range(9)) == 1).all()
 
 
 def test_dates_below_the_limit_are_not_accepted() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from spaceeye.errors import BadInput
-from spaceeye.iteration import Iteration, interpolate_compat, iterate
+from spaceeye.iteration import Iteration, interpolate_compat, iterate, spread_light
 from spaceeye.periods import periods
 
 DAY = np.timedelta64(1, "D")
@@ -260,3 +260,21 @@ def test_refused(change: dict[str, Any], words: str) -> None:
     }
     with pytest.raises(BadInput, match=words):
         interpolate_compat(**{**arguments, **change})
+
+
+def test_light_fades_far_from_the_only_clear_date() -> None:
+    light = spread_light([[0.2]], [0], [True], [0, 1, 40, 46, 47, 90])[:, 0] / 0.2
+    assert np.allclose(light[:5], [1, 1, 0.954, 0.51, 0.38], atol=0.005)
+    assert light[5] < 1e-9
+
+
+def test_light_is_weighed_by_distance_in_time() -> None:
+    means = np.array([[0.1, 0.2], [0.3, 0.4], [9.0, 9.0]])
+    out = spread_light(means, [2, 6, 4], [True, True, False], range(9))
+    assert np.array_equal(out[2], means[0])
+    assert np.array_equal(out[6], means[1])
+    one_day, three_days = np.exp(-0.5), np.exp(-1.5)
+    expected = (one_day * means[0] + three_days * means[1]) / (one_day + three_days)
+    assert np.allclose(out[3], expected)
+    assert np.allclose(out[4], means[:2].mean(axis=0))
+    assert (spread_light(means, [2, 6, 4], [False] * 3, range(9)) == 1).all()
