@@ -18,7 +18,7 @@ from egms_io.formats.archive import stated_md5
 from egms_io.formats.bursts import Burst
 from egms_io.formats.points import Points, read_points
 from egms_io.partials import FORMAT, Partial, Pass, save_partial, stored_partial
-from egms_io.plan import Md5Policy, ReadOptions
+from egms_io.plan import BurstOptions, Md5Policy
 from workbench.files import file_record
 from workbench.manifests import Manifest
 
@@ -32,7 +32,7 @@ _LEFT_OUT = {
 }
 
 
-def map_burst(burst: Burst, area: Area, folder: Path, options: ReadOptions) -> Partial:
+def map_burst(burst: Burst, area: Area, folder: Path, options: BurstOptions) -> Partial:
     """Read a burst, sum it by cell and store the sums; reuse a partial of the same content.
 
     Parameters
@@ -55,7 +55,7 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: ReadOptions) -> P
     return replace(partial, warnings=(*notes, *partial.warnings))
 
 
-def _sum_to(path: Path, burst: Burst, area: Area, options: ReadOptions) -> Partial:
+def _sum_to(path: Path, burst: Burst, area: Area, options: BurstOptions) -> Partial:
     tally: Counter[str] = Counter()
     heading = Heading(burst)
     points = heading.watch(read_points(burst, tally, skip_rows=options.skip_rows))
@@ -145,7 +145,7 @@ def _check_md5(burst: Burst, records: Sequence[Mapping[str, Any]], policy: Md5Po
     return notes
 
 
-def _key(records: Sequence[Mapping[str, Any]], area: Area, options: ReadOptions) -> str:
+def _key(records: Sequence[Mapping[str, Any]], area: Area, options: BurstOptions) -> str:
     """Return a name for what a partial depends on."""
     outline = area.outline_wkb()
     parameters = {

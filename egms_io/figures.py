@@ -15,9 +15,9 @@ from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
 from egms_io.finished import FinishedProduct
 from egms_io.method.seriesmodels import model_curve, years_since_first
+from workbench.figures import BLUE, GREY, ORANGE, panels, titled
 
 _VELOCITY = "RdBu"
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
 
 
 def burst_map(frame: Any, *, note: str = "") -> Any:
@@ -28,9 +28,7 @@ def burst_map(frame: Any, *, note: str = "") -> Any:
     frame
         A burst as `egms_io.read_csv_or_zip` returns it.
     """
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(7.5, 5), layout="constrained")
+    figure, axis = panels(size=(7.5, 5))
     speed = frame["mean_velocity"]
     limit = max(float(np.ceil(np.percentile(np.abs(speed), 99))), 1.0)
     points = axis.scatter(
@@ -41,7 +39,7 @@ def burst_map(frame: Any, *, note: str = "") -> Any:
     bar.set_label("line-of-sight velocity [mm / yr], positive towards the satellite")
     axis.set(xlabel="easting [km]", ylabel="northing [km]", aspect="equal")
     axis.ticklabel_format(useOffset=False)
-    axis.set_title(f"{len(frame):,} points of one burst" + (f" ({note})" if note else ""))
+    axis.set_title(titled(f"{len(frame):,} points of one burst", note))
     return figure
 
 
@@ -54,12 +52,10 @@ def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
         Rows (Series) of frames with ``YYYYMMDD`` columns, before and after
         `egms_io.interpolate_time_columns`.
     """
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(11, 3.2), layout="constrained")
+    figure, axis = panels(size=(11, 3.2))
     for row, style, colour, label in (
-        (regular, ".-", _BLUE, "output dates"),
-        (acquired, "o", _ORANGE, "acquisitions"),
+        (regular, ".-", BLUE, "output dates"),
+        (acquired, "o", ORANGE, "acquisitions"),
     ):
         dates = date_columns(row.index)
         days = to_days(dates)
@@ -69,7 +65,7 @@ def interpolation_plot(acquired: Any, regular: Any, *, note: str = "") -> Any:
     axis.set_ylabel("line of sight [mm]")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
-    axis.set_title("One point, before and after interpolation" + (f" ({note})" if note else ""))
+    axis.set_title(titled("One point, before and after interpolation", note))
     return figure
 
 
@@ -83,12 +79,10 @@ def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | No
     limit
         End of the colour scale, mm / yr; by default the 99th percentile of both.
     """
-    import matplotlib.pyplot as plt
-
     frames = {"East": product.east, "Up": product.up}
     speeds = np.concatenate([frame["mean_velocity"] for frame in frames.values()])
     limit = limit or float(np.ceil(np.nanpercentile(np.abs(speeds), 99)))
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+    figure, axes = panels(1, 2, size=(11, 4.6), sharey=True)
     for axis, (name, frame) in zip(axes, frames.items(), strict=True):
         image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, _VELOCITY)
         axis.set_title(f"{name} velocity")
@@ -100,9 +94,7 @@ def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | No
 
 def point_count_maps(product: FinishedProduct, *, note: str = "") -> Any:
     """Map how many points of each pass the cells hold."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+    figure, axes = panels(1, 2, size=(11, 4.6), sharey=True)
     frame = product.east
     top = max(float(frame[f"points_{way}"].max()) for way in ("ascending", "descending"))
     for axis, way in zip(axes, ("ascending", "descending"), strict=True):
@@ -123,22 +115,19 @@ def series_plot(
     cells
         Easting and northing (m) of points; the nearest cell to each is shown.
     """
-    import matplotlib.pyplot as plt
-
     days, t = product.method.days, years_since_first(product.method.days)
     dates = list(product.method.dates)
-    figure, axes = plt.subplots(
-        len(cells), 2, figsize=(11, 0.6 + 2.1 * len(cells)), sharex=True, squeeze=False,
-        layout="constrained",
+    figure, axes = panels(
+        len(cells), 2, size=(11, 0.6 + 2.1 * len(cells)), sharex=True, squeeze=False
     )  # fmt: skip
     for row, (easting, northing) in zip(axes, cells, strict=True):
         for axis, (name, frame) in zip(row, _components(product), strict=True):
             away = np.hypot(frame["easting"] - easting, frame["northing"] - northing)
             cell = frame.iloc[int(np.argmin(away))]
             series = cell[dates].to_numpy(float)
-            axis.plot(days, series, ".", color=_GREY, markersize=3, label="displacement")
+            axis.plot(days, series, ".", color=GREY, markersize=3, label="displacement")
             curve = model_curve(series[:, None], t)[:, 0]
-            axis.plot(days, curve, color=_BLUE if name == "East" else _ORANGE, label="model")
+            axis.plot(days, curve, color=BLUE if name == "East" else ORANGE, label="model")
             axis.set_title(
                 f"{name}, cell {cell['easting']:.0f} E {cell['northing']:.0f} N: "
                 f"{cell['mean_velocity']:+.1f} mm/yr",
@@ -155,15 +144,13 @@ def series_plot(
 
 def residual_histogram(product: FinishedProduct, *, note: str = "") -> Any:
     """Show the distribution of residuals from the cubic and seasonal model."""
-    import matplotlib.pyplot as plt
-
     t = years_since_first(product.method.days)
-    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    figure, axis = panels(size=(7, 3.8))
     for name, frame in _components(product):
         series = frame[list(product.method.dates)].to_numpy(float).T
         residuals = (series - model_curve(series, t)).ravel()
         residuals = residuals[~np.isnan(residuals)]
-        colour = _BLUE if name == "East" else _ORANGE
+        colour = BLUE if name == "East" else ORANGE
         reach = float(np.percentile(np.abs(residuals), 99.5))
         axis.hist(
             residuals, bins=np.linspace(-reach, reach, 121).tolist(), histtype="step", density=True,
@@ -179,24 +166,22 @@ def residual_histogram(product: FinishedProduct, *, note: str = "") -> Any:
 
 def comparison_plot(comparison: Comparison, *, note: str = "") -> Any:
     """Show two products against each other: velocity, difference by date, differences of series."""
-    import matplotlib.pyplot as plt
-
     found = comparison.differences
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.0), layout="constrained")
-    axes[0].plot(found["other"], found["ours"], ".", color=_BLUE, markersize=4)
+    figure, axes = panels(1, 3, size=(13, 4.0))
+    axes[0].plot(found["other"], found["ours"], ".", color=BLUE, markersize=4)
     low, high = (pick(found["ours"].tolist() + found["other"].tolist()) for pick in (min, max))
-    axes[0].plot([low, high], [low, high], color=_GREY, linewidth=0.8)
+    axes[0].plot([low, high], [low, high], color=GREY, linewidth=0.8)
     axes[0].set(xlabel="other [mm / yr]", ylabel="ours [mm / yr]", title="Mean velocity")
     size = np.abs(found["series"])
-    axes[1].plot(found["dates"], np.nanmax(size, axis=1), color=_ORANGE, label="largest")
-    axes[1].plot(found["dates"], np.nanmedian(size, axis=1), color=_BLUE, label="median")
+    axes[1].plot(found["dates"], np.nanmax(size, axis=1), color=ORANGE, label="largest")
+    axes[1].plot(found["dates"], np.nanmedian(size, axis=1), color=BLUE, label="median")
     axes[1].set(ylabel="|ours - other| [mm]", title="Difference by date")
     axes[1].set_ylim(bottom=0)
     axes[1].tick_params(axis="x", rotation=30)
     axes[1].legend(frameon=False)
     reach = max(float(np.nanmax(size)), 0.06)
     counts, _, _ = axes[2].hist(
-        found["series"].ravel(), bins=np.linspace(-reach, reach, 81).tolist(), color=_BLUE
+        found["series"].ravel(), bins=np.linspace(-reach, reach, 81).tolist(), color=BLUE
     )
     axes[2].set(xlabel="ours - other [mm]", ylabel="values", title="Differences of the series")
     if np.max(counts) > 0.9 * np.sum(counts):  # printed values: nearly all differences are 0

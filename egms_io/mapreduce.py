@@ -28,7 +28,7 @@ from egms_io.errors import BadBurst
 from egms_io.finished import Block
 from egms_io.formats.bursts import Burst
 from egms_io.partials import Partial
-from egms_io.plan import Plan, ReadOptions
+from egms_io.plan import BurstOptions, Plan
 from workbench.progress import progress
 from workbench.tasks import Tasks
 from workbench.tasks.places import cores
@@ -146,7 +146,9 @@ def _south_first(bursts: Sequence[Burst]) -> list[int]:
     return sorted(range(len(bursts)), key=lambda n: (bursts[n].first_point or (0.0, 0.0))[::-1])
 
 
-def _read_burst(burst: Burst, area: Area, folder: Path, options: ReadOptions) -> Partial | BadBurst:
+def _read_burst(
+    burst: Burst, area: Area, folder: Path, options: BurstOptions
+) -> Partial | BadBurst:
     """Map a burst; a bad file is a result, not an error that is worth another try."""
     try:
         return map_burst(burst, area, folder, options)

@@ -57,7 +57,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class ReadOptions:
+class BurstOptions:
     """How a burst is read and summed.
 
     Attributes
@@ -96,7 +96,7 @@ class Plan:
     area: Area
     method: Method
     bursts: tuple[Burst, ...]
-    options: ReadOptions
+    options: BurstOptions
     skip_bad: bool = False
     skipped: tuple[dict[str, str], ...] = ()
     warnings: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from egms_io.formats.gnss import read_gnss_model
 from egms_io.method.decomposition import Combine
 from egms_io.method.seriesmodels import MIN_DATES
 from egms_io.method.timekernel import Kernel, kernel_weights, output_dates
-from egms_io.plan import Duplicates, Md5Policy, Method, OnError, Plan, ReadOptions
+from egms_io.plan import BurstOptions, Duplicates, Md5Policy, Method, OnError, Plan
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def plan_ortho(
         max_missing=max_missing,
         facility=_facility(opened),
     )
-    options = ReadOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
+    options = BurstOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
     return Plan(area, method, tuple(opened), options, skip, tuple(skipped), tuple(warnings))
 
 

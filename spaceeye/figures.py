@@ -13,6 +13,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from workbench.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    as_picture,
+    colour_bar,
+    open_frame,
+    panels,
+    titled,
+)
+from workbench.files import atomic_path
+
 __all__ = [
     "alpha_scores",
     "animation",
@@ -23,7 +35,6 @@ __all__ = [
     "support_maps",
 ]
 
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
 _TRUE_COLOUR = ("B04", "B03", "B02")
 _MOST_PIXELS = 600  # along a side of a picture; more cannot be seen
 _CLOUD = np.array([0.93, 0.90, 1.0])  # red, green, blue of masked pixels: no land has it
@@ -60,12 +71,12 @@ def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
         axis = figure.add_subplot(grid[0, column])
         axis.imshow(_colour(image["reflectance"], limit, image["weight"].values))
         axis.set_title(f"{_day(image)}\n{clear[place]:.0%} clear", fontsize=9)
-        axis.set(xticks=[], yticks=[])
+        as_picture(axis)
     axis = figure.add_subplot(grid[1, :])
-    axis.bar(stack["time"].values, 100 * clear, width=1.5, color=_BLUE)
+    axis.bar(stack["time"].values, 100 * clear, width=1.5, color=BLUE)
     axis.set(ylabel="clear pixels [%]", ylim=(0, 100))
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(_titled(f"{len(clear)} acquisitions; masked pixels are pale", note))
+    open_frame(axis)
+    figure.suptitle(titled(f"{len(clear)} acquisitions; masked pixels are pale", note))
     return figure
 
 
@@ -89,11 +100,7 @@ def before_after(
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        2, len(dates), figsize=(2.9 * len(dates), 6.3), layout="constrained", squeeze=False
-    )
+    figure, axes = panels(2, len(dates), size=(2.9 * len(dates), 6.3), squeeze=False)
     near = [_shown(stack.sel(time=date, method="nearest")).compute() for date in dates]
     after = _shown(result[["reflectance"]])["reflectance"]
     made = [after.sel(time=date, method="nearest").compute() for date in dates]
@@ -104,9 +111,8 @@ def before_after(
         axes[0, column].set_title(f"acquired {_day(image)}\n{clear:.0%} clear", fontsize=9)
         axes[1, column].imshow(_colour(found, limit))
         axes[1, column].set_title(f"result for {_day(found)}", fontsize=9)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-    figure.suptitle(_titled("Nearest acquisition (masked pixels are pale) and result", note))
+    as_picture(*axes.flat)
+    figure.suptitle(titled("Nearest acquisition (masked pixels are pale) and result", note))
     return figure
 
 
@@ -140,12 +146,8 @@ def pixel_series(
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     rows = len(pixels)
-    figure, axes = plt.subplots(
-        rows, 1, figsize=(10, 2.3 * rows + 0.8), sharex=True, layout="constrained", squeeze=False
-    )
+    figure, axes = panels(rows, 1, size=(10, 2.3 * rows + 0.8), sharex=True, squeeze=False)
     error = _error(result.attrs)
     for axis, (row, column) in zip(axes[:, 0], pixels, strict=True):
         place = {"y": row, "x": column}
@@ -155,19 +157,19 @@ def pixel_series(
         clear = seen["weight"].values >= 0.5
         times, dates = stack["time"].values, curve["time"].values
         spread = error * np.sqrt(curve["support"].values)
-        axis.fill_between(dates, line - spread, line + spread, color=_BLUE, alpha=0.18, lw=0)
-        axis.plot(dates, line, color=_BLUE, lw=1.6, label="result, and its uncertainty")
-        axis.plot(times[clear], values[clear], "o", color=_ORANGE, ms=4.5, label="clear")
-        axis.plot(times[~clear], values[~clear], "x", color=_GREY, ms=4, label="masked")
+        axis.fill_between(dates, line - spread, line + spread, color=BLUE, alpha=0.18, lw=0)
+        axis.plot(dates, line, color=BLUE, lw=1.6, label="result, and its uncertainty")
+        axis.plot(times[clear], values[clear], "o", color=ORANGE, ms=4.5, label="clear")
+        axis.plot(times[~clear], values[~clear], "x", color=GREY, ms=4, label="masked")
         inside = np.concatenate([values[clear], line])
         inside = inside[np.isfinite(inside)]
         low, high = (inside.min(), inside.max()) if inside.size else (0.0, 1.0)
         margin = max(0.25 * (high - low), 0.01)
         axis.set(ylim=(max(low - margin, 0), high + margin), ylabel=f"{band} reflectance")
         axis.set_title(f"row {row}, column {column}", fontsize=9, loc="left")
-        axis.spines[["top", "right"]].set_visible(False)
+        open_frame(axis)
     axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
-    figure.suptitle(_titled("Series of pixels", note), x=0.02, ha="left")
+    figure.suptitle(titled("Series of pixels", note), x=0.02, ha="left")
     return figure
 
 
@@ -187,10 +189,8 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     image = _thinned(result[["age", "support"]].sel(time=date, method="nearest")).compute()
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    figure, axes = panels(1, 2, size=(9, 4.2))
     age = np.where(image["age"] < 0, np.nan, image["age"])
     layers = {
         "age: days to the nearest clear observation": (age, "viridis"),
@@ -198,9 +198,9 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
     }
     for axis, (label, (values, colours)) in zip(axes, layers.items(), strict=True):
         shown = axis.imshow(values, cmap=colours, vmin=0)
-        figure.colorbar(shown, ax=axis, shrink=0.85, label=label)
-        axis.set(xticks=[], yticks=[])
-    figure.suptitle(_titled(f"What {_day(image)} rests on", note))
+        colour_bar(figure, shown, label, axes=axis, shrink=0.85)
+        as_picture(axis)
+    figure.suptitle(titled(f"What {_day(image)} rests on", note))
     return figure
 
 
@@ -219,22 +219,18 @@ def alpha_scores(attrs: Mapping[str, Any], *, note: str = "") -> Any:
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    figure, axis = panels(size=(5.5, 3.2))
     tried, errors = list(attrs["alpha_tried"]), list(attrs["alpha_leave_one_out_rmse"])
-    axis.semilogx(tried, errors, "o-", color=_BLUE)
+    axis.semilogx(tried, errors, "o-", color=BLUE)
     chosen = tried.index(attrs["alpha_days"])
     label = f"chosen: {tried[chosen]:g} days"
-    axis.plot(
-        tried[chosen], errors[chosen], "o", ms=12, mfc="none", mec=_ORANGE, mew=2, label=label
-    )
+    axis.plot(tried[chosen], errors[chosen], "o", ms=12, mfc="none", mec=ORANGE, mew=2, label=label)
     axis.set_xticks(tried, [f"{value:g}" for value in tried])
     axis.minorticks_off()
     axis.set(xlabel="damping alpha [days]", ylabel="leave-one-out RMSE\n[reflectance]")
     axis.legend(frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(_titled("Damping by leave-one-out", note))
+    open_frame(axis)
+    figure.suptitle(titled("Damping by leave-one-out", note))
     return figure
 
 
@@ -258,15 +254,11 @@ def comparison(
         The difference is result minus truth in B08, or else the first band; errors are root mean
         squares over the pixels that count, in reflectance.
     """
-    import matplotlib.pyplot as plt
-
     counted = np.ones(truth.shape[1:], bool) if clear is None else np.asarray(clear, bool)
     difference = np.where(counted, _reflectance(result) - _reflectance(truth), np.nan)
     rmse = np.sqrt(np.nanmean(difference**2, axis=(1, 2)))
     limit = _limit(truth.to_dataset(name="reflectance"))
-    figure, axes = plt.subplots(
-        1, 4, figsize=(13, 3.6), layout="constrained", width_ratios=(1, 1, 1.2, 1.1)
-    )
+    figure, axes = panels(1, 4, size=(13, 3.6), width_ratios=(1, 1, 1.2, 1.1))
     axes[0].imshow(_colour(truth, limit, counted.astype(float)))
     axes[0].set_title("hidden from the solver", fontsize=9)
     axes[1].imshow(_colour(result, limit))
@@ -276,15 +268,14 @@ def comparison(
     most = float(np.nanpercentile(np.abs(difference[shown]), 99)) or 0.01
     image = axes[2].imshow(difference[shown], cmap="RdBu_r", vmin=-most, vmax=most)
     axes[2].set_title(f"difference in {bands[shown]}", fontsize=9)
-    figure.colorbar(image, ax=axes[2], shrink=0.85, label="reflectance", extend="both")
-    for axis in axes[:3]:
-        axis.set(xticks=[], yticks=[])
-    axes[3].barh(bands, rmse, color=_BLUE)
+    colour_bar(figure, image, "reflectance", axes=axes[2], shrink=0.85, extend="both")
+    as_picture(*axes[:3])
+    axes[3].barh(bands, rmse, color=BLUE)
     axes[3].invert_yaxis()
     axes[3].set(xlabel="RMSE [reflectance]")
-    axes[3].spines[["top", "right"]].set_visible(False)
+    open_frame(axes[3])
     total = float(np.sqrt(np.nanmean(difference**2)))
-    figure.suptitle(_titled(f"A held-out image: RMSE {total:.4f} of reflectance", note))
+    figure.suptitle(titled(f"A held-out image: RMSE {total:.4f} of reflectance", note))
     return figure
 
 
@@ -308,8 +299,6 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
         As given.
     """
     from PIL import Image, ImageDraw
-
-    from workbench.files import atomic_path
 
     step = max(1, -(-max(result.sizes["y"], result.sizes["x"]) // size))
     cube = result["reflectance"].isel(y=slice(None, None, step), x=slice(None, None, step))
@@ -389,7 +378,3 @@ def _error(attrs: Mapping[str, Any]) -> float:
 
 def _day(image: Any) -> str:
     return str(np.datetime_as_string(image["time"].values, unit="D"))
-
-
-def _titled(title: str, note: str) -> str:
-    return f"{title} ({note})" if note else title

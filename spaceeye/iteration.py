@@ -332,7 +332,7 @@ def _smoothing(length: int, alpha: float) -> Floats:
 
 def spread_light(
     means: npt.ArrayLike, days: npt.ArrayLike, accepted: npt.ArrayLike, out_days: npt.ArrayLike
-) -> Floats:
+) -> npt.NDArray[np.float64]:
     """Spread region means over days as FarmVibes.AI does.
 
     A day with an accepted date keeps its mean. Any other gets the average of all of them, weighted

@@ -22,8 +22,8 @@ __all__ = [
     "DURATION",
     "OVERLAP",
     "Chip",
+    "DayRange",
     "Period",
-    "Span",
     "check_duration",
     "check_overlap",
     "chips",
@@ -42,7 +42,7 @@ CHIP = 448
 """Side of a chip, pixels."""
 
 
-class Span(NamedTuple):
+class DayRange(NamedTuple):
     """Whole days from `first` up to, not including, `stop`; datetime64[D], UTC."""
 
     first: np.datetime64
@@ -57,8 +57,8 @@ class Span(NamedTuple):
 class Period(NamedTuple):
     """Days whose acquisitions are read together, and the days that are written from them."""
 
-    read: Span
-    write: Span
+    read: DayRange
+    write: DayRange
 
     @property
     def key(self) -> str:
@@ -155,12 +155,12 @@ def periods(
     length = int((last - first).astype(int)) + 1
     if length < duration:
         before = first + np.timedelta64((length - duration) // 2, "D")
-        read = Span(before, before + np.timedelta64(duration, "D"))
-        return [Period(read, Span(first, last + np.timedelta64(1, "D")))]
+        read = DayRange(before, before + np.timedelta64(duration, "D"))
+        return [Period(read, DayRange(first, last + np.timedelta64(1, "D")))]
 
-    def span(edges: tuple[int, int]) -> Span:
+    def span(edges: tuple[int, int]) -> DayRange:
         low, high = edges
-        return Span(first + np.timedelta64(low, "D"), first + np.timedelta64(high, "D"))
+        return DayRange(first + np.timedelta64(low, "D"), first + np.timedelta64(high, "D"))
 
     return [Period(span(read), span(write)) for read, write in partition(length, duration, step)]
 

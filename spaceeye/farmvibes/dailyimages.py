@@ -25,11 +25,11 @@ from workbench.sentinel2.grids import open_image
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Block", "Days", "is_done", "write_days"]
+__all__ = ["Days", "Part", "is_done", "write_days"]
 
 logger = logging.getLogger(__name__)
 
-Block = tuple[tuple[int, int], npt.NDArray[np.uint16]]
+Part = tuple[tuple[int, int], npt.NDArray[np.uint16]]
 """First row and column of a part of the region, and (day, band, row, column) in it."""
 
 
@@ -120,7 +120,7 @@ def is_done(days: Days, *, overwrite: bool) -> bool:
 
 
 def write_days(
-    sequences: Sequence[Days], grid: GeoBox, blocks: Iterable[Block], *, overwrite: bool
+    sequences: Sequence[Days], grid: GeoBox, blocks: Iterable[Part], *, overwrite: bool
 ) -> None:
     """Write the images that are missing of some sequences, block by block.
 

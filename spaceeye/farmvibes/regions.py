@@ -18,7 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from spaceeye.errors import BadInput
-from spaceeye.farmvibes.dailyimages import Block
+from spaceeye.farmvibes.dailyimages import Part
 from spaceeye.farmvibes.grouping import mask_of_each
 from spaceeye.farmvibes.images import chip_grid, read_sequence
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence
@@ -106,7 +106,7 @@ def options_of(
 
 def full_region(
     images: ImageSequence, masks: MaskSequence, days: Dates, options: Options
-) -> tuple[GeoBox, Iterator[Block]]:
+) -> tuple[GeoBox, Iterator[Part]]:
     """Solve a region exactly, from all acquisitions of its tile.
 
     Parameters
@@ -155,7 +155,7 @@ def _solve(
     return daily
 
 
-def _computed(daily: xr.DataArray) -> Iterator[Block]:
+def _computed(daily: xr.DataArray) -> Iterator[Part]:
     """Compute a region by rows of chunks, in pieces that fit into memory."""
     side = daily.chunks[2][0] if daily.chunks else max(daily.shape[2:])
     days, bands, height, width = daily.shape
@@ -168,7 +168,7 @@ def _computed(daily: xr.DataArray) -> Iterator[Block]:
 
 def compat_region(
     images: ImageSequence, masks: MaskSequence, days: Dates, options: Options
-) -> tuple[GeoBox, Iterator[Block]]:
+) -> tuple[GeoBox, Iterator[Part]]:
     """Iterate on a region as FarmVibes.AI does, from the acquisitions of its period.
 
     Parameters

@@ -21,9 +21,9 @@ from workbench.rasters.windows import BLOCK, Window, windows
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Block", "Variable", "check_chunks", "cube_of_blocks", "grid_of"]
+__all__ = ["BlockMaker", "Variable", "check_chunks", "cube_of_blocks", "grid_of"]
 
-Block = Callable[["GeoBox", Window], Sequence[npt.NDArray[Any]]]
+BlockMaker = Callable[["GeoBox", Window], Sequence[npt.NDArray[Any]]]
 """A function of the target grid and a window of it, which returns the variables of that block,
 (..., y, x) each."""
 
@@ -51,7 +51,7 @@ class Variable:
 
 
 def cube_of_blocks(
-    block: Block,
+    block: BlockMaker,
     variables: Sequence[Variable],
     coords: Mapping[str, Any],
     target: GeoBox,
@@ -120,7 +120,7 @@ def check_chunks(chunks: int | None) -> None:
 
 
 def _lazy(
-    block: Block,
+    block: BlockMaker,
     variables: Sequence[Variable],
     sizes: Mapping[str, int],
     target: GeoBox,
@@ -149,7 +149,7 @@ def _lazy(
     ]
 
 
-def _made(block: Block, target: GeoBox, window: Sequence[Any]) -> Any:
+def _made(block: BlockMaker, target: GeoBox, window: Sequence[Any]) -> Any:
     return block(target, Window(*window))
 
 
