@@ -1,5 +1,7 @@
 """The command `workbench`: run notebooks, open the lab, write samples, and what the systems add.
 
+The commands for notebooks and for submitted runs stand in their rooms.
+
 A system adds a command by an entry point in the group ``workbench.commands`` and a sample by one in
 ``workbench.samples``. Both are loaded when they are asked for. Exit codes: see `workbench.errors`.
 """
@@ -13,8 +15,11 @@ from typing import Any
 
 import click
 
-from workbench.errors import WorkbenchError, is_user_error
+from workbench.errors import is_user_error
+from workbench.notebooks.commands import run
+from workbench.options import QUEUE_KINDS, overwrite_option
 from workbench.progress import log_to_stderr
+from workbench.runs.commands import carry_out, status, submit
 
 __all__ = ["main"]
 
@@ -81,184 +86,16 @@ def main(debug: bool) -> None:
     log_to_stderr(logging.DEBUG if debug else logging.INFO)
 
 
-def _parameter_file(ctx: click.Context, option: click.Parameter, files: tuple[str, ...]) -> Any:
-    from workbench.notebooks.parameters import read_parameters
-
-    try:
-        for file in files:
-            read_parameters(file)
-    except WorkbenchError as error:
-        raise click.BadParameter(str(error)) from error
-    return files
-
-
-def _parameter_options(command: Any) -> Any:
-    """Add the options by which a notebook gets its parameters and its cluster."""
-    options = [
-        click.option(
-            "-p",
-            "pairs",
-            nargs=2,
-            multiple=True,
-            metavar="NAME VALUE",
-            help="Set a parameter; repeatable.",
-        ),
-        click.option(
-            "-f",
-            "files",
-            multiple=True,
-            metavar="FILE",
-            callback=_parameter_file,
-            help="YAML file of `name: value` lines; repeatable, later ones win, -p wins over all.",
-        ),
-        click.option("--cluster", metavar="KIND", help="Set the notebook's parameter `cluster`."),
-        click.option("--jobs", type=int, metavar="N", help="Set the notebook's parameter `jobs`."),
-        click.option(
-            "--cwd", type=click.Path(exists=True, file_okay=False), help="Run the cells there."
-        ),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for one cell."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _values(
-    notebook: Path, pairs: tuple[tuple[str, str], ...], cluster: str | None, jobs: int | None
-) -> dict[str, Any]:
-    """Return the parameters given on the command line, with their types."""
-    from workbench.notebooks.parameters import notebook_parameters, parameter_value
-
-    known = notebook_parameters(notebook)
-    values = {
-        name: parameter_value(text, known[name].type if name in known else "")
-        for name, text in pairs
-    }
-    for name, value in {"cluster": cluster, "jobs": jobs}.items():
-        if value is not None and name in known:
-            values[name] = value
-        elif value is not None:
-            logging.getLogger(__name__).warning("%s has no parameter `%s`", notebook, name)
-    return values
-
-
-@main.command()
-@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Notebook to write.  [default: runs/<date and time>-<name>.ipynb]",
-)
-@_parameter_options
-@click.option("--log-output", is_flag=True, help="Show what the cells print.")
-def run(
-    notebook: Path,
-    output: Path | None,
-    pairs: tuple[tuple[str, str], ...],
-    files: tuple[str, ...],
-    cluster: str | None,
-    jobs: int | None,
-    **options: Any,
-) -> None:
-    """Run NOTEBOOK from top to bottom and keep the result, also when a cell fails.
-
-    A VALUE is read as a YAML scalar: true is a bool, 3 an int, 1e-3 a float, null None, [1, 2] a
-    list; anything else is text, and all is text for a parameter declared as str. A name that the
-    notebook does not declare is refused before anything runs. Ctrl-C ends its cluster and keeps
-    the notebook as far as it came.
-    """
-    from workbench.notebooks import run_notebook
-
-    values = _values(notebook, pairs, cluster, jobs)
-    run_notebook(notebook, output, values, parameter_files=files, **options)
-
-
-@main.command()
-@click.argument("notebook", metavar="NOTEBOOK|RUN", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "-o",
-    "folder",
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="Folder of the run.  [default: runs/<date and time>-<name>]",
-)
-@click.option("--to", metavar="QUEUE", help="slurm or pbs.  [default: that of --cluster]")
-@click.option("--walltime", help="Of the job that holds notebook and scheduler.")
-@click.option("--cores", type=int, help="Of that job.")
-@click.option("--memory", help="Of that job, such as 8GB.")
-@_parameter_options
-def submit(
-    notebook: Path,
-    folder: Path | None,
-    to: str | None,
-    pairs: tuple[tuple[str, str], ...],
-    files: tuple[str, ...],
-    cluster: str | None,
-    jobs: int | None,
-    cwd: str | None,
-    timeout: float | None,
-    **job: Any,
-) -> None:
-    """Submit a run of NOTEBOOK, scheduler included, as a job of Slurm or PBS.
-
-    It goes on when you log out. Everything about it is found in its folder, RUN. Given the folder
-    of a run that has ended, the run is submitted again and goes on from what is finished.
-    """
-    from workbench.runs.submission import read_record, submit_again
-    from workbench.runs.submission import submit as submit_notebook
-
-    asked = {name: value for name, value in job.items() if value is not None}
-    if notebook.is_dir():
-        changes = (folder, to, pairs, files, cluster, jobs, cwd, timeout)
-        if any(changes):
-            raise click.UsageError("a run that is submitted again keeps its notebook's parameters")
-        run_folder = submit_again(notebook, asked)
-    else:
-        values = _values(notebook, pairs, cluster, jobs)
-        run_folder = submit_notebook(
-            notebook,
-            values,
-            parameter_files=files,
-            to=to,
-            folder=folder,
-            cwd=cwd,
-            timeout=timeout,
-            job=asked,
-        )
-    record = read_record(run_folder)
-    click.echo(f"job {record['submitted'][-1]['job']} of {record['to']}: {run_folder}")
-    click.echo(f"where it stands: workbench status {run_folder}")
-
-
-@main.command()
-@click.argument("folder", metavar="RUN", type=click.Path(exists=True, file_okay=False))
-@click.pass_context
-def status(ctx: click.Context, folder: str) -> None:
-    """Tell where the submitted run in the folder RUN stands.
-
-    Exit code 0 if it waits, runs or is done, 1 if it failed, was interrupted or lost.
-    """
-    from workbench.runs.status import run_status
-
-    found = run_status(folder)
-    click.echo(found)
-    ctx.exit(int(found.state not in ("waiting", "running", "done")))
-
-
-@main.command(hidden=True)
-@click.argument("folder", type=click.Path(exists=True, file_okay=False))
-def carry_out(folder: str) -> None:
-    """Run the notebook of a submitted run here; the job script calls this."""
-    from workbench.runs.submission import carry_out as carry_out_run
-
-    carry_out_run(folder)
+for command in (run, submit, status, carry_out):
+    main.add_command(command)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("jupyter_args", nargs=-1, type=click.UNPROCESSED)
 @click.option(
-    "--cluster", metavar="KIND", help="What the Dask panel's + NEW starts: local, slurm or pbs."
+    "--cluster",
+    type=click.Choice(["local", *QUEUE_KINDS]),
+    help="What the Dask panel's + NEW starts.  [default: workbench.cluster.kind, local]",
 )
 def lab(jupyter_args: tuple[str, ...], cluster: str | None) -> None:
     """Open JupyterLab with the workbench's Dask panel and layout, on this machine only.
@@ -273,7 +110,7 @@ def lab(jupyter_args: tuple[str, ...], cluster: str | None) -> None:
 @main.command()
 @click.argument("system")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@overwrite_option
 def sample(system: str, folder: Path, overwrite: bool) -> None:
     """Write the small sample data of SYSTEM, with known true answers, into DIR."""
     entries = _entries("workbench.samples")

@@ -1,14 +1,14 @@
-"""The face of a package: public names that are loaded when they are first used, and typed all the same.
+"""The face of a package: public names that are loaded at first use, and typed all the same.
 
 A package says once where its names live, in imports that type checkers and editors follow and that
 Python does not run, so that importing the package takes no time::
 
     if TYPE_CHECKING:
-        from spaceeye.interpolation import interpolate
+        from package.module import name
     else:
         __getattr__, __dir__ = lazy_face(__name__)
 
-    __all__ = ["interpolate"]
+    __all__ = ["name"]
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Files that are either finished or absent, and the manifests that say what they were made from.
+"""Files that are either finished or absent, and what is recorded of those that are read.
 
 A file is written under a hidden name in its own folder and renamed when it is complete, so a
-killed run leaves no half file under a real name. What such a run leaves under a hidden name is
-removed by `sweep`. A manifest beside the outputs holds the inputs and parameters they came from; by
-it a second run knows whether to skip, to go on, or to refuse.
+killed run leaves no half file under a real name. The hidden name says which process on which host
+is writing: by it `sweep` tells what a killed run left behind from what a living one is about to
+finish. `workbench.manifests` says what finished files were made from.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import platform
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, Literal, overload
 
-from workbench._atomic import atomic, atomic_path, sweep
-from workbench.errors import OutputExists, WorkbenchError
-from workbench.plain import canonical, plain
+from workbench.errors import OutputExists
+from workbench.plain import plain
+
+if TYPE_CHECKING:
+    from workbench.manifests import Manifest, check_outputs
 
 __all__ = [
     "Manifest",
@@ -27,13 +32,129 @@ __all__ = [
     "atomic_path",
     "check_outputs",
     "file_record",
+    "quick_record",
     "sweep",
     "write_json",
 ]
 
 logger = logging.getLogger(__name__)
 
-_DIFFERENCES_SHOWN = 5
+# .part-HOST-PID-RANDOM~NAME
+_TEMPORARY = re.compile(r"\.part-(?P<host>\w+)-(?P<pid>\d+)-[0-9a-f]{8}~")
+_NAME_TAIL = 40  # characters of the real name kept in the hidden one; file systems allow 255 bytes
+
+
+@overload
+def atomic(
+    path: str | os.PathLike[str], mode: Literal["wb"] = ..., *, overwrite: bool = ...
+) -> AbstractContextManager[IO[bytes]]: ...
+@overload
+def atomic(
+    path: str | os.PathLike[str], mode: Literal["w"], *, overwrite: bool = ...
+) -> AbstractContextManager[IO[str]]: ...
+def atomic(
+    path: str | os.PathLike[str], mode: Literal["wb", "w"] = "wb", *, overwrite: bool = False
+) -> AbstractContextManager[IO[Any]]:
+    """Open `path` for writing so that it appears only when the block ends well.
+
+    Parameters
+    ----------
+    mode
+        ``"wb"`` for bytes, ``"w"`` for UTF-8 text whose line ends are written as they are.
+    overwrite
+        Replace an existing file; it stays whole until the new one is finished.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists, when the block starts or when it ends, and `overwrite` is false.
+    """
+    if mode not in ("wb", "w"):
+        raise ValueError(f"mode is {mode!r}; a file is written whole, with 'wb' or 'w'")
+    return _open_atomic(path, mode, overwrite)
+
+
+@contextmanager
+def _open_atomic(path: str | os.PathLike[str], mode: str, overwrite: bool) -> Iterator[IO[Any]]:
+    form = (None, None) if mode == "wb" else ("utf-8", "")
+    with (
+        atomic_path(path, overwrite=overwrite) as temporary,
+        temporary.open(mode, encoding=form[0], newline=form[1]) as file,
+    ):
+        yield file
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a hidden name beside `path`, with its suffix, for a library that writes by name.
+
+    Missing folders are made. When the block ends well the file takes its real name; otherwise it is
+    removed. The ``.aux.xml`` that GDAL may put beside a raster is dropped. Errors as for `atomic`.
+    """
+    path = Path(path)
+    _refuse_existing(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(_temporary_name(path.name))
+    try:
+        yield temporary
+        if not temporary.exists():
+            raise FileNotFoundError(f"{path}: nothing was written under {temporary.name}")
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        _refuse_existing(path, overwrite)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        temporary.with_name(f"{temporary.name}.aux.xml").unlink(missing_ok=True)
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if not overwrite and path.exists():
+        raise OutputExists(f"{path} exists: pass overwrite=True to replace it")
+
+
+def _host() -> str:
+    return re.sub(r"\W", "_", platform.node(), flags=re.ASCII)[:32] or "localhost"
+
+
+def _temporary_name(name: str) -> str:
+    return f".part-{_host()}-{os.getpid()}-{secrets.token_hex(4)}~{name[-_NAME_TAIL:]}"
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def sweep(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
+    """Remove what runs that died on this host left under hidden names, and return those paths.
+
+    Files of runs that still live, of other hosts, and everything else in `folder` stay.
+    """
+    entries = Path(folder).rglob(".part-*") if recursive else Path(folder).glob(".part-*")
+    swept = []
+    for path in sorted(entries):
+        match = _TEMPORARY.match(path.name)
+        if match and match["host"] == _host() and not _is_running(int(match["pid"])):
+            path.unlink(missing_ok=True)
+            swept.append(path)
+    if swept:
+        logger.info("removed %d unfinished files of dead runs from %s", len(swept), folder)
+    return swept
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value`, made `plain`, as indented JSON over whatever `path` held."""
+    with atomic(path, "w", overwrite=True) as file:
+        json.dump(plain(value), file, indent=2, ensure_ascii=False)
+        file.write("\n")
 
 
 def file_record(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -44,136 +165,22 @@ def file_record(path: str | os.PathLike[str]) -> dict[str, Any]:
         return {"path": str(path), "bytes": file.tell(), "md5": digest.hexdigest()}
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as indented JSON over whatever `path` held."""
-    with atomic(path, "w", overwrite=True) as file:
-        json.dump(plain(value), file, indent=2, ensure_ascii=False)
-        file.write("\n")
+def quick_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return ``{"path", "bytes", "modified"}`` of a file that is too large to be hashed.
 
-
-@dataclass(frozen=True)
-class Manifest:
-    """What outputs are made from; two manifests with one `key` promise the same outputs."""
-
-    inputs: tuple[Mapping[str, Any], ...]
-    """Records as `file_record` makes them; their order does not count."""
-    parameters: Mapping[str, Any]
-    """Everything else the outputs depend on; kept as plain JSON."""
-    version: str
-    """Version of the code that writes the outputs."""
-
-    def __post_init__(self) -> None:
-        records = tuple(plain(record, "inputs") for record in self.inputs)
-        object.__setattr__(self, "inputs", records)
-        object.__setattr__(self, "parameters", plain(self.parameters, "parameters"))
-
-    @property
-    def key(self) -> str:
-        """Hex digest of the manifest; folders of the inputs do not enter, their names do."""
-        content = [sorted(self._named_inputs()), self.parameters, self.version]
-        return hashlib.sha256(canonical(content).encode()).hexdigest()
-
-    def _named_inputs(self) -> Iterator[tuple[str, str]]:
-        for record in self.inputs:
-            name = Path(str(record.get("path", ""))).name
-            yield name, canonical({**record, "path": name})
-
-    def save(self, path: str | os.PathLike[str], outputs: Iterable[Path] = ()) -> None:
-        """Write the manifest to `path`; call this before the first output is written.
-
-        Outputs then appear one by one and each, once there, is finished: a killed run can go on.
-        `outputs` that another manifest vouched for are removed first, so that old and new ones
-        never stand under one manifest.
-        """
-        path = Path(path)
-        if not _vouches(path, self):
-            path.unlink(missing_ok=True)
-            for output in outputs:
-                Path(output).unlink(missing_ok=True)
-        write_json(path, {**asdict(self), "key": self.key})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Manifest:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        WorkbenchError
-            If the file is not a manifest.
-        """
-        try:
-            content = json.loads(Path(path).read_text("utf-8"))
-            return cls(tuple(content["inputs"]), dict(content["parameters"]), content["version"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WorkbenchError(f"{path} is not a manifest ({error}): remove it") from error
-
-    def differences(self, new: Manifest) -> list[str]:
-        """Say in words what `new` has otherwise: parameters, version, inputs."""
-        words = _changed(self.parameters, new.parameters)
-        if self.version != new.version:
-            words.append(f"version ({self.version} -> {new.version})")
-        for name, _ in sorted(set(self._named_inputs()) ^ set(new._named_inputs())):
-            words.append(f"input {name}")
-        return list(dict.fromkeys(words)) or ["an input given more than once"]
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    absent = "absent"
-    texts = {
-        name: tuple(canonical(side[name]) if name in side else absent for side in (old, new))
-        for name in sorted({*old, *new})
-    }
-    return [f"parameter {name} ({a} -> {b})" for name, (a, b) in texts.items() if a != b]
-
-
-def _vouches(manifest_path: Path, manifest: Manifest) -> bool:
-    return manifest_path.exists() and _difference(manifest_path, manifest) is None
-
-
-def _difference(manifest_path: Path, manifest: Manifest) -> str | None:
-    if not manifest_path.exists():
-        return f"there is no {manifest_path.name} beside it to say what it was made from"
-    try:
-        saved = Manifest.load(manifest_path)
-    except WorkbenchError as error:
-        return str(error)
-    if saved.key == manifest.key:
-        return None
-    words = saved.differences(manifest)
-    more = len(words) - _DIFFERENCES_SHOWN
-    shown = words[:_DIFFERENCES_SHOWN] + ([f"{more} more"] if more > 0 else [])
-    return "it was made with other " + ", ".join(shown)
-
-
-def check_outputs(
-    outputs: Sequence[Path],
-    manifest_path: str | os.PathLike[str],
-    manifest: Manifest,
-    *,
-    overwrite: bool,
-) -> bool:
-    """Tell whether `outputs` must be written.
-
-    False when all of them exist and were made from the same inputs and parameters. True when none
-    exists, when some are missing and those that exist match (a run to be continued), and always
-    with `overwrite`. Nothing is written or removed here.
-
-    Raises
-    ------
-    OutputExists
-        If an output exists that `manifest` does not describe and `overwrite` is false.
+    ``modified`` is its time in nanoseconds since 1970. Both are 0 where there is no such file.
     """
-    existing = [output for output in outputs if Path(output).exists()]
-    if overwrite or not existing:
-        return True
-    difference = _difference(Path(manifest_path), manifest)
-    if difference is not None:
-        raise OutputExists(
-            f"{existing[0]} exists and {difference}: "
-            "pass overwrite=True / --overwrite or choose another folder"
-        )
-    if len(existing) < len(outputs):
-        logger.info("%d of %d outputs are done, going on", len(existing), len(outputs))
-        return True
-    logger.info("%d outputs are up to date beside %s", len(outputs), manifest_path)
-    return False
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        return {"path": str(path), "bytes": 0, "modified": 0}
+    return {"path": str(path), "bytes": status.st_size, "modified": status.st_mtime_ns}
+
+
+def __getattr__(name: str) -> Any:
+    """Give what has moved to `workbench.manifests`."""
+    if name not in ("Manifest", "check_outputs"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from workbench import manifests
+
+    return getattr(manifests, name)

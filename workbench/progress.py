@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 __all__ = ["log_to_stderr", "progress", "watched"]
@@ -34,7 +34,11 @@ _TALKATIVE = (
 
 
 def progress(
-    iterable: Iterable[T], *, total: int | None = None, label: str = "", unit: str = "it"
+    iterable: Iterable[T],
+    *,
+    total: int | Callable[[], int | None] | None = None,
+    label: str = "",
+    unit: str = "it",
 ) -> Iterator[T]:
     """Yield the items of `iterable` and show how far it has come.
 
@@ -44,7 +48,8 @@ def progress(
     Parameters
     ----------
     total
-        Number of items, if `iterable` cannot tell or grows under way.
+        Number of items, if `iterable` cannot tell; a function is asked anew for each item, where
+        the number grows under way.
     label
         What is being done, such as "tiles".
     unit
@@ -52,15 +57,18 @@ def progress(
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
-    meter = _Meter(total, label or unit, unit)
-    bar = _bar(total, label, unit) if watched() else None
+    known = total if callable(total) else lambda: total
+    meter = _Meter(known(), label or unit, unit)
+    bar = _bar(meter.total, label, unit) if watched() else None
     try:
         for item in iterable:
             yield item
             meter.done += 1
+            meter.total = known()
             if bar is None:
                 meter.line_if_due()
             else:
+                bar.total = meter.total
                 bar.update()
         meter.finished = True
     finally:

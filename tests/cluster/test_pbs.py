@@ -14,7 +14,7 @@ import dask
 import pytest
 
 import workbench
-from workbench.clusters.jobs import job_settings
+from workbench.clusters.jobsettings import job_settings
 from workbench.errors import NoCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
@@ -55,7 +55,7 @@ module load geo
 def test_the_job_script_word_by_word(tmp_path, monkeypatch):
     from dask_jobqueue.pbs import PBSJob
 
-    from workbench.clusters.jobs import BATCH_DEFAULTS
+    from workbench.clusters.jobsettings import BATCH_DEFAULTS
 
     monkeypatch.chdir(tmp_path)
     site = {

@@ -12,7 +12,7 @@ from egms_io.errors import EgmsError
 from egms_io.formats.bursts import open_burst
 from egms_io.formats.points import read_points
 from egms_io.partials import load_block, load_keys, open_partial
-from egms_io.plan import ReadOptions
+from egms_io.plan import BurstOptions
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_blocks_on_disk_hold_the_sums(tmp_path, burst_file, points, every, area,
     if holes:
         frame.loc[3, "20200108"] = np.nan
     burst = open_burst(burst_file(tmp_path, frame, ascending=False))
-    partial = map_burst(burst, area, tmp_path, ReadOptions(per_point=per_point))
+    partial = map_burst(burst, area, tmp_path, BurstOptions(per_point=per_point))
     tally = Counter()
     sums = sum_burst(read_points(burst, tally), area, per_point=per_point, tally=tally)
     assert len(partial.blocks) == 4
@@ -53,7 +53,7 @@ def test_blocks_on_disk_hold_the_sums(tmp_path, burst_file, points, every, area,
 
 
 def test_what_is_known_of_a_burst_survives(burst, area, tmp_path, every):
-    partial = map_burst(burst, area, tmp_path, ReadOptions())
+    partial = map_burst(burst, area, tmp_path, BurstOptions())
     again = open_partial(partial.path)
     assert again == partial
     assert again.burst == str(burst.name)
@@ -64,40 +64,40 @@ def test_what_is_known_of_a_burst_survives(burst, area, tmp_path, every):
 
 
 def test_a_burst_outside_the_area_has_no_blocks(burst, tmp_path):
-    partial = map_burst(burst, area_of("E30N30"), tmp_path, ReadOptions())
+    partial = map_burst(burst, area_of("E30N30"), tmp_path, BurstOptions())
     assert partial.blocks == ()
     assert partial.tally["outside"] == 40
 
 
 def test_partials_are_reused_and_say_the_same(burst, area, tmp_path, caplog):
-    first = map_burst(burst, area, tmp_path, ReadOptions())
+    first = map_burst(burst, area, tmp_path, BurstOptions())
     stamp = first.path.stat().st_mtime_ns
     with caplog.at_level("INFO", "egms_io"):
-        second = map_burst(burst, area, tmp_path, ReadOptions())
+        second = map_burst(burst, area, tmp_path, BurstOptions())
     assert "reused" in caplog.text
     assert second == first
     assert second.path.stat().st_mtime_ns == stamp
 
 
 @pytest.mark.parametrize(
-    "options", [ReadOptions(per_point=True), ReadOptions(skip_rows=True)], ids=["point", "skip"]
+    "options", [BurstOptions(per_point=True), BurstOptions(skip_rows=True)], ids=["point", "skip"]
 )
 def test_partials_of_other_options_stand_apart(burst, area, tmp_path, options):
-    first = map_burst(burst, area, tmp_path, ReadOptions())
+    first = map_burst(burst, area, tmp_path, BurstOptions())
     assert map_burst(burst, area, tmp_path, options).path != first.path
 
 
 def test_partials_of_other_areas_stand_apart(burst, area, bounds, tmp_path):
     import shapely
 
-    first = map_burst(burst, area, tmp_path, ReadOptions())
+    first = map_burst(burst, area, tmp_path, BurstOptions())
     wider = area_of((*bounds[:2], bounds[2] + 100, bounds[3]))
     finer = area_of(bounds, 50)
     drawn = area_of(shapely.box(*bounds).buffer(-1))
     outline = drawn.outline_on_disk(tmp_path / "o.wkb")
-    paths = {map_burst(burst, a, tmp_path, ReadOptions()).path for a in (wider, finer, outline)}
+    paths = {map_burst(burst, a, tmp_path, BurstOptions()).path for a in (wider, finer, outline)}
     assert len(paths | {first.path}) == 4
-    assert map_burst(burst, drawn, tmp_path, ReadOptions()).path in paths
+    assert map_burst(burst, drawn, tmp_path, BurstOptions()).path in paths
 
 
 def test_parts_in_another_order_make_another_partial(tmp_path, burst_file, points, every, area):
@@ -108,37 +108,37 @@ def test_parts_in_another_order_make_another_partial(tmp_path, burst_file, point
     paths = sorted(tmp_path.rglob("*.zip"))
     sums = []
     for parts in (paths, paths[::-1]):
-        partial = map_burst(open_burst(parts), area, tmp_path, ReadOptions())
+        partial = map_burst(open_burst(parts), area, tmp_path, BurstOptions())
         assert partial.tally["duplicate"] == 5
         sums.append(partial.path.read_bytes())
     assert sums[0] != sums[1]
 
 
 def test_a_changed_file_is_read_again(burst, area, tmp_path, edit_csv):
-    first = map_burst(burst, area, tmp_path, ReadOptions())
+    first = map_burst(burst, area, tmp_path, BurstOptions())
     edit_csv(burst.parts[0].path, lambda text: "\n".join(text.split("\n")[:-5]) + "\n")
-    second = map_burst(burst, area, tmp_path, ReadOptions())
+    second = map_burst(burst, area, tmp_path, BurstOptions())
     assert second.path != first.path
     assert second.tally["points"] == 36
 
 
 def test_a_reused_partial_does_not_hide_a_wrong_checksum(burst, area, tmp_path):
     """The MD5 file is wrong only in the second run, so the first one had nothing to warn of."""
-    map_burst(burst, area, tmp_path, ReadOptions())
+    map_burst(burst, area, tmp_path, BurstOptions())
     burst.parts[0].path.with_suffix(".md5").write_text("0" * 32 + "  x.zip\n")
-    second = map_burst(burst, area, tmp_path, ReadOptions(md5="warn"))
+    second = map_burst(burst, area, tmp_path, BurstOptions(md5="warn"))
     assert any("MD5" in warning for warning in second.warnings)
-    third = map_burst(burst, area, tmp_path, ReadOptions(md5="ignore"))
+    third = map_burst(burst, area, tmp_path, BurstOptions(md5="ignore"))
     assert not any("MD5" in warning for warning in third.warnings)
 
 
 def test_a_damaged_partial_is_not_trusted(burst, area, tmp_path):
     """A file under the name of a partial that is none is made anew, or refused by its name."""
-    first = map_burst(burst, area, tmp_path, ReadOptions())
+    first = map_burst(burst, area, tmp_path, BurstOptions())
     whole = first.path.read_bytes()
     first.path.write_bytes(whole[: len(whole) // 2])
     try:
-        second = map_burst(burst, area, tmp_path, ReadOptions())
+        second = map_burst(burst, area, tmp_path, BurstOptions())
     except EgmsError as error:
         assert str(first.path) in str(error)  # noqa: PT017
     else:

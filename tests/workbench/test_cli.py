@@ -1,14 +1,8 @@
 from __future__ import annotations
 
-import logging
-from importlib.metadata import EntryPoint
-
 import click
-import nbformat
 import pytest
-from click.testing import CliRunner
 
-from workbench import cli
 from workbench.errors import OutputExists
 
 
@@ -16,35 +10,6 @@ class ForeignError(Exception):
     """An error of a system that knows nothing of the workbench's classes."""
 
     exit_code = 3
-
-
-@pytest.fixture
-def plugins(monkeypatch):
-    """Put commands and samples in place of the installed ones."""
-
-    def install(**objects: object) -> None:
-        class Entry(EntryPoint):
-            def load(self):
-                found = objects[self.name]
-                if isinstance(found, Exception):
-                    raise found
-                return found
-
-        entries = {name: Entry(name, f"module:{name}", "group") for name in objects}
-        monkeypatch.setattr(cli, "_entries", lambda group: entries)
-
-    install()
-    return install
-
-
-@pytest.fixture
-def workbench_command(plugins):
-    """Call the command line in this process; the root logger is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield lambda *args: CliRunner().invoke(cli.main, [str(arg) for arg in args])
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
@@ -58,26 +23,6 @@ def failing():
         return click.Command("fail", callback=callback)
 
     return make
-
-
-@pytest.fixture
-def notebook(tmp_path):
-    node = nbformat.v4.new_notebook()
-    source = "rate: float = 1\nname: str = 'x'\ncluster: str = 'local'"
-    node.cells = [nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})]
-    path = tmp_path / "some.ipynb"
-    nbformat.write(node, path)
-    return path
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """What run_notebook is called with, instead of running it."""
-    calls = []
-    monkeypatch.setattr(
-        "workbench.notebooks.run_notebook", lambda *args, **options: calls.append((args, options))
-    )
-    return calls
 
 
 @pytest.mark.parametrize(
@@ -144,49 +89,6 @@ def test_bad_arguments_are_code_two(workbench_command, args):
     assert workbench_command(*args).exit_code == 2
 
 
-def test_values_are_read_as_yaml_unless_declared_as_text(workbench_command, notebook, asked):
-    result = workbench_command(
-        "run", notebook, "-p", "rate", "1e-3", "-p", "name", "007", "--cluster", "none",
-        "-o", "out.ipynb", "--timeout", "5",
-    )  # fmt: skip
-    assert result.exit_code == 0
-    ((args, options),) = asked
-    assert [str(args[0]), str(args[1])] == [str(notebook), "out.ipynb"]
-    assert args[2] == {"rate": 0.001, "name": "007", "cluster": "none"}
-    assert options["timeout"] == 5
-    assert options["log_output"] is False
-
-
-def test_a_cluster_for_a_notebook_without_one_is_a_warning(
-    workbench_command, tmp_path, asked, caplog
-):
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "n.ipynb")
-    result = workbench_command("run", tmp_path / "n.ipynb", "-o", "x", "--cluster", "none")
-    assert result.exit_code == 0
-    assert asked[0][0][2] == {}
-    assert "has no parameter `cluster`" in caplog.text
-
-
-def test_an_unknown_parameter_is_code_two_and_reserves_nothing(
-    workbench_command, notebook, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    result = workbench_command("run", notebook, "-p", "rtae", "3")
-    assert result.exit_code == 2
-    assert "did you mean rate?" in result.stderr
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize("content", [None, "- a", "a: ["])
-def test_a_bad_parameter_file_is_code_two(workbench_command, notebook, tmp_path, content):
-    path = tmp_path / "p.yaml"
-    if content is not None:
-        path.write_text(content)
-    result = workbench_command("run", notebook, "-f", path)
-    assert result.exit_code == 2
-    assert "p.yaml" in result.stderr
-
-
 def test_a_sample_is_written_and_listed(workbench_command, plugins, tmp_path):
     def write(folder, *, overwrite):
         folder.mkdir(exist_ok=True)
@@ -223,17 +125,10 @@ def test_options_after_the_dashes_go_to_jupyter(workbench_command, monkeypatch):
     assert calls == [(("--no-browser", "--port=1"), None), (("--no-browser",), "slurm")]
 
 
-def test_a_folder_that_is_no_run_is_named(workbench_command, tmp_path):
-    for command in ("status", "submit"):
-        done = workbench_command(command, str(tmp_path))
-        assert done.exit_code == 1
-        assert f"{tmp_path} is not the folder of a submitted run" in done.output
-
-
-def test_a_run_that_is_submitted_again_keeps_its_parameters(workbench_command, tmp_path):
-    done = workbench_command("submit", str(tmp_path), "-p", "a", "1")
+def test_the_panel_starts_what_can_be_started(workbench_command):
+    done = workbench_command("lab", "--cluster", "none")
     assert done.exit_code == 2
-    assert "keeps its notebook's parameters" in done.output
+    assert "'none' is not one of 'local', 'slurm', 'pbs'" in done.output
 
 
 def test_versions_are_shown(workbench_command):

@@ -13,26 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
-from hypothesis import strategies as st
 
-from workbench.errors import OutputExists, WorkbenchError
-from workbench.files import (
-    Manifest,
-    atomic,
-    atomic_path,
-    check_outputs,
-    file_record,
-    sweep,
-    write_json,
-)
-
-
-@pytest.fixture
-def manifest():
-    return Manifest(
-        ({"path": "in/a.csv", "bytes": 3, "md5": "0a"},), {"step": 6, "aoi": [1, 2]}, "0.1.0"
-    )
+from workbench.errors import OutputExists
+from workbench.files import atomic, atomic_path, file_record, quick_record, sweep, write_json
 
 
 @pytest.fixture
@@ -223,90 +206,23 @@ def test_a_record_holds_size_and_md5(tmp_path):
     }
 
 
+def test_a_quick_record_holds_size_and_time(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(1, 1_700_000_000_123_456_789))
+    assert quick_record(path) == {
+        "path": str(path),
+        "bytes": 3,
+        "modified": 1_700_000_000_123_456_789,
+    }
+    assert quick_record(tmp_path / "b") == {
+        "path": str(tmp_path / "b"),
+        "bytes": 0,
+        "modified": 0,
+    }
+
+
 def test_json_replaces_and_spells_out(tmp_path):
     write_json(tmp_path / "a.json", {"old": 1})
     write_json(tmp_path / "a.json", {"where": Path("x"), "rmse": float("nan")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"where": "x", "rmse": "nan"}
-
-
-parameters = st.dictionaries(
-    st.text(), st.none() | st.integers() | st.floats() | st.text() | st.lists(st.dates())
-)
-names = st.text("abcä .-", min_size=1).filter(lambda name: Path(name).name == name)
-records = st.lists(
-    st.fixed_dictionaries({"path": names, "bytes": st.integers(0), "md5": st.text()})
-)
-
-
-@given(records, parameters, st.text())
-def test_a_manifest_survives_its_file(tmp_path_factory, inputs, values, version):
-    path = tmp_path_factory.mktemp("manifest") / "manifest.json"
-    manifest = Manifest(tuple(inputs), values, version)
-    manifest.save(path)
-    assert Manifest.load(path) == manifest
-    assert Manifest.load(path).key == manifest.key
-    assert json.loads(path.read_text())["key"] == manifest.key
-
-
-@given(records)
-def test_order_and_folder_of_inputs_do_not_count(inputs):
-    moved = [{**record, "path": f"/elsewhere/{Path(record['path']).name}"} for record in inputs]
-    assert Manifest(tuple(inputs), {}, "1").key == Manifest(tuple(reversed(moved)), {}, "1").key
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"parameters": {"step": 12, "aoi": [1, 2]}}, r"parameter step \(6 -> 12\)"),
-        ({"parameters": {"step": 6}}, r"parameter aoi \(\[1,2\] -> absent\)"),
-        ({"version": "0.2.0"}, r"version \(0\.1\.0 -> 0\.2\.0\)"),
-        ({"inputs": ({"path": "b/a.csv", "bytes": 3, "md5": "0b"},)}, r"input a\.csv"),
-        ({"inputs": ()}, r"input a\.csv"),
-    ],
-)
-def test_other_outputs_are_refused_with_the_difference(tmp_path, manifest, change, said):
-    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
-    manifest.save(record)
-    output.touch()
-    fields = {"inputs": manifest.inputs, "parameters": manifest.parameters, "version": "0.1.0"}
-    other = Manifest(**{**fields, **change})
-    assert other.key != manifest.key
-    with pytest.raises(OutputExists, match=rf"out\.zip exists and .*{said}.*--overwrite"):
-        check_outputs([output], record, other, overwrite=False)
-    assert check_outputs([output], record, other, overwrite=True)
-    assert output.exists()
-
-
-def test_outputs_are_skipped_continued_or_written(tmp_path, manifest, caplog):
-    caplog.set_level("INFO")
-    outputs, record = [tmp_path / "a", tmp_path / "b"], tmp_path / "manifest.json"
-    assert check_outputs(outputs, record, manifest, overwrite=False)
-    manifest.save(record, outputs)
-    outputs[0].touch()
-    assert check_outputs(outputs, record, manifest, overwrite=False)
-    assert "1 of 2 outputs are done" in caplog.text
-    outputs[1].touch()
-    assert not check_outputs(outputs, record, manifest, overwrite=False)
-    assert "2 outputs are up to date" in caplog.text
-
-
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"inputs": 3, "parameters": {}}'])
-def test_outputs_without_a_sound_manifest_are_refused(tmp_path, manifest, content):
-    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
-    output.touch()
-    if content is not None:
-        record.write_text(content)
-        with pytest.raises(WorkbenchError, match="is not a manifest"):
-            Manifest.load(record)
-    with pytest.raises(OutputExists, match="manifest"):
-        check_outputs([output], record, manifest, overwrite=False)
-
-
-def test_saving_removes_what_another_manifest_vouched_for(tmp_path, manifest):
-    output, record = tmp_path / "out.zip", tmp_path / "manifest.json"
-    manifest.save(record)
-    output.write_text("old")
-    manifest.save(record, [output])
-    assert output.exists(), "a run that goes on keeps what it has"
-    Manifest((), {}, "9").save(record, [output])
-    assert not output.exists(), "a killed run must not pass old outputs for new"

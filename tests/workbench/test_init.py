@@ -11,7 +11,16 @@ import pytest
 import workbench
 
 HEAVY = {"dask", "distributed", "pandas", "matplotlib", "numpy", "papermill", "tqdm", "yaml"}
-DOORS = ["workbench", "workbench.files", "workbench.runs", "workbench.tasks", "workbench.cli"]
+DOORS = [
+    "workbench",
+    "workbench.cli",
+    "workbench.figures",
+    "workbench.manifests",
+    "workbench.notebooks",
+    "workbench.runs",
+    "workbench.safexml",
+    "workbench.tasks",
+]
 
 
 @pytest.mark.parametrize("module", DOORS)

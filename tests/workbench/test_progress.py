@@ -60,6 +60,16 @@ def test_a_total_that_grows_under_way_is_not_an_error(caplog, clock):
     assert caplog.messages[0] == "x: 3 it, 12 s"
 
 
+def test_a_total_can_be_asked_for_anew(caplog, clock):
+    caplog.set_level("INFO")
+    totals = iter([None, 4, 5, 6, 6, 6, 6])
+    list(progress(iter(range(6)), total=lambda: next(totals), label="x"))
+    assert [message.split(",")[0] for message in caplog.messages[:2]] == [
+        "x: 3/6 it (50 %)",
+        "x: 6/6 it (100 %)",
+    ]
+
+
 def test_a_loop_that_is_left_says_so(caplog):
     caplog.set_level("INFO")
 
@@ -89,6 +99,9 @@ def test_a_terminal_gets_a_bar_and_the_summary(monkeypatch, caplog):
     assert "tiles:   0%" in terminal.getvalue()
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("tiles: 3 tile in")
+    totals = iter(range(7, 20))
+    list(progress(range(2), total=lambda: next(totals), label="growing"))
+    assert "| 0/7 [" in terminal.getvalue()
 
 
 def test_messages_go_to_stderr_once_and_libraries_stay_quiet(loggers, capsys):

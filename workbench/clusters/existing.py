@@ -19,6 +19,11 @@ CONNECT_TIMEOUT_S = 8.0  # in which a scheduler at a given address must answer
 def reach(address: str | None, options: Mapping[str, Any]) -> Client:
     """Return a client of the scheduler at `address`.
 
+    Parameters
+    ----------
+    options
+        Of ``distributed.Client``.
+
     Raises
     ------
     NoCluster
@@ -42,7 +47,7 @@ def reach(address: str | None, options: Mapping[str, Any]) -> Client:
 
 
 async def _greet(address: str, security: Security | None) -> None:
-    """Shake hands with a scheduler; Client would wait for ever for a listener that is none."""
+    """Shake hands with a scheduler; Client would wait for ever if something else listens there."""
     arguments = (security or Security()).get_connection_args("client")
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         comm = await open_comm(address, timeout=CONNECT_TIMEOUT_S, **arguments)

@@ -2,7 +2,7 @@
 
 dask-jobqueue submits a job for each worker and then trusts it. Three things can go wrong, and each
 leaves a cluster smaller than it was asked to be, for ever and without a word: a worker is lost, a
-job ends before its worker has connected, a submission is refused. `_Keeper` looks for all three.
+job ends before its worker has connected, a submission is refused. `_Supervisor` looks for them.
 Whatever way the process ends, its jobs are cancelled; only after SIGKILL do the workers find out by
 themselves that their scheduler is gone.
 """
@@ -52,7 +52,7 @@ class _Job:
             await super().start()  # type: ignore[misc]
         except (NoCluster, ValueError, OSError) as error:
             self.refusal = str(error)
-            self.status = Status.running  # submitted or not, the keeper looks after it
+            self.status = Status.running  # submitted or not, the supervisor replaces it
 
     async def _submit_job(self, script_filename: str) -> str:
         return await asyncio.to_thread(self.queue.submit, script_filename)
@@ -70,8 +70,8 @@ class _PbsJob(_Job, PBSJob):
     queue = queue_named("pbs")
 
 
-class _Kept:
-    """A job cluster that begins with its jobs and looks after them until it is closed."""
+class _Supervised:
+    """A job cluster that begins with its jobs and replaces those that fail until it is closed."""
 
     kind: str
     status: Any
@@ -82,7 +82,7 @@ class _Kept:
     def __init__(self, *, jobs: int, adapt: tuple[int, int] | None, **settings: Any) -> None:
         self._begin_with = jobs
         self._adapt_between = adapt
-        self._keeper = _Keeper(self)
+        self._supervisor = _Supervisor(self)
         self.problems: list[str] = []  # why jobs ended or were refused, latest last
         self.dropped: list[str] = []  # their ids
         self.log_directory = settings["log_directory"]
@@ -98,10 +98,10 @@ class _Kept:
             self.adapt(minimum_jobs=least, maximum_jobs=most)
         elif self._begin_with:
             self.scale(jobs=self._begin_with)
-        self._keeper.start()
+        self._supervisor.start()
 
     async def _close(self) -> None:
-        self._keeper.stop()
+        self._supervisor.stop()
         await super()._close()  # type: ignore[misc]
 
     def job_ids(self) -> list[str]:
@@ -117,21 +117,21 @@ class _Kept:
         return list(queue_named(self.kind).states(self.job_ids()).values())
 
 
-class SlurmJobs(_Kept, SLURMCluster):
+class SlurmJobs(_Supervised, SLURMCluster):
     """Workers as Slurm jobs."""
 
     kind = "slurm"
     job_cls = _SlurmJob
 
 
-class PbsJobs(_Kept, PBSCluster):
+class PbsJobs(_Supervised, PBSCluster):
     """Workers as PBS jobs."""
 
     kind = "pbs"
     job_cls = _PbsJob
 
 
-class _Keeper:
+class _Supervisor:
     """Find jobs from which no worker will come, drop them, and have the plan made good again.
 
     A worker that was there and is gone is dropped by Dask itself after
@@ -159,7 +159,7 @@ class _Keeper:
         if cluster.status != Status.running:
             return
         try:
-            await self._drop(await self._hopeless())
+            await self._drop(await self._failed())
         except (NoCluster, OSError):  # the batch system may be out for a while
             logger.warning("%s does not say where its jobs stand", cluster.kind, exc_info=True)
         lacking = set(cluster.worker_spec) - set(cluster.workers)
@@ -167,7 +167,7 @@ class _Keeper:
             logger.info("%s: submitting %d jobs in place of lost ones", cluster.kind, len(lacking))
             await cluster._correct_state()
 
-    async def _hopeless(self) -> dict[str, str]:
+    async def _failed(self) -> dict[str, str]:
         """Return, by name, the workers that will not come, and why."""
         cluster = self._cluster
         here = {worker["name"] for worker in cluster.scheduler_info["workers"].values()}
@@ -189,8 +189,8 @@ class _Keeper:
         }
         return refused | ended
 
-    async def _drop(self, hopeless: Mapping[str, str]) -> None:
-        for name, problem in hopeless.items():
+    async def _drop(self, failed: Mapping[str, str]) -> None:
+        for name, problem in failed.items():
             job = self._cluster.workers.pop(name, None)
             if job is None:
                 continue
@@ -199,7 +199,7 @@ class _Keeper:
             if job.job_id:
                 self._cluster.dropped.append(job.job_id)
             logger.warning("%s: %s", self._cluster.kind, problem)
-        if hopeless:
+        if failed:
             self._failures += 1
             pause = min(2.0**self._failures, _LONGEST_PAUSE_S)
             self._not_before = time.monotonic() + pause
@@ -217,7 +217,26 @@ def make(
     adapt: tuple[int, int] | None,
     asynchronous: bool,
 ) -> Any:
-    """Return a new cluster of this kind; `settings` as `workbench.clusters.jobs.job_settings` makes them."""
+    """Return a new cluster whose workers are jobs.
+
+    Parameters
+    ----------
+    kind
+        ``"slurm"`` or ``"pbs"``.
+    settings
+        As `workbench.clusters.jobsettings.job_settings` makes them.
+    jobs
+        Number of jobs to begin with.
+    adapt
+        Least and most jobs, between which their number follows the work; wins over `jobs`.
+    asynchronous
+        For a caller on an event loop, who awaits what it gets.
+
+    Raises
+    ------
+    NoCluster
+        If the batch system is not there or refuses the settings.
+    """
     queue_named(kind).check()
     _cancel_on_sigterm()
     try:

@@ -25,6 +25,13 @@ _LOG_LINES = 15
 def await_workers(client: Client, kind: str, wanted: int, seconds: float) -> None:
     """Return when `wanted` workers are there.
 
+    Parameters
+    ----------
+    kind
+        Of the cluster, for the message.
+    seconds
+        In which they must have arrived.
+
     Raises
     ------
     NoCluster
@@ -39,7 +46,7 @@ def await_workers(client: Client, kind: str, wanted: int, seconds: float) -> Non
             raise NoCluster(_too_late(client, kind, here, wanted, seconds, jobs))
         if jobs and now - asked > _ASK_EVERY_S:
             asked = now
-            _raise_if_hopeless(jobs)
+            _raise_if_none_can_come(jobs)
         if now - told > _TOLD_EVERY_S:
             told = now
             states = f": jobs {_listed(jobs)}" if jobs else ""
@@ -55,7 +62,7 @@ def _listed(jobs: Any) -> str:
     return ", ".join(map(str, jobs.states())) or "none in the queue"
 
 
-def _raise_if_hopeless(jobs: Any) -> None:
+def _raise_if_none_can_come(jobs: Any) -> None:
     """Raise if the batch system has taken none of the jobs, or all that it took have ended."""
     problems = [*jobs.problems, *jobs.refusals()]
     if problems and not any(state.alive for state in jobs.states()):

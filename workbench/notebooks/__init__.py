@@ -1,6 +1,15 @@
 """Notebooks in batch: their parameters checked, their cells run, their output kept."""
 
-from workbench.notebooks.batch import default_output, refuse_unknown, run_notebook
-from workbench.notebooks.parameters import Parameter, notebook_parameters
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.faces import lazy_face
+
+if TYPE_CHECKING:
+    from workbench.notebooks.batch import default_output, refuse_unknown, run_notebook
+    from workbench.notebooks.parameters import Parameter, notebook_parameters
+else:
+    __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = ["Parameter", "default_output", "notebook_parameters", "refuse_unknown", "run_notebook"]

@@ -16,16 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UnknownParameter, WorkbenchError
-from workbench.notebooks.parameters import Parameter, notebook_parameters, read_parameters
+from workbench.notebooks.parameters import notebook_parameters, read_parameters
 from workbench.plain import plain
 
-__all__ = [
-    "Parameter",
-    "default_output",
-    "notebook_parameters",
-    "refuse_unknown",
-    "run_notebook",
-]
+__all__ = ["default_output", "refuse_unknown", "run_notebook"]
 
 logger = logging.getLogger(__name__)
 

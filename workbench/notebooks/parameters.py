@@ -15,9 +15,8 @@ import tokenize
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from workbench.errors import WorkbenchError
+from workbench.errors import BadFile, WorkbenchError
+from workbench.safeyaml import parse_yaml, read_yaml
 
 __all__ = ["Parameter", "notebook_parameters", "parameter_value", "read_parameters"]
 
@@ -83,27 +82,19 @@ def _comments(source: str) -> dict[int, str]:
     return {token.start[0]: token.string.lstrip("# ") for token in comments}
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as in JSON and Python where YAML 1.1 differs: 1e-3 is a number."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def read_parameters(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a YAML file of parameters, a mapping of names to plain values."""
-    try:
-        content = yaml.load(Path(path).read_text("utf-8"), _Loader)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise WorkbenchError(f"{path} cannot be read as YAML: {error}") from error
+    """Read a YAML file of parameters, a mapping of names to plain values.
+
+    Raises
+    ------
+    BadFile
+        If it cannot be read (see `workbench.safeyaml`) or holds anything else.
+    """
+    content = read_yaml(path)
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise WorkbenchError(f"{path} holds a {type(content).__name__}, not `name: value` lines")
+        raise BadFile(f"{path} holds a {type(content).__name__}, not `name: value` lines")
     return content
 
 
@@ -117,8 +108,8 @@ def parameter_value(text: str, declared: str = "") -> Any:
     if declared == "str" or not text.strip():
         return text
     try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except BadFile:
         return text
     quoted, bracketed = text[0] in "'\"", text[0] in "[{"
     if isinstance(value, str) and not quoted:

@@ -19,16 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import dask.config
-
-import workbench.settings  # noqa: F401  the defaults
 from workbench.clusters.queues import QUEUES, queue_named
 from workbench.errors import NoCluster, WorkbenchError
 from workbench.files import atomic, file_record, write_json
 from workbench.notebooks import refuse_unknown, run_notebook
 from workbench.notebooks.parameters import notebook_parameters, read_parameters
 from workbench.plain import plain
-from workbench.runs import Run
+from workbench.runs.record import Run
+from workbench.settings import setting
 
 __all__ = ["carry_out", "submit", "submit_again"]
 
@@ -79,13 +77,13 @@ def submit(
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
     refuse_unknown(notebook, values)
-    to = to or dask.config.get("workbench.submit.to") or _named_cluster(notebook, values)
+    to = to or setting("submit.to") or _named_cluster(notebook, values)
     queue_named(to).check()
     folder = _new_folder(notebook, folder)
     if "output" in notebook_parameters(notebook):
         values.setdefault("output", str(folder / "output"))
     shutil.copyfile(notebook, folder / _SOURCE)
-    settings = {**dask.config.get("workbench.submit"), **plain(job or {}, "job")}
+    settings = {**setting("submit"), **plain(job or {}, "job")}
     settings.pop("to")
     record: dict[str, Any] = {
         "notebook": str(notebook.absolute()),

@@ -16,9 +16,9 @@ from typing import Any
 
 import dask.config
 
-import workbench.settings  # noqa: F401  the defaults
 from workbench.clusters.queues import queue_named
 from workbench.errors import NoCluster
+from workbench.settings import setting
 
 __all__ = [
     "BATCH_DEFAULTS",
@@ -113,7 +113,7 @@ def job_settings(
     """
     asked = {
         name.replace("-", "_"): value
-        for name, value in {**dask.config.get(f"workbench.cluster.{kind}"), **options}.items()
+        for name, value in {**setting(f"cluster.{kind}"), **options}.items()
     }
     section = f"jobqueue.{asked.get('config_name', kind)}"
 

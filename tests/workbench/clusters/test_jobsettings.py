@@ -8,8 +8,12 @@ import dask_jobqueue
 import pytest
 
 import workbench
-from workbench.clusters import jobs
-from workbench.clusters.jobs import job_settings, lifetime
+from workbench.clusters.jobsettings import (
+    credentials,
+    job_settings,
+    lifetime,
+    use_batch_defaults,
+)
 from workbench.errors import NoCluster
 
 SITE = {"cores": 8, "memory": "32GB", "walltime": "04:00:00", "queue": "main"}
@@ -102,7 +106,7 @@ def test_tls_without_cryptography_names_the_extra(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", no_cryptography)
     with pytest.raises(NoCluster, match=r"cryptography: pip install 'eo-workbench\[hpc\]'"):
-        jobs.credentials()
+        credentials()
 
 
 def test_a_missing_dask_jobqueue_names_the_extra(monkeypatch):
@@ -127,7 +131,7 @@ def test_defaults_for_batch_clusters_leave_what_is_configured():
     shipped = {"distributed.worker.memory.spill": 0.7, "distributed.adaptive.wait-count": 3}
     for _ in range(2):  # also after somebody has put the old values back
         with dask.config.set({**shipped, "distributed.worker.memory.pause": 0.5}):
-            jobs.use_batch_defaults()
+            use_batch_defaults()
             assert dask.config.get("distributed.worker.memory.spill") == 0.8
             assert dask.config.get("distributed.adaptive.wait-count") == 12
             assert dask.config.get("distributed.worker.memory.pause") == 0.5

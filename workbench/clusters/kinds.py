@@ -1,0 +1,190 @@
+"""New clusters of each kind: processes of this machine, jobs of Slurm, jobs of PBS."""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+
+from workbench.clusters.jobsettings import (
+    THREAD_LIMITS,
+    credentials,
+    job_settings,
+    use_batch_defaults,
+)
+from workbench.errors import NoCluster
+from workbench.settings import setting
+
+if TYPE_CHECKING:
+    from distributed.deploy.cluster import Cluster
+
+__all__ = ["bounds", "first_workers", "make_cluster"]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a new cluster is to be like; None leaves a choice to the configuration."""
+
+    jobs: int | None
+    between: tuple[int, int] | None
+    asynchronous: bool
+    tls: bool
+    options: Mapping[str, Any]
+
+
+def make_cluster(
+    kind: str | None = None,
+    *,
+    asynchronous: bool = False,
+    jobs: int | None = None,
+    adapt: Sequence[int] | None = None,
+    **options: Any,
+) -> Cluster:
+    """Return a new cluster; the caller closes it.
+
+    Parameters
+    ----------
+    asynchronous
+        For callers on an event loop, who await what they get, as the Dask panel of JupyterLab does.
+    kind, jobs, adapt, **options
+        As for `workbench.connect`.
+
+    Raises
+    ------
+    NoCluster
+        If the kind is not one that can be made, or the settings cannot work.
+    """
+    kind = kind or setting("cluster.kind")
+    if kind == "existing":
+        raise NoCluster("an existing cluster is not made: use connect(address='tcp://HOST:PORT')")
+    if kind not in _MAKERS:
+        kinds = ", ".join([*_MAKERS, "existing"])
+        raise NoCluster(f"cluster kind {kind!r} is not known; the kinds are: {kinds}")
+    _link_through_the_hub()
+    between = bounds(adapt)
+    tls = bool({**setting(f"cluster.{kind}"), **options}.get("tls", setting("cluster.tls")))
+    options = {name: value for name, value in options.items() if name != "tls"}
+    return _MAKERS[kind](_Request(jobs, between, asynchronous, tls, options))
+
+
+def bounds(adapt: Sequence[int] | None) -> tuple[int, int] | None:
+    """Return the least and the most workers of a cluster, None for a fixed number.
+
+    Raises
+    ------
+    NoCluster
+        If `adapt`, or the configuration where it is None, has no such numbers.
+    """
+    given = setting("cluster.adapt") if adapt is None else adapt
+    if not given:
+        return None
+    try:
+        least, most = map(int, given)
+    except (TypeError, ValueError):
+        least, most = -1, -1
+    if not 0 <= least <= most or most == 0:
+        raise NoCluster(f"adapt is {given!r}, not the least and the most workers, such as (0, 8)")
+    return least, most
+
+
+def first_workers(jobs: int | None, adapt: Sequence[int] | None) -> int:
+    """Return the number of workers that a new cluster has before there is any work."""
+    between = bounds(adapt)
+    return between[0] if between else int(setting("cluster.jobs") if jobs is None else jobs)
+
+
+def _local(request: _Request) -> Cluster:
+    from distributed import LocalCluster
+
+    options, between = request.options, request.between
+    settings = _underscored(setting("cluster.local")) | _underscored(options)
+    settings.pop("tls", None)
+    jobs = request.jobs
+    if jobs is None:
+        jobs = settings["n_workers"] or setting("cluster.jobs")
+    settings["n_workers"] = options.get("n_workers", between[0] if between else jobs)
+    settings["dashboard_address"] = _on_loopback(settings["dashboard_address"])
+    if request.tls:
+        settings |= {"security": credentials(), "protocol": "tls://"}
+    if settings.get("processes", True):
+        _keep_freed_memory()
+        settings["env"] = {**THREAD_LIMITS, **settings.get("env", {})}
+    else:  # in-process addresses would put the wrong host into the dashboard link
+        settings.setdefault("protocol", "tcp://")
+    try:
+        cluster = LocalCluster(asynchronous=request.asynchronous, **settings)
+    except (RuntimeError, OSError) as error:
+        raise NoCluster(
+            f"no local cluster of {settings['n_workers']} workers could be started ({error}): in a "
+            "script, call connect() below `if __name__ == '__main__':`"
+        ) from error
+    if between:
+        cluster.adapt(minimum=between[0], maximum=between[1])
+    return cluster
+
+
+def _jobs(kind: str, request: _Request) -> Cluster:
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        raise NoCluster(f"the kind {kind!r} needs dask-jobqueue: pip install 'eo-workbench[hpc]'")
+    from workbench.clusters import jobcluster
+
+    use_batch_defaults()
+    settings = job_settings(
+        kind, request.options, adaptive=request.between is not None, tls=request.tls
+    )
+    cluster: Cluster = jobcluster.make(
+        kind,
+        settings,
+        jobs=setting("cluster.jobs") if request.jobs is None else request.jobs,
+        adapt=request.between,
+        asynchronous=request.asynchronous,
+    )
+    return cluster
+
+
+_MAKERS: dict[str, Callable[[_Request], Cluster]] = {
+    "local": _local,
+    "slurm": partial(_jobs, "slurm"),
+    "pbs": partial(_jobs, "pbs"),
+}
+
+
+def _keep_freed_memory() -> None:
+    """Let workers keep freed memory for a while, as any process does.
+
+    Dask's default makes the allocator give back everything above 64 kB at once, so that every array
+    is mapped and cleared anew: on the EGMS benchmark half of the workers' system time.
+    """
+    key = "distributed.nanny.pre-spawn-environ"
+    variables = dict(dask.config.get(key))
+    if str(variables.get("MALLOC_TRIM_THRESHOLD_")) == "65536":
+        del variables["MALLOC_TRIM_THRESHOLD_"]
+        dask.config.set({key: variables})
+
+
+def _underscored(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("-", "_"): value for name, value in options.items()}
+
+
+def _on_loopback(address: str | int | None) -> str | None:
+    """Complete a dashboard address without a host, which Dask would open to the network."""
+    if address is None:
+        return None
+    host, _, port = str(address).rpartition(":")
+    return f"{host or '127.0.0.1'}:{port}"
+
+
+def _link_through_the_hub() -> None:
+    """Let dashboard links go through JupyterHub's proxy, if this runs under one.
+
+    A link that somebody has configured stays.
+    """
+    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ:
+        link = "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status"
+        dask.config.update_defaults({"distributed": {"dashboard": {"link": link}}})

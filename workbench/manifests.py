@@ -1,0 +1,201 @@
+"""What outputs were made from: by it a second run knows whether to skip, to go on, or to refuse.
+
+A manifest beside the outputs holds the inputs and parameters they come from, and what the run that
+made them decided on the way. Two manifests with one `key` promise the same outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from workbench.errors import BadFile, OutputExists
+from workbench.files import quick_record, write_json
+from workbench.plain import canonical, plain
+
+__all__ = ["Manifest", "check_outputs"]
+
+logger = logging.getLogger(__name__)
+
+_DIFFERENCES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What outputs are made from; two manifests with one `key` promise the same outputs."""
+
+    inputs: tuple[Mapping[str, Any], ...]
+    """Records as `workbench.files.file_record` makes them; their order does not count."""
+    parameters: Mapping[str, Any]
+    """Everything else the outputs depend on; kept as plain JSON."""
+    version: str
+    """Version of the code that writes the outputs."""
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    """What the run chose by itself, such as a damping; stored with it, no part of the key."""
+
+    def __post_init__(self) -> None:
+        records = tuple(plain(record, "inputs") for record in self.inputs)
+        object.__setattr__(self, "inputs", records)
+        object.__setattr__(self, "parameters", plain(self.parameters, "parameters"))
+        object.__setattr__(self, "decisions", plain(self.decisions, "decisions"))
+
+    @classmethod
+    def of_files(
+        cls, paths: Iterable[str | os.PathLike[str]], parameters: Mapping[str, Any], version: str
+    ) -> Self:
+        """Describe inputs by size and time, because they may be too large to be hashed.
+
+        Parameters
+        ----------
+        paths
+            Files; of a folder, every file below it.
+        """
+        files = [file for path in paths for file in _files(Path(path))]
+        return cls(tuple(quick_record(file) for file in files), parameters, version)
+
+    @property
+    def key(self) -> str:
+        """Hex digest of the manifest; folders of the inputs do not enter, their names do."""
+        content = [sorted(self._named_inputs()), self.parameters, self.version]
+        return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+    def _named_inputs(self) -> Iterator[tuple[str, str]]:
+        for record in self.inputs:
+            name = Path(str(record.get("path", ""))).name
+            yield name, canonical({**record, "path": name})
+
+    def save(self, path: str | os.PathLike[str], outputs: Iterable[Path] = ()) -> None:
+        """Write the manifest to `path`; call this before the first output is written.
+
+        Outputs then appear one by one and each, once there, is finished: a killed run can go on.
+        `outputs`, files or folders, that another manifest vouched for are removed first, so that
+        old and new ones never stand under one manifest.
+        """
+        path = Path(path)
+        if not _vouches(path, self):
+            path.unlink(missing_ok=True)
+            for output in outputs:
+                _remove(Path(output))
+        content = asdict(self)
+        if not self.decisions:
+            del content["decisions"]
+        write_json(path, {**content, "key": self.key})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        BadFile
+            If there is no such file or it is not a manifest.
+        """
+        try:
+            content = json.loads(Path(path).read_text("utf-8"))
+            return cls(
+                tuple(content["inputs"]),
+                dict(content["parameters"]),
+                content["version"],
+                dict(content.get("decisions", {})),
+            )
+        except OSError as error:
+            raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadFile(f"{path} is not a manifest ({error}): remove it") from error
+
+    def decided(self, path: str | os.PathLike[str]) -> Mapping[str, Any]:
+        """Return what a run of the same key decided whose manifest is at `path`; empty if none."""
+        try:
+            saved = type(self).load(path)
+        except BadFile:
+            return {}
+        return saved.decisions if saved.key == self.key else {}
+
+    def differences(self, new: Manifest) -> list[str]:
+        """Say in words what `new` has otherwise: parameters, version, inputs."""
+        words = _changed(self.parameters, new.parameters)
+        if self.version != new.version:
+            words.append(f"version ({self.version} -> {new.version})")
+        for name, _ in sorted(set(self._named_inputs()) ^ set(new._named_inputs())):
+            words.append(f"input {name}")
+        return list(dict.fromkeys(words)) or ["an input given more than once"]
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    absent = "absent"
+    texts = {
+        name: tuple(canonical(side[name]) if name in side else absent for side in (old, new))
+        for name in sorted({*old, *new})
+    }
+    return [f"parameter {name} ({a} -> {b})" for name, (a, b) in texts.items() if a != b]
+
+
+def _vouches(manifest_path: Path, manifest: Manifest) -> bool:
+    return manifest_path.exists() and _difference(manifest_path, manifest) is None
+
+
+def _difference(manifest_path: Path, manifest: Manifest) -> str | None:
+    if not manifest_path.exists():
+        return f"there is no {manifest_path.name} beside it to say what it was made from"
+    try:
+        saved = Manifest.load(manifest_path)
+    except BadFile as error:
+        return str(error)
+    if saved.key == manifest.key:
+        return None
+    words = saved.differences(manifest)
+    more = len(words) - _DIFFERENCES_SHOWN
+    shown = words[:_DIFFERENCES_SHOWN] + ([f"{more} more"] if more > 0 else [])
+    return "it was made with other " + ", ".join(shown)
+
+
+def check_outputs(
+    outputs: Sequence[Path],
+    manifest_path: str | os.PathLike[str],
+    manifest: Manifest,
+    *,
+    overwrite: bool,
+) -> bool:
+    """Tell whether `outputs` must be written.
+
+    False when all of them exist and were made from the same inputs and parameters. True when none
+    exists, when some are missing and those that exist match (a run to be continued), and always
+    with `overwrite`. Nothing is written or removed here.
+
+    Raises
+    ------
+    OutputExists
+        If an output exists that `manifest` does not describe and `overwrite` is false.
+    """
+    existing = [output for output in outputs if Path(output).exists()]
+    if overwrite or not existing:
+        return True
+    difference = _difference(Path(manifest_path), manifest)
+    if difference is not None:
+        raise OutputExists(
+            f"{existing[0]} exists and {difference}: "
+            "pass overwrite=True / --overwrite or choose another folder"
+        )
+    if len(existing) < len(outputs):
+        logger.info("%d of %d outputs are done, going on", len(existing), len(outputs))
+        return True
+    logger.info("%d outputs are up to date beside %s", len(outputs), manifest_path)
+    return False

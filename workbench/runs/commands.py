@@ -1,0 +1,96 @@
+"""The commands for runs that are submitted as jobs: submit, status, and what the job calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workbench.notebooks.commands import parameter_options, typed_values
+from workbench.options import QUEUE_KINDS
+
+__all__ = ["carry_out", "status", "submit"]
+
+
+@click.command()
+@click.argument("notebook", metavar="NOTEBOOK|RUN", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "folder",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: runs/<date and time>-<name>]",
+)
+@click.option(
+    "--to", type=click.Choice(QUEUE_KINDS), help="Batch system.  [default: that of --cluster]"
+)
+@click.option("--walltime", help="Of the job that holds notebook and scheduler.")
+@click.option("--cores", type=int, help="Of that job.")
+@click.option("--memory", help="Of that job, such as 8GB.")
+@parameter_options
+def submit(
+    notebook: Path,
+    folder: Path | None,
+    to: str | None,
+    pairs: tuple[tuple[str, str], ...],
+    files: tuple[str, ...],
+    cluster: str | None,
+    jobs: int | None,
+    cwd: str | None,
+    timeout: float | None,
+    **job: Any,
+) -> None:
+    """Submit a run of NOTEBOOK, scheduler included, as a job of Slurm or PBS.
+
+    It goes on when you log out. Everything about it is found in its folder, RUN. Given the folder
+    of a run that has ended, the run is submitted again and goes on from what is finished.
+    """
+    from workbench.runs.submission import read_record, submit_again
+    from workbench.runs.submission import submit as submit_notebook
+
+    asked = {name: value for name, value in job.items() if value is not None}
+    if notebook.is_dir():
+        changes = (folder, to, pairs, files, cluster, jobs, cwd, timeout)
+        if any(changes):
+            raise click.UsageError("a run that is submitted again keeps its notebook's parameters")
+        run_folder = submit_again(notebook, asked)
+    else:
+        values = typed_values(notebook, pairs, cluster, jobs)
+        run_folder = submit_notebook(
+            notebook,
+            values,
+            parameter_files=files,
+            to=to,
+            folder=folder,
+            cwd=cwd,
+            timeout=timeout,
+            job=asked,
+        )
+    record = read_record(run_folder)
+    click.echo(f"job {record['submitted'][-1]['job']} of {record['to']}: {run_folder}")
+    click.echo(f"where it stands: workbench status {run_folder}")
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=click.Path(exists=True, file_okay=False))
+@click.pass_context
+def status(ctx: click.Context, folder: str) -> None:
+    """Tell where the submitted run in the folder RUN stands.
+
+    Exit code 0 if it waits, runs or is done, 1 if it failed, was interrupted or lost.
+    """
+    from workbench.runs.status import run_status
+
+    found = run_status(folder)
+    click.echo(found)
+    ctx.exit(int(found.state not in ("waiting", "running", "done")))
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+def carry_out(folder: str) -> None:
+    """Run the notebook of a submitted run here; the job script calls this."""
+    from workbench.runs.submission import carry_out as carry_out_run
+
+    carry_out_run(folder)
