@@ -18,19 +18,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, overload
+from typing import IO, Any, Literal, overload
 
 from workbench.errors import OutputExists
 from workbench.plain import plain
 
-if TYPE_CHECKING:
-    from workbench.manifests import Manifest, check_outputs
-
 __all__ = [
-    "Manifest",
     "atomic",
     "atomic_path",
-    "check_outputs",
     "file_record",
     "quick_record",
     "sweep",
@@ -175,12 +170,3 @@ def quick_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     except FileNotFoundError:
         return {"path": str(path), "bytes": 0, "modified": 0}
     return {"path": str(path), "bytes": status.st_size, "modified": status.st_mtime_ns}
-
-
-def __getattr__(name: str) -> Any:
-    """Give what has moved to `workbench.manifests`."""
-    if name not in ("Manifest", "check_outputs"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from workbench import manifests
-
-    return getattr(manifests, name)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence, Raster
-from workbench.files import Manifest, check_outputs
+from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.geotiff import described, geotiff
 from workbench.rasters.grids import footprint
 from workbench.rasters.windows import Window

@@ -2,5 +2,6 @@
 
 from workbench.tasks.calls import LARGEST_ARGUMENT, Call
 from workbench.tasks.dispatcher import Tasks
+from workbench.tasks.places import cores
 
-__all__ = ["LARGEST_ARGUMENT", "Call", "Tasks"]
+__all__ = ["LARGEST_ARGUMENT", "Call", "Tasks", "cores"]
