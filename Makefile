@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit notebooks notebook-tests cluster-tests pictures screenshots lab bench clean
+.PHONY: help setup demo test lint types unit notebooks notebook-tests cluster-tests docs pictures screenshots lab bench clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,9 @@ notebooks: $(VENV)/all ## Bring each .py and .ipynb in step and strip outputs
 	$(BIN)/jupytext --sync notebooks/*.py
 	$(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version" notebooks/*.ipynb
 
+docs: $(VENV)/all ## Build the site: guides, notebooks as they ran, reference of the public names
+	$(BIN)/python docs/build.py $(if $(EXECUTED),--executed $(EXECUTED))
+
 pictures: $(VENV)/all ## Make the pictures of README and guides
 	$(BIN)/python docs/pictures.py
 
@@ -73,5 +76,5 @@ bench: $(VENV)/all ## Measure against the plain references (minutes)
 	$(BIN)/python benchmarks/spaceeye_chain.py
 	$(BIN)/python benchmarks/spaceeye_quality.py
 
-clean: ## Remove .venv and what runs wrote
-	rm -rf $(VENV) runs
+clean: ## Remove .venv, the site and what runs wrote
+	rm -rf $(VENV) runs docs/_build

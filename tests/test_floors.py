@@ -1,0 +1,64 @@
+"""Imports point down: between the packages, between their rooms, and never in a circle."""
+
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+SYSTEMS = ("egms_io", "spaceeye")
+PACKAGES = ("workbench", *SYSTEMS)
+MOST_FLOORS = 8  # of a system: modules above one another
+
+
+@cache
+def imports():
+    """Map each module to those it imports, also inside functions; what a face names counts too."""
+    run, typed = (
+        grimp.build_graph(*PACKAGES, exclude_type_checking_imports=excluded, cache_dir=None)
+        for excluded in (True, False)
+    )
+    faces = run.find_modules_that_directly_import("workbench.faces")
+    return {
+        module: (typed if module in faces else run).find_modules_directly_imported_by(module)
+        for module in run.modules
+    }
+
+
+def below(module):
+    """Return all modules that `module` rests on."""
+    found, waiting = set(), [module]
+    while waiting:
+        new = imports()[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+def test_no_module_rests_on_itself():
+    circles = {module for module in imports() if module in below(module)}
+    links = [f"{a} -> {b}" for a in circles for b in imports()[a] if a in below(b)]
+    assert not sorted(links)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_has_few_floors(system):
+    inside = {
+        module: {other for other in others if other.split(".")[0] == system}
+        for module, others in imports().items()
+        if module.split(".")[0] == system
+    }
+    chains = {}
+    for module in TopologicalSorter(inside).static_order():
+        chains[module] = [module, *max((chains[b] for b in inside[module]), key=len, default=[])]
+    longest = max(chains.values(), key=len)
+    assert len(longest) <= MOST_FLOORS, " -> ".join(longest)
+
+
+def test_packages_and_rooms_keep_their_order(capsys):
+    """The order stands in pyproject.toml below ``[tool.importlinter]``."""
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == 0, capsys.readouterr().out
