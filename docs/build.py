@@ -7,7 +7,6 @@ The pages are laid out as in the repository, so that a link which works there wo
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -83,10 +82,7 @@ def build() -> int:
 def main() -> int:
     """Build the site and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    given = os.environ.get("EXECUTED") or None
-    parser.add_argument(
-        "--executed", type=Path, default=given, help="folder of notebooks that have run"
-    )
+    parser.add_argument("--executed", type=Path, help="folder of notebooks that have run")
     lay_out(executed_notebooks(parser.parse_args().executed))
     status = build()
     if not status:
