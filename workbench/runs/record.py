@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from workbench.errors import Interrupted
+from workbench.errors import Interrupted, NotWritten
 from workbench.files import file_record, write_json
 from workbench.plain import plain
 from workbench.runs.report import DaskReport
@@ -128,10 +128,10 @@ class Run:
             self._report.finish()
         try:
             write_json(self.folder / "summary.json", self._summary(status, error))
-        except OSError:
+        except (OSError, NotWritten) as problem:
             if error is None:
                 raise
-            logger.exception("the summary of the failed run could not be written")
+            logger.error("the summary of the failed run could not be written: %s", problem)
         wall = time.perf_counter() - self._wall
         outputs, folder = len(self.outputs), self.folder
         logger.info("%s %s in %.2f s: %d outputs in %s", self.system, status, wall, outputs, folder)
