@@ -111,8 +111,8 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
                 paths = product.write(output, formats, overwrite, name=name, version=version)
             for path in paths:
                 click.echo(run.output(path))
-    if not keep:
-        shutil.rmtree(work)
+        if not keep:  # while the folder is still ours: the next run may begin right after
+            shutil.rmtree(work)
     raise SystemExit(_exit_code(product))
 
 

@@ -24,6 +24,7 @@ from workbench.figures import (
     titled,
 )
 from workbench.files import atomic_path
+from workbench.wholefiles import whole_picture
 
 __all__ = [
     "alpha_scores",
@@ -312,7 +313,7 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
         draw.rectangle((0, 0, 68, 13), fill=(0, 0, 0))
         draw.text((4, 1), _day(image), fill=(255, 255, 255))
         frames.append(frame.quantize(96))
-    with atomic_path(path, overwrite=True) as temporary:
+    with atomic_path(path, overwrite=True, check=whole_picture) as temporary:
         frames[0].save(
             temporary, format="GIF", save_all=True, append_images=frames[1:],
             duration=milliseconds, loop=0,

@@ -20,8 +20,15 @@ from spaceeye.interpolation import choose_damping, interpolate
 from workbench.files import quick_record
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
-from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
-from workbench.rasters.stores import TIME_CHUNK, netcdf_file, open_store, replace_folder
+from workbench.rasters.geotiff import dated_name, sweep_images, whole_raster, write_cogs
+from workbench.rasters.stores import (
+    TIME_CHUNK,
+    netcdf_file,
+    open_store,
+    replace_folder,
+    whole_netcdf,
+    whole_store,
+)
 from workbench.rasters.times import check_times, output_dates
 from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
@@ -153,8 +160,12 @@ def run(
             record.count("dates", len(dates))
         result = _promised(folder, dates, formats)
         manifest = Manifest(tuple(inputs), parameters, version("eo-workbench"))
-        if check_outputs(result.paths, folder / MANIFEST, manifest, overwrite=overwrite):
+        if check_outputs(
+            result.paths, folder / MANIFEST, manifest, overwrite=overwrite, check=_check
+        ):
             _Production(result, manifest, client, record).write(stack, options)
+        else:
+            shutil.rmtree(folder / ".work", ignore_errors=True)  # of a run killed at its very end
         for name, value in manifest.decided(folder / MANIFEST).items():
             record.set(name, value)
         for path in result.paths:
@@ -192,6 +203,7 @@ class _Production:
             with record.phase("netcdf"):
                 netcdf_file(open_store(store), result.netcdf)
         if result.zarr and not result.zarr.exists():
+            whole_store(store)
             replace_folder(store, result.zarr)
         shutil.rmtree(result.folder / ".work", ignore_errors=True)
 
@@ -215,6 +227,11 @@ class _Production:
         if found["reflectance"].chunks is None:
             found = found.chunk({"time": -1, "band": -1, "y": BLOCK, "x": BLOCK})
         return found
+
+
+def _check(path: Path) -> None:
+    """Read the end of a result; raise where it is not whole."""
+    {".tif": whole_raster, ".zarr": whole_store, ".nc": whole_netcdf}[path.suffix](path)
 
 
 def _clear_other(result: Result, manifest: Manifest) -> None:

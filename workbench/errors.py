@@ -20,8 +20,11 @@ from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
 __all__ = [
     "BadFile",
     "BadInput",
+    "DiskFull",
+    "FolderInUse",
     "Interrupted",
     "NoCluster",
+    "NotWritten",
     "OutputExists",
     "UnknownParameter",
     "UserError",
@@ -60,6 +63,18 @@ class BadFile(WorkbenchError):
 
 class OutputExists(WorkbenchError, FileExistsError):
     """A finished output stands in the way and nobody asked to overwrite it."""
+
+
+class NotWritten(WorkbenchError):
+    """An output, or a folder for it, that could not be written; nothing is under its name."""
+
+
+class DiskFull(NotWritten):
+    """There is no room for an output: the disk, a quota or a limit on the size of files is full."""
+
+
+class FolderInUse(WorkbenchError):
+    """Another run is at work in the folder."""
 
 
 class UnknownParameter(WorkbenchError, ValueError):

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -173,12 +173,20 @@ def check_outputs(
     manifest: Manifest,
     *,
     overwrite: bool,
+    check: Callable[[Path], object] | None = None,
 ) -> bool:
     """Tell whether `outputs` must be written.
 
     False when all of them exist and were made from the same inputs and parameters. True when none
     exists, when some are missing and those that exist match (a run to be continued), and always
-    with `overwrite`. Nothing is written or removed here.
+    with `overwrite`. Nothing is written here.
+
+    Parameters
+    ----------
+    check
+        Called with each output that exists and matches: opens it and reads its end. One for which
+        it raises, torn by a full disk or cut short since, is removed and counts as missing. Size
+        and time are not kept in the manifest: those of a torn file would be kept as well.
 
     Raises
     ------
@@ -186,9 +194,13 @@ def check_outputs(
         If an output exists that `manifest` does not describe and `overwrite` is false.
     """
     existing = [output for output in outputs if Path(output).exists()]
-    if overwrite or not existing:
+    if not existing:
         return True
     difference = _difference(Path(manifest_path), manifest)
+    if difference is None and check is not None:
+        existing = [output for output in existing if _is_whole(Path(output), check)]
+    if overwrite or not existing:
+        return True
     if difference is not None:
         raise OutputExists(
             f"{existing[0]} exists and {difference}: "
@@ -199,3 +211,15 @@ def check_outputs(
         return True
     logger.info("%d outputs are up to date beside %s", len(outputs), manifest_path)
     return False
+
+
+def _is_whole(output: Path, check: Callable[[Path], object]) -> bool:
+    """Read the end of an output; one that is not whole is removed."""
+    try:
+        check(output)
+    except Exception as error:  # whatever the library of the format raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        logger.warning("%s is not whole and is written again: %s", output, reason)
+        _remove(output)
+        return False
+    return True

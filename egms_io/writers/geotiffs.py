@@ -11,12 +11,13 @@ import numpy as np
 from egms_io.cells import BLOCK_CELLS
 from egms_io.finished import FinishedProduct
 from egms_io.formats.geotiffs import NODATA, geotiff_profile
-from workbench.files import atomic_path
+from workbench.files import atomic_path, scratch
+from workbench.rasters.geotiff import whole_raster
 
 
 def write_velocity_tiff(product: FinishedProduct, component: str, path: Path) -> None:
     """Write the mean velocity (mm / yr), as printed in the CSV, over the cells of the area."""
-    with atomic_path(path, overwrite=True) as temporary:
+    with atomic_path(path, overwrite=True, check=whole_raster) as temporary:
         _write_plain(product, component, temporary)
 
 
@@ -24,13 +25,10 @@ def write_velocity_cog(product: FinishedProduct, component: str, path: Path) -> 
     """Write the raster of `write_velocity_tiff` as a deflated COG."""
     from rasterio.shutil import copy
 
-    with atomic_path(path, overwrite=True) as temporary:
-        plain = temporary.with_suffix(".plain")
-        try:
-            _write_plain(product, component, plain)
-            copy(plain, temporary, driver="COG", compress="DEFLATE")
-        finally:
-            plain.unlink(missing_ok=True)
+    with atomic_path(path, overwrite=True, check=whole_raster) as temporary, scratch(path) as plain:
+        _write_plain(product, component, plain)
+        whole_raster(plain)  # the copy of a torn one would be whole, with cells missing
+        copy(plain, temporary, driver="COG", compress="DEFLATE")
 
 
 def _write_plain(product: FinishedProduct, component: str, path: Path) -> None:

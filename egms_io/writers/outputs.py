@@ -25,8 +25,11 @@ from egms_io.writers.archives import deflate_bands, write_archive
 from egms_io.writers.geoparquets import write_geoparquet
 from egms_io.writers.geotiffs import write_velocity_cog, write_velocity_tiff
 from egms_io.writers.zarrcubes import write_zarr
-from workbench.files import sweep
+from workbench.disks import make_folder
+from workbench.files import Check, sweep
 from workbench.manifests import Manifest, check_outputs
+from workbench.rasters.geotiff import whole_raster
+from workbench.wholefiles import whole_parquet, whole_text, whole_zip
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,6 +51,12 @@ _WRITERS: dict[Format, Callable[[FinishedProduct, str, Path], None]] = {
     "cog": write_velocity_cog,
     "parquet": write_geoparquet,
     "zarr": write_zarr,
+}
+_CHECKS: dict[str, Check] = {
+    ".zip": whole_zip,
+    ".md5": whole_text,
+    ".tiff": whole_raster,
+    ".parquet": whole_parquet,
 }
 
 
@@ -125,7 +134,7 @@ class Output:
     def needed(self, *, overwrite: bool) -> bool:
         """Return whether anything has to be written; see `workbench.manifests.check_outputs`.
 
-        What killed runs left in the folder is removed.
+        What killed runs left in the folder is removed, and so is a file that is not whole.
 
         Raises
         ------
@@ -134,7 +143,13 @@ class Output:
         """
         if self.folder.is_dir():
             sweep(self.folder)
-        return check_outputs(self.paths, self.provenance, self.manifest, overwrite=overwrite)
+        return check_outputs(
+            self.paths, self.provenance, self.manifest, overwrite=overwrite, check=_check
+        )
+
+
+def _check(path: Path) -> None:
+    _CHECKS[path.suffix](path)
 
 
 def write_product(
@@ -146,7 +161,7 @@ def write_product(
     production_date: dt.date | None,
 ) -> list[Path]:
     """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
-    output.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(output.folder)
     if not output.needed(overwrite=overwrite):
         return output.paths
     # Files of every format, so that none of an earlier product stays under this provenance.

@@ -14,7 +14,9 @@ from egms_io.cells import BLOCK_CELLS
 from egms_io.finished import FinishedProduct
 from egms_io.formats.l3 import COMPONENTS
 from egms_io.tiles import CRS
+from workbench.disks import writing
 from workbench.files import atomic
+from workbench.rasters.stores import whole_store
 
 
 def write_zarr(product: FinishedProduct, component: str, path: Path) -> None:
@@ -23,10 +25,11 @@ def write_zarr(product: FinishedProduct, component: str, path: Path) -> None:
     Both are float32, NaN where there is no cell. Open the file with
     ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``.
     """
-    with TemporaryDirectory(dir=product.folder) as scratch:
+    with writing(path), TemporaryDirectory(dir=product.folder) as scratch:
         store = Path(scratch) / "cube"
         _empty_cube(product, component).to_zarr(store, compute=False, consolidated=False)
         _fill_zarr(product, component, store)
+        whole_store(store)
         files = sorted(entry for entry in store.rglob("*") if entry.is_file())
         with atomic(path, overwrite=True) as file, zipfile.ZipFile(file, "w") as archive:
             for entry in files:

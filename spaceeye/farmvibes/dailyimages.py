@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence, Raster
 from workbench.manifests import Manifest, check_outputs
-from workbench.rasters.geotiff import described, geotiff
+from workbench.rasters.geotiff import described, geotiff, whole_raster
 from workbench.rasters.grids import footprint
 from workbench.rasters.windows import Window
 from workbench.sentinel2.bands import BANDS
@@ -116,7 +116,9 @@ def is_done(days: Days, *, overwrite: bool) -> bool:
     workbench.errors.OutputExists
         If some are there that were made of others.
     """
-    return not check_outputs(days.paths, days.record, days.manifest, overwrite=overwrite)
+    return not check_outputs(
+        days.paths, days.record, days.manifest, overwrite=overwrite, check=whole_raster
+    )
 
 
 def write_days(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 import zipfile
 from xml.etree.ElementTree import fromstring
 
@@ -223,6 +224,21 @@ def test_files_of_other_parameters_are_not_replaced_unasked(
     assert contents(tmp_path.iterdir()) == before
     other.write(tmp_path, overwrite=True)
     assert contents(paths) == contents(other.write(tmp_path / "fresh"))
+
+
+@pytest.mark.parametrize("component", ["E"], indirect=True)
+@pytest.mark.parametrize("suffix", [".zip", ".md5", ".tiff", "_cog.tiff", ".parquet", ".zarr.zip"])
+def test_a_file_that_is_torn_is_written_again(
+    tmp_path, bursts, bounds, component, suffix, caplog, contents
+):
+    kind = {"_cog.tiff": "cog", ".zarr.zip": "zarr", ".md5": "zip"}.get(suffix, suffix[1:])
+    product = egms_io.ortho(bursts, aoi=bounds)
+    whole = contents(product.write(tmp_path, formats=(kind,), production_date=DAY))
+    path = tmp_path / (STEM.format(component) + suffix)
+    os.truncate(path, 0 if suffix == ".md5" else path.stat().st_size - 30)
+    written = product.write(tmp_path, formats=(kind,), production_date=DAY)
+    assert contents(written) == whole
+    assert f"{path.name} is not whole and is written again: " in caplog.text
 
 
 def test_files_of_strangers_are_not_replaced_unasked(tmp_path, product):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -160,6 +161,24 @@ def test_a_run_that_failed_goes_on_with_the_other_blocks(images, reference, tmp_
     assert content(tmp_path) == reference
 
 
+def test_results_that_are_torn_are_written_again(images, tmp_path, caplog):
+    """An earlier version published what a full disk had left of a file."""
+    options = {"formats": ("cog", "netcdf"), "alpha": 1.0, "output_times": 9}
+    result = spaceeye.run(images, tmp_path, **options)
+    before = content(tmp_path)
+    for path in (result.images[1], result.netcdf):
+        os.truncate(path, path.stat().st_size - 5000)
+    spaceeye.run(images, tmp_path, **options)
+    assert content(tmp_path).keys() == before.keys()
+    assert "spaceeye_20220510.tif is not whole and is written again: " in caplog.text
+    with rasterio.open(result.images[1]) as image:
+        np.testing.assert_array_equal(image.read(), result.open()["reflectance"][1])
+    os.truncate(result.images[0], 5000)
+    spaceeye.run(images, tmp_path, overwrite=True, **options)
+    with rasterio.open(result.images[0]) as image:
+        np.testing.assert_array_equal(image.read(), result.open()["reflectance"][0])
+
+
 def test_a_killed_run_goes_on(images, reference, tmp_path):
     command = [sys.executable, "-m", "workbench", "spaceeye", "run", str(images)]
     command += ["-o", str(tmp_path), "--alpha", "1", "--step-days", "4"]
@@ -174,7 +193,7 @@ def test_a_killed_run_goes_on(images, reference, tmp_path):
     (store,) = tmp_path.glob(".work/*/spaceeye.zarr")
     (store / "reflectance" / "0.0.0.of-a-killed-process.partial").touch()
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / ".plain-1-spaceeye_20220501.tif").touch()
+    (tmp_path / "images" / f".plain-{process.pid}-spaceeye_20220501.tif").touch()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     again = content(tmp_path)

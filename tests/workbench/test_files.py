@@ -14,8 +14,18 @@ import numpy as np
 import pytest
 import rasterio
 
-from workbench.errors import OutputExists
-from workbench.files import atomic, atomic_path, file_record, quick_record, sweep, write_json
+from workbench.errors import NotWritten, OutputExists
+from workbench.files import (
+    atomic,
+    atomic_folder,
+    atomic_path,
+    file_record,
+    is_running,
+    quick_record,
+    scratch,
+    sweep,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -167,6 +177,53 @@ def test_a_library_that_writes_nothing_is_caught(tmp_path):
             pass
 
 
+def test_what_cannot_be_read_back_does_not_appear(tmp_path):
+    def check(path):
+        assert path.read_bytes() == b"half"
+        raise ValueError(f"no end in {path}")
+
+    words = r"a\.tif was written but cannot be read back \(no end in a\.tif\): .* MB are free in"
+    with pytest.raises(NotWritten, match=words):
+        with atomic_path(tmp_path / "a.tif", check=check) as temporary:
+            temporary.write_bytes(b"half")
+            temporary.with_name(f"{temporary.name}.ovr.tmp").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_appears_whole(tmp_path):
+    target = tmp_path / "deep" / "a.zarr"
+    for content in ("one", "two"):
+        with atomic_folder(target, overwrite=True) as temporary:
+            (temporary / "sub").mkdir(parents=True)
+            (temporary / "sub" / "chunk").write_text(content)
+            assert content == "one" or (target / "sub" / "chunk").read_text() == "one"
+    assert (target / "sub" / "chunk").read_text() == "two"
+    with pytest.raises(OutputExists), atomic_folder(target):
+        pytest.fail("the block must not start")
+    with pytest.raises(ZeroDivisionError), atomic_folder(target, overwrite=True) as temporary:
+        temporary.mkdir()
+        _ = 1 / 0
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_scratch_is_gone_when_the_block_ends(tmp_path):
+    for make in (Path.mkdir, Path.touch):
+        with scratch(tmp_path / "[a]*.tif") as temporary:
+            make(temporary)
+            assert temporary.suffix == ".tif"
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_waits_for_its_parent_is_gone():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_running(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it ended and was not asked for
+    assert not is_running(process.pid)
+    process.communicate()
+    assert not is_running(process.pid)
+
+
 @pytest.mark.parametrize("opener", ["atomic(sys.argv[1])", "atomic_path(sys.argv[1])"])
 def test_a_killed_writer_leaves_no_file_and_is_swept(tmp_path, writer, opener):
     target = tmp_path / "deep" / "a.tif"
@@ -194,6 +251,15 @@ def test_sweep_takes_only_our_dead(tmp_path):
         file.write(b"x")
         assert sweep(tmp_path) == []
     assert {path.name for path in tmp_path.iterdir()} == {*others, "mine"}
+
+
+def test_sweep_takes_what_other_hosts_left_long_ago(tmp_path):
+    old, new = (tmp_path / f".part-elsewhere-{pid}-0123abcd~a.zarr" for pid in (7, 8))
+    for folder in (old, new):
+        (folder / "0").mkdir(parents=True)
+    os.utime(old, (1_000, 1_000))
+    assert sweep(tmp_path, before=2_000) == [old]
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_a_record_holds_size_and_md5(tmp_path):

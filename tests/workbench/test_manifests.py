@@ -158,3 +158,28 @@ def test_decisions_are_kept_and_do_not_count(tmp_path, manifest):
 def test_the_key_of_a_manifest_stays_what_it_was(manifest):
     """Outputs of earlier versions stand under such keys."""
     assert manifest.key == "96d8f5fa7a36ec5cd8eee00f4d72aaf49f0264b6350f9a6827cd85d8312116b7"
+
+
+def test_an_output_that_is_not_whole_counts_as_missing(tmp_path, manifest, caplog):
+    outputs, record = [tmp_path / "a", tmp_path / "b"], tmp_path / "manifest.json"
+    manifest.save(record)
+
+    def check(path):
+        if path.read_bytes() != b"whole":
+            raise ValueError("cut short\nat 4 bytes")
+
+    outputs[0].write_bytes(b"whole")
+    outputs[1].write_bytes(b"whol")
+    other = replace(manifest, version="2")
+    with pytest.raises(OutputExists):
+        check_outputs(outputs, record, other, overwrite=False, check=check)
+    assert check_outputs(outputs, record, other, overwrite=True, check=check)
+    assert outputs[1].exists(), "what another manifest vouches for is not looked at"
+    assert check_outputs(outputs, record, manifest, overwrite=False, check=check)
+    assert "b is not whole and is written again: cut short at 4 bytes" in caplog.text
+    assert [path.exists() for path in outputs] == [True, False]
+    outputs[1].write_bytes(b"whole")
+    assert not check_outputs(outputs, record, manifest, overwrite=False, check=check)
+    outputs[1].write_bytes(b"")
+    assert check_outputs(outputs, record, manifest, overwrite=True, check=check)
+    assert not outputs[1].exists()

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from dask import optimize  # type: ignore[attr-defined]
 
+from workbench.disks import writing
 from workbench.errors import BadInput
 from workbench.rasters.stores import aligned, encoding
 from workbench.rasters.windows import BLOCK, Span, Window
@@ -62,19 +63,23 @@ def write_blocks(
     ------
     BadInput
         If the dataset is not chunked in this way.
+    DiskFull, NotWritten
+        If there is no room; finished blocks are kept.
     """
     blocks = list(_blocks(dataset))
     if not store.exists() or not done.exists():
         shutil.rmtree(done, ignore_errors=True)  # marks of a store that is gone
-        _lay_out(dataset, store)
-        done.mkdir(parents=True)
+        with writing(store):
+            _lay_out(dataset, store)
+            done.mkdir(parents=True)
     tasks = Tasks(client, done=done, label=label, unit="blocks", total=len(blocks), largest=None)
     tasks.feed(
         Call(write_block, (_part(dataset, window), str(store), window), mark=_mark(window))
         for window in blocks
         if not (done / _mark(window)).exists()
     )
-    written = sum(1 for _ in tasks)
+    with writing(store):
+        written = sum(1 for _ in tasks)
     for unfinished in store.rglob("*.partial"):  # of a process that was killed while it wrote
         unfinished.unlink()
     return written
@@ -134,7 +139,7 @@ def write_block(part: xr.Dataset, store: str, window: Window) -> None:
     rows, cols = window.slices
     place = {"y": rows, "x": cols}
     variables = {name: variable for name, variable in part.items() if variable.ndim}
-    with dask.config.set(scheduler="synchronous"):
+    with writing(store), dask.config.set(scheduler="synchronous"):
         da.store(
             [da.asarray(variable.data) for variable in variables.values()],
             [group[str(name)] for name in variables],

@@ -1,11 +1,14 @@
 """GeoTIFFs and Cloud Optimized GeoTIFFs (COGs): the one writer of rasters.
 
-Every file is written under a hidden name and takes its own when it is complete.
+Every file is written under a hidden name and takes its own when it is complete: GDAL does not raise
+when a disk is full as it closes a file, so each is opened again and its last blocks are read.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,16 +17,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from workbench.files import atomic_path, sweep
+from workbench.disks import make_folder, unreadable, writing
+from workbench.errors import BadFile
+from workbench.files import atomic_path, is_running, scratch, sweep
 from workbench.rasters.cubes import grid_of
+from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, open_raster
 from workbench.rasters.windows import BLOCK, windows
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["dated_name", "described", "geotiff", "new_raster", "sweep_images", "write_cogs"]
+__all__ = [
+    "dated_name",
+    "described",
+    "geotiff",
+    "new_raster",
+    "sweep_images",
+    "whole_raster",
+    "write_cogs",
+]
 
-_PLAIN = ".plain-"  # begins the hidden name of the GeoTIFF that a COG is made from
+_PLAIN = re.compile(r"\.plain-(\d+)-")  # earlier versions named so what a COG is made from
 
 
 @contextmanager
@@ -50,9 +64,11 @@ def geotiff(
     ------
     OutputExists
         If `path` exists and `overwrite` is false.
+    DiskFull, NotWritten
+        If it could not be written, or what was written cannot be read back.
     """
     with (
-        atomic_path(path, overwrite=overwrite) as temporary,
+        atomic_path(path, overwrite=overwrite, check=whole_raster) as temporary,
         new_raster(temporary, grid, **options) as file,
     ):
         yield file
@@ -201,14 +217,24 @@ def write_cogs(
     wanted = [n for n, path in enumerate(paths) if overwrite or not path.exists()]
     if not wanted:
         return paths
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with ExitStack() as stack:
-        plain = [stack.enter_context(_scratch(paths[n])) for n in wanted]
-        _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {})
+        plain = [stack.enter_context(scratch(paths[n])) for n in wanted]
+        with writing(paths[wanted[0]]):
+            _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {})
         for source, n in zip(plain, wanted, strict=True):
-            with atomic_path(paths[n], overwrite=overwrite) as target:
+            _check_plain(source, paths[n])
+            with atomic_path(paths[n], overwrite=overwrite, check=whole_raster) as target:
                 _to_cog(source, target)
     return paths
+
+
+def _check_plain(source: Path, path: Path) -> None:
+    """Refuse a plain GeoTIFF that is torn: its copy would be whole, with pixels missing."""
+    try:
+        whole_raster(source)
+    except BadFile as error:
+        raise unreadable(path, str(error).replace(str(source), path.name)) from error
 
 
 def _write_plain(
@@ -244,19 +270,61 @@ def _to_cog(source: Path, target: Path) -> None:
     )  # fmt: skip
 
 
-@contextmanager
-def _scratch(path: Path) -> Iterator[Path]:
-    """Yield a hidden name for the plain GeoTIFF that a COG is made from, removed afterwards."""
-    hidden = path.with_name(f"{_PLAIN}{os.getpid()}-{path.name}")
+def whole_raster(path: str | os.PathLike[str]) -> None:
+    """See that a GeoTIFF, COG or JPEG 2000 file that was written is whole.
+
+    Every block of a TIFF, of overviews as well, must have a place within the file, and the last
+    block of each band is read.
+
+    Parameters
+    ----------
+    path
+        A closed file.
+
+    Raises
+    ------
+    BadFile
+        If it cannot be opened, a block is missing or lies beyond the end, or the last cannot be
+        decoded.
+    """
+    import rasterio
+
+    found = open_raster(Path(path), (*GEOTIFF, *JPEG2000), dtypes="uifc", georeferenced=False)
     try:
-        yield hidden
-    finally:
-        hidden.unlink(missing_ok=True)
-        hidden.with_name(f"{hidden.name}.aux.xml").unlink(missing_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(path, driver=found.drivers[0]) as file:
+                levels = file.overviews(1) if found.drivers == GEOTIFF else []
+                _read_ends(file)
+            for level in range(len(levels)):
+                with rasterio.open(path, driver=found.drivers[0], overview_level=level) as file:
+                    _read_ends(file)
+    except (rasterio.errors.RasterioError, OSError) as error:
+        raise BadFile(f"{path}: {error.__cause__ or error}") from error
+
+
+def _read_ends(file: Any) -> None:
+    """Look up the place of every block of an open raster, and read the last of each band."""
+    size = Path(file.name).stat().st_size
+    for band, (rows, cols) in zip(file.indexes, file.block_shapes, strict=True):
+        last_row, last_col = -(-file.height // rows) - 1, -(-file.width // cols) - 1
+        if file.driver == "GTiff":
+            for row in range(last_row + 1):
+                for col in range(last_col + 1):
+                    place, length = (
+                        file.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
+                        for what in ("OFFSET", "SIZE")
+                    )
+                    if not place or not length or int(place) + int(length) > size:
+                        raise BadFile(f"{file.name}: band {band} has no block {col}, {row}")
+        first = last_row * rows, last_col * cols
+        file.read(band, window=((first[0], file.height), (first[1], file.width)))
 
 
 def sweep_images(folder: Path) -> None:
-    """Remove what a run that was killed has left under hidden names in a folder of images."""
-    for path in folder.glob(f"{_PLAIN}*"):
-        path.unlink()
+    """Remove what runs that died on this host left under hidden names in a folder of images."""
+    for path in folder.glob(".plain-*"):
+        match = _PLAIN.match(path.name)
+        if match and not is_running(int(match[1])):
+            path.unlink(missing_ok=True)
     sweep(folder)

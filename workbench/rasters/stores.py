@@ -1,7 +1,7 @@
 """Cubes as Zarr stores and netCDF files, chunked for maps and for series.
 
 A file, or the folder of a Zarr store, is written under a hidden name and renamed when it is
-complete, so nothing half-written stands under a real name.
+complete, and its end has been read, so nothing half-written stands under a real name.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from workbench.errors import OutputExists
-from workbench.files import atomic_path
+from workbench.errors import BadFile
+from workbench.files import atomic_folder, atomic_path
 from workbench.rasters.windows import BLOCK
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "netcdf_file",
     "open_store",
     "replace_folder",
+    "whole_netcdf",
+    "whole_store",
     "zarr_store",
 ]
 
@@ -56,15 +58,12 @@ def zarr_store(
     ------
     OutputExists
         If `path` exists and `overwrite` is false.
+    DiskFull, NotWritten
+        If it could not be written, or what was written cannot be read back.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists: pass overwrite=True to replace it")
-    hidden = path.with_name(f".part-{path.name}")
-    shutil.rmtree(hidden, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aligned(dataset).to_zarr(hidden, encoding=encoding(dataset), zarr_format=2)
-    replace_folder(hidden, path)
+    with atomic_folder(path, overwrite=overwrite, check=whole_store) as hidden:
+        aligned(dataset).to_zarr(hidden, encoding=encoding(dataset), zarr_format=2)
     return path
 
 
@@ -111,6 +110,8 @@ def netcdf_file(
     ------
     OutputExists
         If `path` exists and `overwrite` is false.
+    DiskFull, NotWritten
+        If it could not be written, or what was written cannot be read back.
     """
     path = Path(path)
     settings = {
@@ -118,9 +119,63 @@ def netcdf_file(
         for name, variable in dataset.data_vars.items()
         if variable.ndim
     }
-    with atomic_path(path, overwrite=overwrite) as temporary:
+    with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
         _cf(dataset).to_netcdf(temporary, engine="netcdf4", encoding=settings)
     return path
+
+
+def whole_store(path: str | os.PathLike[str]) -> None:
+    """See that a Zarr store is whole as far as its files say.
+
+    None of them is empty, and the last chunk of each array can be decoded. (A chunk of nothing but
+    fill values has no file, so none can be missed.)
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+
+    Raises
+    ------
+    BadFile
+        If it is damaged.
+    """
+    import zarr
+
+    try:
+        group = zarr.open_group(str(path), mode="r")
+        for _, array in group.arrays():
+            if array.size:
+                _ = array[tuple(slice(size - 1, size) for size in array.shape)]
+    except Exception as error:  # whatever zarr and its codecs raise
+        raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
+    for file in Path(path).rglob("*"):
+        if file.is_file() and not file.stat().st_size:
+            raise BadFile(f"{path}: {file.relative_to(path)} is empty")
+
+
+def whole_netcdf(path: str | os.PathLike[str]) -> None:
+    """See that a netCDF file is whole: HDF5 knows its length, and each variable is read at its end.
+
+    Parameters
+    ----------
+    path
+        A closed file.
+
+    Raises
+    ------
+    BadFile
+        If it is damaged.
+    """
+    try:
+        with xr.open_dataset(
+            path, engine="netcdf4", decode_cf=False, cache=False
+        ) as found:  # by xarray, whose lock keeps other threads out of HDF5
+            for variable in found.variables.values():
+                if variable.size:
+                    variable[(slice(-1, None),) * variable.ndim].load()
+    except Exception as error:  # whatever HDF5 makes of the file
+        raise BadFile(f"{path}: not a whole netCDF file ({error})") from error
 
 
 def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

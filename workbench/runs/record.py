@@ -13,15 +13,16 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from workbench.errors import Interrupted
-from workbench.files import file_record, write_json
+from workbench.errors import Interrupted, NotWritten
+from workbench.files import file_record, sweep, write_json
+from workbench.locks import FolderLock
 from workbench.plain import plain
 from workbench.runs.report import DaskReport
 
@@ -32,6 +33,7 @@ __all__ = ["Run", "versions"]
 
 logger = logging.getLogger(__name__)
 
+_CLOCKS_DIFFER_S = 3600.0  # between hosts, at most
 _LIBRARIES = (
     "dask",
     "distributed",
@@ -64,6 +66,9 @@ def versions() -> dict[str, str]:
 class Run:
     """Record what a block of work did into ``summary.json`` in its output folder.
 
+    The run holds its folder: another one there is refused until it has ended. What runs that died
+    left beside the outputs under hidden names is removed when the block ends well.
+
     Parameters
     ----------
     folder
@@ -76,6 +81,13 @@ class Run:
         Paths, which are hashed when the block starts, or records that are taken as they are.
     client
         If given, ``performance.html`` (Dask's report of the block) is written as well.
+
+    Raises
+    ------
+    FolderInUse
+        If another run is at work in `folder`.
+    DiskFull, NotWritten
+        If nothing can be written there.
 
     Examples
     --------
@@ -105,16 +117,19 @@ class Run:
         self.warnings: list[dict[str, Any]] = []
         self._sources = list(inputs)
         self._report = DaskReport(client, self.folder / "performance.html") if client else None
+        self._lock = FolderLock(self.folder, f"a run of {system}")
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._started = datetime.now(UTC)
-        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
-        for source in self._sources:
-            record = source if isinstance(source, Mapping) else file_record(source)
-            self.inputs.append(plain(record, "inputs"))
-        if self._report:
-            self._report.start()
+        with ExitStack() as entered:
+            entered.enter_context(self._lock)
+            self._started = datetime.now(UTC)
+            self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+            for source in self._sources:
+                record = source if isinstance(source, Mapping) else file_record(source)
+                self.inputs.append(plain(record, "inputs"))
+            if self._report:
+                self._report.start()
+            self._held = entered.pop_all()  # until the block ends
         return self
 
     def __exit__(
@@ -124,17 +139,27 @@ class Run:
         traceback: TracebackType | None,
     ) -> None:
         status = _status(error)
-        if self._report:
-            self._report.finish()
-        try:
-            write_json(self.folder / "summary.json", self._summary(status, error))
-        except OSError:
-            if error is None:
-                raise
-            logger.exception("the summary of the failed run could not be written")
+        with self._held:
+            if self._report:
+                self._report.finish()
+            if status == "done":
+                self._sweep()
+            try:
+                write_json(self.folder / "summary.json", self._summary(status, error))
+            except (OSError, NotWritten) as problem:
+                if error is None:
+                    raise
+                logger.error("the summary of the failed run could not be written: %s", problem)
         wall = time.perf_counter() - self._wall
         outputs, folder = len(self.outputs), self.folder
         logger.info("%s %s in %.2f s: %d outputs in %s", self.system, status, wall, outputs, folder)
+
+    def _sweep(self) -> None:
+        """Remove what dead runs left; none that lived since the start can be of another host."""
+        inside = {path.parent for path in self.outputs if self._is_inside(path)}
+        for folder in sorted({self.folder, *inside}):
+            with suppress(OSError):
+                sweep(folder, before=self._started.timestamp() - _CLOCKS_DIFFER_S)
 
     def count(self, name: str, n: int = 1) -> None:
         """Add `n` to the count `name`."""
@@ -194,9 +219,12 @@ class Run:
         }
 
     def _output_record(self, path: Path) -> dict[str, Any]:
-        inside = path.resolve().is_relative_to(self.folder.resolve())
+        inside = self._is_inside(path)
         shown = path.resolve().relative_to(self.folder.resolve()) if inside else path
         return {"path": shown.as_posix(), "bytes": _bytes(path)}
+
+    def _is_inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.folder.resolve())
 
 
 def _status(error: BaseException | None) -> str:

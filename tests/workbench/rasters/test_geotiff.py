@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rasterio
@@ -9,7 +13,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 import spaceeye
-from workbench.errors import BadInput, OutputExists
+from workbench import files
+from workbench.errors import BadInput, NotWritten, OutputExists
 from workbench.rasters import geotiff
 from workbench.rasters.windows import windows
 
@@ -127,6 +132,35 @@ def test_nothing_half_written_stays(some, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="in the middle"):
         spaceeye.write_cogs(some, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_images_of_living_runs_are_not_swept(tmp_path):
+    kept = tmp_path / f".plain-{os.getpid()}-a.tif"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".plain-{dead.pid}-a.tif").touch()
+    (tmp_path / ".plain-notours.tif").touch()
+    kept.touch()
+    with files.scratch(tmp_path / "b.tif") as scratch:
+        scratch.touch()
+        geotiff.sweep_images(tmp_path)
+        assert scratch.exists()
+    assert sorted(tmp_path.iterdir()) == [kept, tmp_path / ".plain-notours.tif"]
+
+
+def test_a_plain_file_that_is_torn_makes_no_image(some, tmp_path, monkeypatch):
+    """Its copy would be whole, with pixels missing."""
+    write = geotiff._write_plain
+
+    def torn(cube, grid, paths, tags):
+        write(cube, grid, paths, tags)
+        os.truncate(paths[1], paths[1].stat().st_size - 1000)
+
+    monkeypatch.setattr(geotiff, "_write_plain", torn)
+    with pytest.raises(NotWritten, match=r"spaceeye_\d+.tif was written but cannot be read back"):
+        spaceeye.write_cogs(some, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1, "the first one is whole"
+    assert not hidden(tmp_path)
 
 
 def test_an_image_needs_a_crs(some, tmp_path):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import workbench
+from workbench.errors import FolderInUse, NotWritten
 from workbench.files import file_record
 from workbench.runs import Run
 
@@ -123,7 +124,10 @@ def test_a_failing_summary_does_not_hide_the_error(tmp_path, caplog):
     with pytest.raises(ValueError, match="the real reason"), Run(tmp_path, system="egms"):
         raise ValueError("the real reason")
     assert "summary of the failed run could not be written" in caplog.text
-    with pytest.raises(OSError, match="directory"), Run(tmp_path, system="egms"):
+    with (
+        pytest.raises(NotWritten, match="is a folder where a file is wanted"),
+        Run(tmp_path, system="egms"),
+    ):
         pass
 
 
@@ -147,3 +151,42 @@ def test_a_cluster_that_goes_costs_the_report_only(tmp_path, summary, caplog):
         client.close()
     assert summary()["status"] == "done"
     assert "no Dask report" in caplog.text
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path, summary):
+    with Run(tmp_path, system="egms") as run:
+        with pytest.raises(FolderInUse, match="in use by a run of egms"), Run(tmp_path, system="b"):
+            pytest.fail("the block must not start")
+        run.count("points", 3)
+    assert summary()["counts"] == {"points": 3}
+    with Run(tmp_path, system="egms", inputs=[]):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_run_that_cannot_begin_leaves_the_folder_free(tmp_path):
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            Run(tmp_path, system="egms", inputs=[tmp_path / "absent.csv"]).__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_dead_runs_left_goes_when_a_run_ends_well(tmp_path):
+    left = [
+        tmp_path / ".part-elsewhere-7-0123abcd~a.tif",
+        tmp_path / "images" / ".part-elsewhere-7-0123abcd~b.tif",
+    ]
+    (tmp_path / "images").mkdir()
+    for path in left:
+        path.touch()
+        os.utime(path, (1, 1))
+    recent = tmp_path / ".part-elsewhere-8-0123abcd~c.tif"
+    recent.touch()
+    with pytest.raises(ValueError, match="7"), Run(tmp_path, system="egms"):
+        raise ValueError("7")
+    assert all(path.exists() for path in left)
+    with Run(tmp_path, system="egms") as run:
+        (tmp_path / "images" / "b.tif").touch()
+        run.output(tmp_path / "images" / "b.tif")
+    assert not any(path.exists() for path in left)
+    assert recent.exists(), "somebody may be writing it"

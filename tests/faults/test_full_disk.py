@@ -1,0 +1,122 @@
+"""A disk that is full at any byte: a file is whole under its name, or it is not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.errors import BadFile
+from workbench.rasters.geotiff import whole_raster
+from workbench.rasters.stores import whole_netcdf, whole_store
+from workbench.wholefiles import whole_arrow, whole_parquet, whole_picture, whole_zip
+
+SCRIPT = Path(__file__).with_name("limited_writers.py")
+NAMES = {"cogs": {"spaceeye_20220101.tif", "spaceeye_20220102.tif"}}
+CHECKS = {
+    ".arrow": whole_arrow,
+    ".gif": whole_picture,
+    ".json": lambda path: json.loads(path.read_text()),
+    ".nc": whole_netcdf,
+    ".parquet": whole_parquet,
+    ".tif": whole_raster,
+    ".zarr": whole_store,
+    ".zip": whole_zip,
+}
+
+
+def started(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def content(path: Path) -> object:
+    """Return what a file or store holds, so that two can be compared."""
+    if path.suffix == ".tif":
+        import rasterio
+
+        with rasterio.open(path) as file:
+            return file.read().tobytes()
+    if path.suffix in (".nc", ".zarr"):
+        import xarray as xr
+
+        with xr.open_dataset(path, engine={".nc": "netcdf4", ".zarr": "zarr"}[path.suffix]) as file:
+            return file["reflectance"].values.tobytes()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "kind", ["tif", "cogs", "nc", "zarr", "json", "zip", "parquet", "arrow", "gif"]
+)
+def test_whole_or_absent(tmp_path, kind):
+    names = NAMES.get(kind, {f"a.{kind}"})
+    done = started(kind, tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) >= 12
+    assert sum(line["error"] is not None for line in lines) >= 6
+    for line in lines:
+        folder = tmp_path / str(line["limit"])
+        assert set(line["left"]) <= names, "something is left under a hidden name"
+        if line["error"]:
+            assert line["code"] == 1, line
+            assert str(folder) in line["error"]
+            assert "MB are free" in line["error"]
+            assert "\n" not in line["error"]
+            assert set(line["left"]) != names
+        else:
+            assert set(line["left"]) == names
+        for name in names:  # those that were finished, and those of the second try
+            CHECKS[Path(name).suffix](folder / name)
+            assert content(folder / name) == content(tmp_path / "whole" / name), line
+
+
+def test_a_real_disk_of_eighty_kilobytes(tmp_path, require):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=80k", "tmpfs", str(disk)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, check=False).returncode == 0
+    require("root", mounted, "only root can mount a disk; the other tests need none")
+    try:
+        done = started("cogs", disk, 1 << 40)
+        assert "DiskFull" in done.stderr or "DiskFull" in done.stdout, done.stderr
+        assert "the disk is full: 0." in done.stderr + done.stdout
+        images = [path for path in disk.rglob("*") if path.is_file()]
+        assert all(not path.name.startswith(".") for path in images)
+        for path in images:
+            whole_raster(path)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("kind", ["tif", "cogs", "nc", "zip", "parquet", "arrow", "gif"])
+def test_what_is_cut_short_is_noticed(tmp_path, kind):
+    done = started(kind, tmp_path, 1 << 40)
+    assert done.returncode == 0, done.stderr
+    whole = next((tmp_path / "whole").iterdir())
+    size = whole.stat().st_size
+    for left in sorted({*np.linspace(0, size - 40, 15).astype(int)}):
+        torn = tmp_path / f"torn{whole.suffix}"
+        shutil.copyfile(whole, torn)
+        os.truncate(torn, left)
+        with pytest.raises(Exception):  # noqa: B017, PT011  whatever the format raises
+            CHECKS[whole.suffix](torn)
+
+
+def test_a_chunk_that_is_empty_or_garbled_is_noticed(tmp_path):
+    done = started("zarr", tmp_path, 1 << 40)
+    assert done.returncode == 0, done.stderr
+    store = tmp_path / "whole" / "a.zarr"
+    whole_store(store)
+    (chunk,) = (store / "reflectance").glob("0.*")
+    held = chunk.read_bytes()
+    for torn in (b"", held[: len(held) // 2]):
+        chunk.write_bytes(torn)
+        with pytest.raises(BadFile, match=r"a\.zarr"):
+            whole_store(store)
