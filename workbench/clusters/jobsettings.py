@@ -9,6 +9,7 @@ what cannot work.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "credentials",
     "job_settings",
     "lifetime",
+    "preloads",
 ]
 
 # Dask gives a worker's threads to tasks; a library that starts its own in every task would have
@@ -72,9 +74,7 @@ _OF_WORKERS = (
     "distributed.worker.memory.terminate",
 )
 
-# Dask's 64 kB makes a worker map and clear its arrays anew all the time. These are the values at
-# which glibc's own adjustment ends.
-_KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "67108864", "MALLOC_MMAP_THRESHOLD_": "33554432"}
+_WORKER_MEMORY = "workbench.clusters.workermemory"
 
 _MARGIN_S = 300.0  # before the walltime ends, in which a worker hands its results on
 _STAGGER = 0.4  # of the margin: workers that started together do not leave together
@@ -91,6 +91,11 @@ def batch_setting(key: str) -> Any:
 def connect_timeout_s() -> float:
     """Return how long a scheduler or worker tries to reach a worker that may be lost."""
     return float(parse_timedelta(batch_setting("distributed.comm.timeouts.connect")))
+
+
+def preloads() -> list[str]:
+    """Return the modules that a worker loads as it starts: those configured, and ours."""
+    return [*dask.config.get("distributed.worker.preload"), _WORKER_MEMORY]
 
 
 def job_settings(
@@ -187,10 +192,11 @@ def _prologue() -> list[str]:
     Jobs start in the folder of the one who submits, which PBS does not do by itself, so that
     relative paths mean the same everywhere.
     """
-    exports = THREAD_LIMITS | _KEEP_FREED_MEMORY
-    for key in _OF_WORKERS:
-        variable = "DASK_" + key.replace("-", "_").replace(".", "__").upper()
-        exports[variable] = str(batch_setting(key))
+    settings = {key: str(batch_setting(key)) for key in _OF_WORKERS}
+    settings["distributed.worker.preload"] = json.dumps(preloads())
+    exports = dict(THREAD_LIMITS)
+    for key, value in settings.items():
+        exports["DASK_" + key.replace("-", "_").replace(".", "__").upper()] = value
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     return [*lines, f"cd {shlex.quote(str(Path.cwd()))} || exit 1"]
 

@@ -17,6 +17,7 @@ from workbench.clusters.jobsettings import (
     connect_timeout_s,
     credentials,
     job_settings,
+    preloads,
 )
 from workbench.errors import NoCluster
 from workbench.settings import setting
@@ -116,6 +117,7 @@ def _local(request: _Request) -> Cluster:
     settings["scheduler_kwargs"] = {"timeout": timeout_s, **settings.get("scheduler_kwargs", {})}
     if settings.get("processes", True):
         settings["env"] = {**THREAD_LIMITS, **settings.get("env", {})}
+        settings.setdefault("preload", preloads())
         settings["config"] = dask.config.merge(  # all of it: a nanny merges the top only
             dask.config.config,
             {"distributed": {"comm": {"timeouts": {"connect": timeout_s}}}},

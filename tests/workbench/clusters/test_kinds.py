@@ -98,13 +98,13 @@ def test_a_local_cluster_with_tls(no_address):
 
 def test_settings_of_a_local_cluster_stay_with_it(no_address):
     """Its scheduler and workers do not wait long for a lost worker; the process is left alone."""
-    before = copy.deepcopy(dask.config.config)
+    before = copy.deepcopy(dask.config.get("distributed"))
     key = "distributed.comm.timeouts.connect"
     with workbench.connect("local", jobs=1) as client:
-        assert dask.config.config == before
+        assert dask.config.get("distributed") == before
         assert client.cluster.scheduler.rpc.timeout == 10
         assert client.submit(dask.config.get, key).result() == 10
-    assert dask.config.config == before
+    assert dask.config.get("distributed") == before
 
 
 def test_links_go_through_the_hub(no_address, monkeypatch):
