@@ -35,15 +35,13 @@ export MKL_NUM_THREADS=1
 export OPENBLAS_NUM_THREADS=1
 export NUMBA_NUM_THREADS=1
 export VECLIB_MAXIMUM_THREADS=1
-export MALLOC_TRIM_THRESHOLD_=67108864
-export MALLOC_MMAP_THRESHOLD_=33554432
-export DASK_DISTRIBUTED__COMM__RETRY__COUNT=3
-export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=60s
-export DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=60s
+export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=10s
+export DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=15s
 export DASK_DISTRIBUTED__WORKER__MEMORY__TARGET=0.7
 export DASK_DISTRIBUTED__WORKER__MEMORY__SPILL=0.8
 export DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE=0.85
 export DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE=0.95
+export DASK_DISTRIBUTED__WORKER__PRELOAD='["workbench.clusters.workermemory"]'
 cd {folder} || exit 1
 module load geo
 {python} -m distributed.cli.dask_worker tcp://127.0.0.1:8786 --name w-1 --nthreads 4 \
@@ -54,8 +52,6 @@ module load geo
 
 def test_the_job_script_word_by_word(tmp_path, monkeypatch):
     from dask_jobqueue.pbs import PBSJob
-
-    from workbench.clusters.jobsettings import BATCH_DEFAULTS
 
     monkeypatch.chdir(tmp_path)
     site = {
@@ -70,8 +66,7 @@ def test_the_job_script_word_by_word(tmp_path, monkeypatch):
         "job-extra-directives": ["-l place=scatter"],
     }
     with dask.config.set({"jobqueue.pbs": {**dask.config.get("jobqueue.pbs"), **site}}):
-        with dask.config.set(BATCH_DEFAULTS):
-            settings = job_settings("pbs", {}, adaptive=True, tls=False)
+        settings = job_settings("pbs", {}, adaptive=True, tls=False)
         del settings["scheduler_options"]
         script = PBSJob("tcp://127.0.0.1:8786", "w-1", **settings).job_script()
     assert script == SCRIPT.format(folder=tmp_path, python=sys.executable)

@@ -23,11 +23,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dask.utils import parse_timedelta
 from dask_jobqueue.pbs import PBSCluster, PBSJob
 from dask_jobqueue.slurm import SLURMCluster, SLURMJob
-from distributed import Status
+from distributed import SpecCluster, Status
 from tornado.ioloop import PeriodicCallback
 
+from workbench.clusters.jobsettings import batch_setting
 from workbench.clusters.queues import JobState, Queue, queue_named
 from workbench.errors import NoCluster
 
@@ -76,12 +78,20 @@ class _Supervised:
     kind: str
     status: Any
     workers: dict[str, Any]
+    scheduler: Any
+    scheduler_info: dict[str, Any]
     scale: Any
-    adapt: Any
+    _futures: set[Any]
 
     def __init__(self, *, jobs: int, adapt: tuple[int, int] | None, **settings: Any) -> None:
         self._begin_with = jobs
         self._adapt_between = adapt
+        self._adapting = {
+            name.replace("-", "_"): batch_setting(f"distributed.adaptive.{name}")
+            for name in ("interval", "wait-count", "target-duration")
+        }
+        self._lost_after_s = _seconds("distributed.deploy.lost-worker-timeout")
+        self._unknown_task_s = _seconds("distributed.scheduler.unknown-task-duration")
         self._supervisor = _Supervisor(self)
         self.problems: list[str] = []  # why jobs ended or were refused, latest last
         self.dropped: list[str] = []  # their ids
@@ -93,6 +103,7 @@ class _Supervised:
         await super()._start()  # type: ignore[misc]
         if begun:
             return
+        self.scheduler.UNKNOWN_TASK_DURATION = self._unknown_task_s
         if self._adapt_between:
             least, most = self._adapt_between
             self.adapt(minimum_jobs=least, maximum_jobs=most)
@@ -103,6 +114,26 @@ class _Supervised:
     async def _close(self) -> None:
         self._supervisor.stop()
         await super()._close()  # type: ignore[misc]
+
+    def adapt(self, *args: Any, **options: Any) -> Any:
+        """Let the number of jobs follow the work, at the pace of a queue unless told otherwise."""
+        return super().adapt(*args, **{**self._adapting, **options})  # type: ignore[misc]
+
+    def _update_worker_status(self, op: str, message: Any) -> None:
+        """Drop the job of a worker that is gone for a while, as Dask does, but by our own while."""
+        if op == "remove":
+            name = self.scheduler_info["workers"][message]["name"]
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._lost_after_s, self._drop_lost, name, self.workers.get(name))
+        super(SpecCluster, self)._update_worker_status(op, message)  # type: ignore[misc]
+
+    def _drop_lost(self, name: str, job: Any) -> None:
+        here = {worker["name"] for worker in self.scheduler_info["workers"].values()}
+        replaced = self.workers.get(name) is not job
+        if job is None or replaced or name in here:
+            return
+        del self.workers[name]
+        self._futures.add(asyncio.ensure_future(job.close()))
 
     def job_ids(self) -> list[str]:
         """Return the ids of the jobs that have been submitted and not dropped since."""
@@ -115,6 +146,10 @@ class _Supervised:
     def states(self) -> list[JobState]:
         """Ask the batch system where the jobs stand."""
         return list(queue_named(self.kind).states(self.job_ids()).values())
+
+
+def _seconds(key: str) -> float:
+    return float(parse_timedelta(batch_setting(key)))
 
 
 class SlurmJobs(_Supervised, SLURMCluster):
@@ -134,7 +169,7 @@ class PbsJobs(_Supervised, PBSCluster):
 class _Supervisor:
     """Find jobs from which no worker will come, drop them, and have the plan made good again.
 
-    A worker that was there and is gone is dropped by Dask itself after
+    A worker that was there and is gone is dropped by the cluster after
     ``distributed.deploy.lost-worker-timeout``; only nobody asks for another. A job that never
     brought a worker is asked after at the batch system. The more of them in a row, the longer the
     pause before the next, up to five minutes.

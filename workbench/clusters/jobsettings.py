@@ -9,12 +9,14 @@ what cannot work.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dask.config
+from dask.utils import parse_timedelta
 
 from workbench.clusters.queues import queue_named
 from workbench.errors import NoCluster
@@ -23,10 +25,12 @@ from workbench.settings import setting
 __all__ = [
     "BATCH_DEFAULTS",
     "THREAD_LIMITS",
+    "batch_setting",
+    "connect_timeout_s",
     "credentials",
     "job_settings",
     "lifetime",
-    "use_batch_defaults",
+    "preloads",
 ]
 
 # Dask gives a worker's threads to tasks; a library that starts its own in every task would have
@@ -39,19 +43,21 @@ THREAD_LIMITS = {
     "VECLIB_MAXIMUM_THREADS": "1",
 }
 
-# What Dask's defaults, made for one machine, get wrong where workers come and go with a queue.
+# What Dask's defaults, made for one machine, get wrong where workers come and go with a queue. They
+# are handed to the scheduler, the cluster and the workers they are for, and never put into the
+# configuration of this process, where every other cluster would find them.
 # unknown-task-duration: at half a second, adapting cancels jobs before they have begun.
+# timeouts: one who asks a lost worker for a result waits that long; Dask tries for the whole time,
+# also where nobody listens.
 BATCH_DEFAULTS: dict[str, Any] = {
     "distributed.deploy.lost-worker-timeout": "5s",
     "distributed.scheduler.allowed-failures": 10,
     "distributed.scheduler.unknown-task-duration": "1m",
-    "distributed.scheduler.work-stealing": True,
     "distributed.adaptive.interval": "5s",
     "distributed.adaptive.wait-count": 12,
     "distributed.adaptive.target-duration": "60s",
-    "distributed.comm.retry.count": 3,
-    "distributed.comm.timeouts.connect": "60s",
-    "distributed.comm.timeouts.tcp": "60s",
+    "distributed.comm.timeouts.connect": "10s",
+    "distributed.comm.timeouts.tcp": "15s",
     "distributed.worker.memory.target": 0.7,
     "distributed.worker.memory.spill": 0.8,
     "distributed.worker.memory.pause": 0.85,
@@ -60,7 +66,6 @@ BATCH_DEFAULTS: dict[str, Any] = {
 
 # Of these, workers read their own; they are told in the job script.
 _OF_WORKERS = (
-    "distributed.comm.retry.count",
     "distributed.comm.timeouts.connect",
     "distributed.comm.timeouts.tcp",
     "distributed.worker.memory.target",
@@ -69,24 +74,28 @@ _OF_WORKERS = (
     "distributed.worker.memory.terminate",
 )
 
-# Dask's 64 kB makes a worker map and clear its arrays anew all the time. These are the values at
-# which glibc's own adjustment ends.
-_KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "67108864", "MALLOC_MMAP_THRESHOLD_": "33554432"}
+_WORKER_MEMORY = "workbench.clusters.workermemory"
 
 _MARGIN_S = 300.0  # before the walltime ends, in which a worker hands its results on
 _STAGGER = 0.4  # of the margin: workers that started together do not leave together
 
 
-def use_batch_defaults() -> None:
-    """Put `BATCH_DEFAULTS` in place of Dask's defaults; whatever else is configured stays."""
+def batch_setting(key: str) -> Any:
+    """Return a setting of Dask: what somebody has configured, or else that of `BATCH_DEFAULTS`."""
     from distributed.config import defaults as shipped
 
-    ours = {
-        key: value
-        for key, value in BATCH_DEFAULTS.items()
-        if dask.config.get(key) == dask.config.get(key, config=shipped)
-    }
-    dask.config.set(ours)
+    configured = dask.config.get(key)
+    return BATCH_DEFAULTS[key] if configured == dask.config.get(key, config=shipped) else configured
+
+
+def connect_timeout_s() -> float:
+    """Return how long a scheduler or worker tries to reach a worker that may be lost."""
+    return float(parse_timedelta(batch_setting("distributed.comm.timeouts.connect")))
+
+
+def preloads() -> list[str]:
+    """Return the modules that a worker loads as it starts: those configured, and ours."""
+    return [*dask.config.get("distributed.worker.preload"), _WORKER_MEMORY]
 
 
 def job_settings(
@@ -145,6 +154,8 @@ def job_settings(
         "job_script_prologue": [*_prologue(), *given("job_script_prologue", [])],
         "scheduler_options": {
             "dashboard_address": "127.0.0.1:0",
+            "allowed_failures": batch_setting("distributed.scheduler.allowed-failures"),
+            "timeout": connect_timeout_s(),
             **given("scheduler_options", {}),
         },
     }
@@ -181,10 +192,11 @@ def _prologue() -> list[str]:
     Jobs start in the folder of the one who submits, which PBS does not do by itself, so that
     relative paths mean the same everywhere.
     """
-    exports = THREAD_LIMITS | _KEEP_FREED_MEMORY
-    for key in _OF_WORKERS:
-        variable = "DASK_" + key.replace("-", "_").replace(".", "__").upper()
-        exports[variable] = str(dask.config.get(key))
+    settings = {key: str(batch_setting(key)) for key in _OF_WORKERS}
+    settings["distributed.worker.preload"] = json.dumps(preloads())
+    exports = dict(THREAD_LIMITS)
+    for key, value in settings.items():
+        exports["DASK_" + key.replace("-", "_").replace(".", "__").upper()] = value
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     return [*lines, f"cd {shlex.quote(str(Path.cwd()))} || exit 1"]
 

@@ -14,9 +14,10 @@ import dask.config
 
 from workbench.clusters.jobsettings import (
     THREAD_LIMITS,
+    connect_timeout_s,
     credentials,
     job_settings,
-    use_batch_defaults,
+    preloads,
 )
 from workbench.errors import NoCluster
 from workbench.settings import setting
@@ -112,9 +113,16 @@ def _local(request: _Request) -> Cluster:
     settings["dashboard_address"] = _on_loopback(settings["dashboard_address"])
     if request.tls:
         settings |= {"security": credentials(), "protocol": "tls://"}
+    timeout_s = connect_timeout_s()
+    settings["scheduler_kwargs"] = {"timeout": timeout_s, **settings.get("scheduler_kwargs", {})}
     if settings.get("processes", True):
-        _keep_freed_memory()
         settings["env"] = {**THREAD_LIMITS, **settings.get("env", {})}
+        settings.setdefault("preload", preloads())
+        settings["config"] = dask.config.merge(  # all of it: a nanny merges the top only
+            dask.config.config,
+            {"distributed": {"comm": {"timeouts": {"connect": timeout_s}}}},
+            settings.get("config", {}),
+        )
     else:  # in-process addresses would put the wrong host into the dashboard link
         settings.setdefault("protocol", "tcp://")
     try:
@@ -134,7 +142,6 @@ def _jobs(kind: str, request: _Request) -> Cluster:
         raise NoCluster(f"the kind {kind!r} needs dask-jobqueue: pip install 'eo-workbench[hpc]'")
     from workbench.clusters import jobcluster
 
-    use_batch_defaults()
     settings = job_settings(
         kind, request.options, adaptive=request.between is not None, tls=request.tls
     )
@@ -153,19 +160,6 @@ _MAKERS: dict[str, Callable[[_Request], Cluster]] = {
     "slurm": partial(_jobs, "slurm"),
     "pbs": partial(_jobs, "pbs"),
 }
-
-
-def _keep_freed_memory() -> None:
-    """Let workers keep freed memory for a while, as any process does.
-
-    Dask's default makes the allocator give back everything above 64 kB at once, so that every array
-    is mapped and cleared anew: on the EGMS benchmark half of the workers' system time.
-    """
-    key = "distributed.nanny.pre-spawn-environ"
-    variables = dict(dask.config.get(key))
-    if str(variables.get("MALLOC_TRIM_THRESHOLD_")) == "65536":
-        del variables["MALLOC_TRIM_THRESHOLD_"]
-        dask.config.set({key: variables})
 
 
 def _underscored(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import importlib.util
 
 import dask
@@ -8,11 +9,13 @@ import dask_jobqueue
 import pytest
 
 import workbench
+from workbench.clusters import jobcluster
 from workbench.clusters.jobsettings import (
+    batch_setting,
+    connect_timeout_s,
     credentials,
     job_settings,
     lifetime,
-    use_batch_defaults,
 )
 from workbench.errors import NoCluster
 
@@ -35,7 +38,7 @@ def settings(*, adaptive=False, tls=False, **options):
 def test_one_process_and_the_dashboards_on_loopback():
     found = settings()
     assert found["processes"] == 1
-    assert found["scheduler_options"] == {"dashboard_address": "127.0.0.1:0"}
+    assert found["scheduler_options"]["dashboard_address"] == "127.0.0.1:0"
     assert found["worker_extra_args"] == ["--dashboard-address", "127.0.0.1:0"]
     assert "queue" not in found, "what the site says is left to dask-jobqueue"
 
@@ -58,7 +61,8 @@ def test_what_the_site_configures_is_added_to():
         found = settings()
     assert found["job_script_prologue"][-1] == "module load geo"
     assert "export OMP_NUM_THREADS=1" in found["job_script_prologue"]
-    assert found["scheduler_options"] == {"dashboard_address": ":8787", "port": 1234}
+    assert found["scheduler_options"]["dashboard_address"] == ":8787"
+    assert found["scheduler_options"]["port"] == 1234
     assert found["worker_extra_args"] == ["--no-dashboard"]
     assert found["log_directory"].endswith("/logs")
     assert "~" not in found["log_directory"]
@@ -127,12 +131,34 @@ def test_a_machine_without_slurm_is_told(monkeypatch):
         workbench.connect("slurm")
 
 
-def test_defaults_for_batch_clusters_leave_what_is_configured():
+def test_settings_of_batch_clusters_leave_what_is_configured():
     shipped = {"distributed.worker.memory.spill": 0.7, "distributed.adaptive.wait-count": 3}
-    for _ in range(2):  # also after somebody has put the old values back
-        with dask.config.set({**shipped, "distributed.worker.memory.pause": 0.5}):
-            use_batch_defaults()
-            assert dask.config.get("distributed.worker.memory.spill") == 0.8
-            assert dask.config.get("distributed.adaptive.wait-count") == 12
-            assert dask.config.get("distributed.worker.memory.pause") == 0.5
-            dask.config.set(shipped)
+    with dask.config.set({**shipped, "distributed.worker.memory.pause": 0.5}):
+        assert batch_setting("distributed.worker.memory.spill") == 0.8
+        assert batch_setting("distributed.adaptive.wait-count") == 12
+        assert batch_setting("distributed.worker.memory.pause") == 0.5
+        assert "export DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE=0.5" in _prologue()
+        assert "export DASK_DISTRIBUTED__WORKER__MEMORY__SPILL=0.8" in _prologue()
+
+
+def _prologue():
+    return settings()["job_script_prologue"]
+
+
+def test_settings_of_a_batch_cluster_do_not_reach_the_process(monkeypatch):
+    """Else every cluster that is made later in the process waits long for a lost worker."""
+    made = []
+    monkeypatch.setattr(jobcluster, "make", lambda kind, settings, **_: made.append(settings))
+    before = copy.deepcopy(dask.config.config)
+    workbench.make_cluster("slurm", adapt=(0, 2))
+    assert dask.config.config == before
+    assert made[0]["scheduler_options"]["allowed_failures"] == 10
+    assert made[0]["scheduler_options"]["timeout"] == 10
+
+
+def test_a_lost_worker_is_not_waited_for_long():
+    assert connect_timeout_s() <= 15
+    assert "export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=10s" in _prologue()
+    assert not [line for line in _prologue() if "RETRY" in line], "each try takes that long"
+    with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):
+        assert connect_timeout_s() == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 
 import dask
 import distributed
@@ -93,6 +94,17 @@ def test_a_local_cluster_with_tls(no_address):
     with workbench.connect("local", jobs=1, tls=True) as client:
         assert client.scheduler.address.startswith("tls://")
         assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_settings_of_a_local_cluster_stay_with_it(no_address):
+    """Its scheduler and workers do not wait long for a lost worker; the process is left alone."""
+    before = copy.deepcopy(dask.config.get("distributed"))
+    key = "distributed.comm.timeouts.connect"
+    with workbench.connect("local", jobs=1) as client:
+        assert dask.config.get("distributed") == before
+        assert client.cluster.scheduler.rpc.timeout == 10
+        assert client.submit(dask.config.get, key).result() == 10
+    assert dask.config.get("distributed") == before
 
 
 def test_links_go_through_the_hub(no_address, monkeypatch):
