@@ -31,7 +31,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         Keep what least squares over single points needs (`CellSums.squares`).
     tally
         Gains the numbers of points left out, by reason: ``outside``, ``no line of sight`` and, with
-        `per_point`, ``incomplete``.
+        `per_point`, ``incomplete``; and those that count, ``in the area``.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
     """
     key = area.lattice.keys(points.easting, points.northing)
     usable = _count_others(key >= 0, "outside", tally)
-    usable &= _count_others(_are_unit_vectors(points.los) | ~usable, "no line of sight", tally)
+    usable &= _count_others(are_unit_vectors(points.los) | ~usable, "no line of sight", tally)
     if per_point:
         complete = ~np.isnan(points.series).any(axis=0)
         usable &= _count_others(complete | ~usable, "incomplete", tally)
@@ -78,6 +78,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
     )
     inside = area.contains(cells)
     tally["outside"] += int(sums.points[~inside].sum())
+    tally["in the area"] += int(sums.points[inside].sum())
     return sums if inside.all() else sums.take(inside)
 
 
@@ -107,7 +108,7 @@ def _count_others(good: Bools, reason: str, tally: Counter[str]) -> Bools:
     return good
 
 
-def _are_unit_vectors(los: Floats) -> Bools:
+def are_unit_vectors(los: Floats) -> Bools:
     """Return which lines of sight, (3, n), are unit vectors; the north part may be missing."""
     length = np.sqrt(np.nansum(los**2, axis=0))
     whole = ~np.isnan(los[1])

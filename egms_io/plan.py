@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -91,6 +91,9 @@ class Plan:
         Leave out bursts that turn out to be bad.
     skipped, warnings
         Inputs already left out, with the reason, and what a user should know.
+    roles
+        What each input burst, used or not, has to do with the area and the period: plain values by
+        name of the burst.
     """
 
     area: Area
@@ -100,6 +103,7 @@ class Plan:
     skip_bad: bool = False
     skipped: tuple[dict[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, Any]:

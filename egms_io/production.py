@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.formats.names import BurstName
 from egms_io.mapreduce import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
@@ -42,6 +43,7 @@ def ortho(
     duplicates: Duplicates = "raise",
     md5: Md5Policy = "error",
     max_missing: float = 0.1,
+    max_cut: float = 0.1,
 ) -> OrthoProduct:
     """Make the L3 Ortho product (east and up displacement) of an area from L2 bursts.
 
@@ -56,7 +58,8 @@ def ortho(
         EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is
         inside.
     start, end, step_days
-        Output dates. By default those of the official lattice on which every burst has data.
+        Output dates. By default those of the official lattice on which every burst that gives
+        points to the area has data.
     cell_m
         Side of the square cells, m.
     kernel, kernel_rate, max_gap_days
@@ -83,6 +86,9 @@ def ortho(
         What to do when the ``.md5`` file beside an archive states another checksum.
     max_missing
         Cells with a larger share of dates without a solution are left out.
+    max_cut
+        A burst that would take a larger share of the dates that both passes cover is left out and
+        named (see `egms_io.method.periods.choose_period`); 1 keeps all.
 
     Returns
     -------
@@ -121,6 +127,7 @@ def ortho(
         duplicates=duplicates,
         md5=md5,
         max_missing=max_missing,
+        max_cut=max_cut,
     )
     return carry_out(plan, client=client, work=work)
 
@@ -167,7 +174,13 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         )
     elif not counts["cells"]:
         messages.append("no cell is seen from both passes: the product is empty")
-    by_name = {str(burst.name): burst for burst in plan.bursts}
+    bursts = {name: dict(role) for name, role in plan.roles.items()}
+    summed = {partial.burst for partial in outcome.partials}
+    for burst in plan.bursts:  # those that turned out to be bad are among the skipped
+        if str(burst.name) not in summed:
+            del bursts[str(burst.name)]
+    for partial in outcome.partials:
+        bursts[partial.burst] |= {"pass": partial.direction, **partial.tally}
     dates = plan.method.dates
     return {
         "area": plan.area.name,
@@ -175,18 +188,7 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "cell_m": plan.area.lattice.cell_m,
         "dates": {"first": dates[0], "last": dates[-1], "count": len(dates)},
         "method": {name: value for name, value in vars(plan.method).items() if name != "dates"},
-        "bursts": [
-            {
-                "name": partial.burst,
-                "files": [str(part.path) for part in by_name[partial.burst].parts],
-                "pass": partial.direction,
-                "acquisitions": len(partial.dates),
-                "first": partial.dates[0],
-                "last": partial.dates[-1],
-                **partial.tally,
-            }
-            for partial in outcome.partials
-        ],
+        "bursts": [bursts[name] for name in sorted(bursts, key=BurstName.parse)],
         "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
         "warnings": messages,

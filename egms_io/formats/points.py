@@ -76,7 +76,12 @@ class Points:
 
 
 def read_points(
-    burst: Burst, tally: Counter[str], *, skip_rows: bool = False, batch_bytes: int = BATCH_BYTES
+    burst: Burst,
+    tally: Counter[str],
+    *,
+    skip_rows: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+    series: bool = True,
 ) -> Iterator[Points]:
     """Read the points of a burst in batches of about `batch_bytes` of text.
 
@@ -88,6 +93,9 @@ def read_points(
         Drop and count rows that are ragged or hold something that is no number, instead of raising.
     batch_bytes
         Of text per batch.
+    series
+        Convert the displacements, heights and PIDs too; else only places and lines of sight, which
+        takes a fraction of the time.
 
     Yields
     ------
@@ -99,7 +107,7 @@ def read_points(
     BadBurst
         Naming file, line and column of the first bad row, or the damage of the archive.
     """
-    table = _Table.of(burst)
+    table = _Table.of(burst, series=series)
     for part in burst.parts:
         with open_csv(part) as stream:
             stream.readline(HEADER_BYTES)
@@ -140,10 +148,14 @@ class _Table:
     pid: bool
 
     @classmethod
-    def of(cls, burst: Burst) -> _Table:
+    def of(cls, burst: Burst, *, series: bool) -> _Table:
         known = burst.columns
-        wanted = ["los_east", "los_north", "los_up", "height_ortho", "gnss_velocity", "track_angle"]
+        wanted = ["los_east", "los_north", "los_up", "track_angle"]
         wanted += ["easting", "northing"] if "easting" in known else ["longitude", "latitude"]
+        if not series:
+            numbers = {name: known[name] for name in wanted if name in known}
+            return cls(burst.header, (), numbers, pid=False)
+        wanted += ["height_ortho", "gnss_velocity"]
         dates = tuple(known[date] for date in burst.dates)
         numbers = {name: known[name] for name in [*wanted, *dates] if name in known}
         return cls(burst.header, dates, numbers, "pid" in known)
