@@ -14,7 +14,7 @@ from egms_io.finished import Block, store_block
 from egms_io.formats.gnss import read_gnss_model
 from egms_io.formats.l3 import l3_table
 from egms_io.method.decomposition import Means, Solution, solve
-from egms_io.method.seriesmodels import fit, years_since_first
+from egms_io.method.seriesmodels import DETERMINED, fit, years_since_first
 from egms_io.method.sums import COSINE, MM, CellSums, mean_gnss, mean_los, mean_series
 from egms_io.method.timekernel import interpolate
 from egms_io.partials import Partial, load_block, load_keys
@@ -69,7 +69,10 @@ def block_tables(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_height = height[0] / (height[1] * MM)
     extra = {"points_descending": points[0], "points_ascending": points[1]}
-    return _tables(solution, key, solved, mean_height, extra, lattice, method), counts
+    tables = _tables(solution, key, solved, mean_height, extra, lattice, method)
+    for field in DETERMINED:
+        counts[f"no {field}"] = int(np.isnan(tables["E"][field].to_numpy()).sum())
+    return tables, counts
 
 
 def burst_means(

@@ -81,7 +81,8 @@ def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | No
     """
     frames = {"East": product.east, "Up": product.up}
     speeds = np.concatenate([frame["mean_velocity"] for frame in frames.values()])
-    limit = limit or float(np.ceil(np.nanpercentile(np.abs(speeds), 99)))
+    known = np.abs(speeds[~np.isnan(speeds)])
+    limit = limit or float(np.ceil(np.percentile(known, 99))) if len(known) else 1.0
     figure, axes = panels(1, 2, size=(11, 4.6), sharey=True)
     for axis, (name, frame) in zip(axes, frames.items(), strict=True):
         image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, _VELOCITY)
@@ -130,7 +131,7 @@ def series_plot(
             axis.plot(days, curve, color=BLUE if name == "East" else ORANGE, label="model")
             axis.set_title(
                 f"{name}, cell {cell['easting']:.0f} E {cell['northing']:.0f} N: "
-                f"{cell['mean_velocity']:+.1f} mm/yr",
+                + _velocity_words(cell["mean_velocity"]),
                 fontsize=10,
             )
             axis.set_ylabel("mm")
@@ -198,6 +199,10 @@ def comparison_plot(comparison: Comparison, *, note: str = "") -> Any:
 
 def _components(product: FinishedProduct) -> list[tuple[str, Any]]:
     return [("East", product.east), ("Up", product.up)]
+
+
+def _velocity_words(velocity: float) -> str:
+    return "velocity not determined" if np.isnan(velocity) else f"{velocity:+.1f} mm/yr"
 
 
 def _cell_map(

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 from egms_io.formats.names import BurstName
 from egms_io.mapreduce import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
+from egms_io.method.seriesmodels import (
+    DETERMINED,
+    LARGEST_DEVIATION,
+    MIN_DATES,
+    MIN_RESIDUALS,
+    years_since_first,
+)
 from egms_io.method.timekernel import Kernel
 from egms_io.orthoproduct import OrthoProduct
 from egms_io.plan import Duplicates, Md5Policy, OnError, Plan
@@ -174,6 +181,7 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         )
     elif not counts["cells"]:
         messages.append("no cell is seen from both passes: the product is empty")
+    messages += _undetermined(plan, counts)
     bursts = {name: dict(role) for name, role in plan.roles.items()}
     summed = {partial.burst for partial in outcome.partials}
     for burst in plan.bursts:  # those that turned out to be bad are among the skipped
@@ -193,3 +201,24 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "cells": dict(counts),
         "warnings": messages,
     }
+
+
+def _undetermined(plan: Plan, counts: Counter[str]) -> list[str]:
+    """Say which fields are empty because the dates do not determine them."""
+    t = years_since_first(plan.method.days)
+    units = {"mean_velocity": "mm/yr", "acceleration": "mm/yr2", "seasonality": "mm"}
+    messages = []
+    for field in DETERMINED:
+        if not counts[f"no {field}"]:
+            continue
+        why = (
+            f"its formal standard deviation is above {LARGEST_DEVIATION[field]:g} {units[field]} "
+            "per mm of noise"
+            if field in LARGEST_DEVIATION
+            else f"fewer than {MIN_DATES + MIN_RESIDUALS} dates"
+        )
+        messages.append(
+            f"{field} is empty in {counts[f'no {field}']} of {counts['cells']} cells: their dates "
+            f"(at most {len(t)} in {t[-1]:.2f} years) do not determine it ({why})"
+        )
+    return messages

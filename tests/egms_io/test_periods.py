@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import egms_io
+from egms_io import figures
 from egms_io.errors import BadArgument
 from egms_io.method.periods import Span, choose_period
 
@@ -121,3 +122,19 @@ def test_without_a_limit_the_period_is_what_all_bursts_cover():
 def test_a_pass_of_its_own_is_not_left_out():
     spans = [span("2020-01-01", "2024-12-31", ascending=False), span("2023-01-01", "2024-06-01")]
     assert all(choose_period(spans, None, None, 6, 0.0).kept)
+
+
+def test_a_short_period_leaves_fields_empty_and_says_why(tmp_path, pair, bounds, read_table):
+    product = egms_io.ortho(pair(tmp_path), aoi=bounds, start="20200109", end="20200208")
+    assert len(product.method.dates) == 6
+    for field in ("rmse_ts", "mean_velocity", "acceleration", "seasonality"):
+        assert product.east[field].isna().all()
+        (told,) = [text for text in product.report["warnings"] if text.startswith(field)]
+        assert f"empty in {product.cells} of {product.cells} cells" in told
+        assert "6 in 0.08 years" in told
+    paths = product.write(tmp_path / "out")
+    table = read_table(next(path for path in paths if path.suffix == ".zip"))
+    assert table["mean_velocity"].isna().all()
+    assert table[list(product.method.dates)].notna().all().all()
+    figures.velocity_maps(product)
+    figures.series_plot(product, [tuple(product.east[["easting", "northing"]].iloc[0])])
