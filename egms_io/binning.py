@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
+from egms_io.formats.plausible import MAX_NUMBER
 from egms_io.formats.points import Points
 from egms_io.method.sums import COSINE, MM, Bools, CellSums, Floats, Ints, merge
 
-MAX_DISPLACEMENT_MM = 1e6  # a kilometre; a larger number is no displacement
 NORM_TOLERANCE = 5e-3  # of a unit vector with three decimals
 
 
@@ -36,7 +36,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
     Raises
     ------
     BadBurst
-        For a value beyond `MAX_DISPLACEMENT_MM`.
+        For a value beyond `egms_io.formats.plausible.MAX_NUMBER`.
     """
     key = area.lattice.keys(points.easting, points.northing)
     usable = _count_others(key >= 0, "outside", tally)
@@ -123,7 +123,7 @@ def _units(values: Floats, per_one: float) -> Ints:
     if np.isnan(largest):
         values = np.nan_to_num(values, posinf=np.inf, neginf=-np.inf)
         largest = np.max(np.abs(values), initial=0)
-    if largest > MAX_DISPLACEMENT_MM:
+    if largest > MAX_NUMBER:
         raise BadBurst(f"a value of {largest:g} is no displacement, height or velocity")
     return np.rint(values * per_one).astype(np.int64)
 

@@ -18,6 +18,7 @@ from egms_io.errors import BadArgument
 from egms_io.method.timekernel import fixed_order_product
 
 DAYS_PER_YEAR = 365.0
+WAVELENGTH_MM = 55.465760  # of Sentinel-1
 MIN_DATES = 6  # unknowns of the cubic and seasonal model
 STATISTICS = (
     "rmse_ts",
@@ -174,7 +175,7 @@ def model_curve(series: Floats, t: Floats, degree: int = 3) -> Floats:
     return curves
 
 
-def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.465760) -> Floats:
+def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = WAVELENGTH_MM) -> Floats:
     """Return the temporal coherence of complete series, (n,) from 0 to 1.
 
     It is |mean exp(4πi / wavelength · residual)| with the residuals of a linear fit (Ferretti,
@@ -195,7 +196,7 @@ def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.4657
     return np.asarray(np.abs(phase.mean(axis=0)))
 
 
-def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
+def model_estimation(frame: Any, wave_length_mm: float = WAVELENGTH_MM) -> Any:
     """Return a copy of a frame with its series referred to the first date and statistics added.
 
     Added are ``rmse``, the other names of `STATISTICS` and ``temporal_coherence``; see `fit`.
