@@ -13,10 +13,13 @@ import numpy as np
 
 from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
+from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
 from egms_io.method.seriesmodels import model_curve, years_since_first
+from egms_io.tiles import CRS
 from workbench.figures import BLUE, GREY, ORANGE, panels, titled
 
+NEAR_M = 1000.0  # a cell further away is no cell of the place that was asked for
 _VELOCITY = "RdBu"
 
 
@@ -115,6 +118,11 @@ def series_plot(
     ----------
     cells
         Easting and northing (m) of points; the nearest cell to each is shown.
+
+    Raises
+    ------
+    BadArgument
+        For a point further than `NEAR_M` from every cell.
     """
     days, t = product.method.days, years_since_first(product.method.days)
     dates = list(product.method.dates)
@@ -124,6 +132,13 @@ def series_plot(
     for row, (easting, northing) in zip(axes, cells, strict=True):
         for axis, (name, frame) in zip(row, _components(product), strict=True):
             away = np.hypot(frame["easting"] - easting, frame["northing"] - northing)
+            nearest = float(away.min()) if len(away) else np.inf
+            if not nearest <= NEAR_M:
+                raise BadArgument(
+                    f"the nearest cell to easting {easting:.0f}, northing {northing:.0f} is "
+                    f"{nearest / 1000:,.1f} km away (limit {NEAR_M / 1000:g} km): coordinates are "
+                    f"m in {CRS}"
+                )
             cell = frame.iloc[int(np.argmin(away))]
             series = cell[dates].to_numpy(float)
             axis.plot(days, series, ".", color=GREY, markersize=3, label="displacement")

@@ -40,6 +40,8 @@ class Footprint:
         As opened.
     inside
         Whether it gives a point to the area.
+    unusable
+        Where it gives none: how many points in the bounds of the area have no line of sight.
     direction
         Its pass, from the points read; None where none was.
     fault
@@ -48,6 +50,7 @@ class Footprint:
 
     burst: Burst
     inside: bool
+    unusable: int = 0
     direction: Pass | None = None
     fault: BadBurst | None = None
 
@@ -73,12 +76,16 @@ def footprint(burst: Burst, area: Area, skip_rows: bool) -> Footprint:
         burst, Counter(), skip_rows=skip_rows, batch_bytes=BATCH_BYTES, series=False
     )
     try:
-        inside = any(_meets(points, area) for points in heading.watch(batches))
+        inside, unusable = False, 0
+        for points in heading.watch(batches):
+            if inside := _meets(points, area):
+                break
+            unusable += _count_blind(points, area)
     except BadBurst as error:
         name = str(burst.parts[0].path)
         named = error if name in str(error) else BadBurst(f"{name}: {error}")
         return Footprint(burst, inside=False, fault=named)
-    return Footprint(burst, inside, heading.direction()[0])
+    return Footprint(burst, inside, 0 if inside else unusable, heading.direction()[0])
 
 
 def points_inside(burst: Burst, area: Area, *, skip_rows: bool) -> int:
@@ -107,6 +114,12 @@ def _meets(points: Points, area: Area) -> bool:
     """Return whether a usable point lies in a cell of the area."""
     keys = np.unique(_keys(points, area))
     return bool(len(keys)) and bool(area.contains(keys).any())
+
+
+def _count_blind(points: Points, area: Area) -> int:
+    """Return how many points in the bounds of the area have no line of sight."""
+    keys = area.lattice.keys(points.easting, points.northing)
+    return int(np.count_nonzero((keys >= 0) & ~are_unit_vectors(points.los)))
 
 
 def _keys(points: Points, area: Area) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from egms_io.cells import Area, area_of
-from egms_io.dates import to_names
+from egms_io.dates import Days, to_names
 from egms_io.errors import BadArgument, BadBurst
 from egms_io.footprints import Footprint, footprints, points_inside
 from egms_io.formats.bursts import Burst, open_burst
@@ -64,11 +64,17 @@ def plan_ortho(
     skipped += bad
     inside, warnings = _resolve([look for look in found if look.inside], duplicates)
     warnings += _check_releases([look.burst for look in inside])
-    empty = [look.burst for look in found if look.burst.first_point is None and not look.inside]
-    warnings += [note for burst in empty for note in burst.notes]
+    for look in found:
+        if look.unusable:
+            warnings.append(f"{look.burst.parts[0].path}: left out, {_why_outside(look)}")
+        elif look.burst.first_point is None and not look.inside:
+            warnings += look.burst.notes
+    given = False
     if inside:
         period = _period(inside, start, end, step_days, max_cut)
         days = period.days
+        if start is not None or end is not None:
+            given = not _is_usual(days, inside, step_days, max_cut)
     else:  # an empty product, of the days of any burst
         period = None
         days = output_dates([np.concatenate([b.days for b in opened])], start, end, step_days)
@@ -95,7 +101,7 @@ def plan_ortho(
     )
     options = BurstOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
     return Plan(
-        area, method, tuple(used), options, skip, tuple(skipped), tuple(warnings), roles=roles
+        area, method, tuple(used), options, skip, tuple(skipped), tuple(warnings), roles, given
     )
 
 
@@ -189,6 +195,15 @@ def _period(
     return choose_period(spans, start, end, step_days, max_cut)
 
 
+def _is_usual(days: Days, inside: Sequence[Footprint], step_days: int, max_cut: float) -> bool:
+    """Return whether output dates are those that the bursts give by themselves."""
+    try:
+        usual = _period(inside, None, None, step_days, max_cut).days
+    except BadArgument:  # the bursts have no day in common
+        return False
+    return np.array_equal(days, usual)
+
+
 def _role(look: Footprint) -> dict[str, Any]:
     """Return what is known of a burst before its points are summed."""
     burst = look.burst
@@ -196,7 +211,7 @@ def _role(look: Footprint) -> dict[str, Any]:
         "name": str(burst.name),
         "files": [str(part.path) for part in burst.parts],
         "used": False,
-        "reason": "" if look.inside else "no point in the area",
+        "reason": "" if look.inside else _why_outside(look),
         "pass": look.direction,
         "acquisitions": len(burst.dates),
         "first": burst.dates[0],
@@ -205,6 +220,12 @@ def _role(look: Footprint) -> dict[str, Any]:
         "dates cut": 0,
         "share cut": 0.0,
     }
+
+
+def _why_outside(look: Footprint) -> str:
+    if look.unusable:
+        return f"its {look.unusable} points in the area have no unit line of sight"
+    return "no point in the area"
 
 
 def _settle(

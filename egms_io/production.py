@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.emptiness import why_empty
 from egms_io.formats.names import BurstName
 from egms_io.mapreduce import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
@@ -168,19 +169,14 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for block in outcome.blocks:
         counts.update(block.counts)
-    passes = {partial.direction for partial in outcome.partials if partial.blocks}
     messages = [
         *plan.warnings,
         *(text for partial in outcome.partials for text in partial.warnings),
     ]
-    if not passes:
-        messages.append("no point of any burst lies in the area: the product is empty")
-    elif len(passes) == 1:
-        messages.append(
-            f"only the {passes.pop()} pass sees the area: east and up cannot be told apart"
-        )
-    elif not counts["cells"]:
-        messages.append("no cell is seen from both passes: the product is empty")
+    if not counts["cells"]:
+        messages.append(why_empty(plan, outcome.partials, counts))
+    steps, told = _steps(outcome)
+    messages += told
     messages += _undetermined(plan, counts)
     bursts = {name: dict(role) for name, role in plan.roles.items()}
     summed = {partial.burst for partial in outcome.partials}
@@ -199,6 +195,7 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "bursts": [bursts[name] for name in sorted(bursts, key=BurstName.parse)],
         "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
+        "steps": steps,
         "warnings": messages,
     }
 
@@ -222,3 +219,25 @@ def _undetermined(plan: Plan, counts: Counter[str]) -> list[str]:
             f"(at most {len(t)} in {t[-1]:.2f} years) do not determine it ({why})"
         )
     return messages
+
+
+def _steps(outcome: Outcome) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Return by date in how many cells other bursts contribute, with the largest step; and say it.
+
+    Steps are in mm; see `egms_io.method.steps`.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for block in outcome.blocks:
+        for date, (cells, largest) in block.steps.items():
+            at = found.setdefault(date, {"cells": 0, "largest_mm": 0.0})
+            at["cells"] += cells
+            at["largest_mm"] = round(max(at["largest_mm"], largest), 3)
+    if not found:
+        return {}, []
+    worst = max(found, key=lambda date: (found[date]["largest_mm"], date))
+    message = (
+        f"other bursts contribute than the date before at {len(found)} dates "
+        f"({sum(int(at['cells']) for at in found.values())} cells and dates): series may step "
+        f"there without motion, by up to {found[worst]['largest_mm']:.1f} mm at {worst}"
+    )
+    return dict(sorted(found.items())), [message]
