@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
+from egms_io.formats.plausible import MAX_NUMBER
 from egms_io.formats.points import Points
 from egms_io.method.sums import COSINE, MM, Bools, CellSums, Floats, Ints, merge
 
-MAX_DISPLACEMENT_MM = 1e6  # a kilometre; a larger number is no displacement
 NORM_TOLERANCE = 5e-3  # of a unit vector with three decimals
 
 
@@ -31,16 +31,16 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         Keep what least squares over single points needs (`CellSums.squares`).
     tally
         Gains the numbers of points left out, by reason: ``outside``, ``no line of sight`` and, with
-        `per_point`, ``incomplete``.
+        `per_point`, ``incomplete``; and those that count, ``in the area``.
 
     Raises
     ------
     BadBurst
-        For a value beyond `MAX_DISPLACEMENT_MM`.
+        For a value beyond `egms_io.formats.plausible.MAX_NUMBER`.
     """
     key = area.lattice.keys(points.easting, points.northing)
     usable = _count_others(key >= 0, "outside", tally)
-    usable &= _count_others(_are_unit_vectors(points.los) | ~usable, "no line of sight", tally)
+    usable &= _count_others(are_unit_vectors(points.los) | ~usable, "no line of sight", tally)
     if per_point:
         complete = ~np.isnan(points.series).any(axis=0)
         usable &= _count_others(complete | ~usable, "incomplete", tally)
@@ -78,6 +78,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
     )
     inside = area.contains(cells)
     tally["outside"] += int(sums.points[~inside].sum())
+    tally["in the area"] += int(sums.points[inside].sum())
     return sums if inside.all() else sums.take(inside)
 
 
@@ -107,7 +108,7 @@ def _count_others(good: Bools, reason: str, tally: Counter[str]) -> Bools:
     return good
 
 
-def _are_unit_vectors(los: Floats) -> Bools:
+def are_unit_vectors(los: Floats) -> Bools:
     """Return which lines of sight, (3, n), are unit vectors; the north part may be missing."""
     length = np.sqrt(np.nansum(los**2, axis=0))
     whole = ~np.isnan(los[1])
@@ -122,7 +123,7 @@ def _units(values: Floats, per_one: float) -> Ints:
     if np.isnan(largest):
         values = np.nan_to_num(values, posinf=np.inf, neginf=-np.inf)
         largest = np.max(np.abs(values), initial=0)
-    if largest > MAX_DISPLACEMENT_MM:
+    if largest > MAX_NUMBER:
         raise BadBurst(f"a value of {largest:g} is no displacement, height or velocity")
     return np.rint(values * per_one).astype(np.int64)
 

@@ -13,8 +13,9 @@ from egms_io.cells import Lattice
 from egms_io.finished import Block, store_block
 from egms_io.formats.gnss import read_gnss_model
 from egms_io.formats.l3 import l3_table
-from egms_io.method.decomposition import Means, Solution, solve
-from egms_io.method.seriesmodels import fit, years_since_first
+from egms_io.method.decomposition import MAX_CONDITION, Means, Solution, solve
+from egms_io.method.seriesmodels import DETERMINED, fit, years_since_first
+from egms_io.method.steps import Steps, find_steps, present_dates
 from egms_io.method.sums import COSINE, MM, CellSums, mean_gnss, mean_los, mean_series
 from egms_io.method.timekernel import interpolate
 from egms_io.partials import Partial, load_block, load_keys
@@ -35,41 +36,76 @@ def finish_block(
     folder
         Where the files go.
     """
-    tables, counts = block_tables(number, partials, lattice, method)
-    return store_block(number, tables, counts, folder)
+    tables, counts, steps = block_tables(number, partials, lattice, method)
+    return store_block(number, tables, counts, folder, steps)
 
 
 def block_tables(
     number: int, partials: Sequence[Partial], lattice: Lattice, method: Method
-) -> tuple[dict[str, Any], dict[str, int]]:
-    """Compute one block: its tables by component (``E``, ``U``), and counts of its cells."""
+) -> tuple[dict[str, Any], dict[str, int], dict[str, tuple[int, float]]]:
+    """Compute one block.
+
+    Returns
+    -------
+    Its tables by component (``E``, ``U``), counts of its cells, and by date the number of cells in
+    which other bursts contribute than the date before, with the largest step (mm).
+    """
     key = np.unique(np.concatenate([load_keys(partial, number) for partial in partials]))
     height = np.zeros((2, len(key)), np.int64)
     points = np.zeros((2, len(key)), np.int64)
 
-    def means() -> Iterator[Means]:
-        for partial in partials:
+    present: dict[int, npt.NDArray[np.bool_]] = {}
+
+    def means(*, first: bool) -> Iterator[Means]:
+        for place, partial in enumerate(partials):
             sums = load_block(partial, number)
             cells = np.searchsorted(key, sums.key)
             ascending = partial.direction == "ascending"
-            height[:, cells] += [sums.height, sums.heights]
-            points[int(ascending), cells] += sums.points
-            yield burst_means(sums, cells, ascending, partial.days, method)
+            part = burst_means(sums, cells, ascending, partial.days, method)
+            if first:
+                height[:, cells] += [sums.height, sums.heights]
+                points[int(ascending), cells] += sums.points
+                known = present_dates(part, len(key))
+                if known is not None:
+                    present[place] = known
+            yield part
 
-    solution = solve(means(), len(key), len(method.dates), combine=method.combine)
+    solution = solve(means(first=True), len(key), len(method.dates), combine=method.combine)
     missing = np.isnan(solution.east).mean(axis=0)
     solved = (missing <= method.max_missing) & (missing < 1)
     two_passes = points.all(axis=0)
+    lost = two_passes & (missing == 1)
+    alike = solution.condition > MAX_CONDITION  # NaN where no date has both passes
     counts = {
         "cells": int(solved.sum()),
         "one pass only": int((~two_passes).sum()),
-        "look directions too alike": int((two_passes & (missing == 1)).sum()),
+        "look directions too alike": int((lost & alike).sum()),
+        "no date with both passes": int((lost & ~alike).sum()),
         "too many dates missing": int((~solved & (missing < 1)).sum()),
     }
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_height = height[0] / (height[1] * MM)
     extra = {"points_descending": points[0], "points_ascending": points[1]}
-    return _tables(solution, key, solved, mean_height, extra, lattice, method), counts
+    tables = _tables(solution, key, solved, mean_height, extra, lattice, method)
+    for field in DETERMINED:
+        counts[f"no {field}"] = int(np.isnan(tables["E"][field].to_numpy()).sum())
+    steps = {}
+    if present:
+        found = find_steps(means(first=False), present, solution, combine=method.combine)
+        steps = _by_date(found, solved, method)
+    return tables, counts, steps
+
+
+def _by_date(
+    found: Steps, solved: npt.NDArray[np.bool_], method: Method
+) -> dict[str, tuple[int, float]]:
+    """Return how many of the solved cells change bursts at each date, and their largest step."""
+    count = found.changed[:, solved].sum(axis=1)
+    largest = np.fmax.reduce(found.size[:, solved], axis=1, initial=0.0)
+    return {
+        method.dates[place]: (int(count[place]), float(largest[place]))
+        for place in np.flatnonzero(count)
+    }
 
 
 def burst_means(

@@ -16,6 +16,7 @@ from egms_io.cells import Area
 from egms_io.errors import BadBurst
 from egms_io.formats.archive import stated_md5
 from egms_io.formats.bursts import Burst
+from egms_io.formats.plausible import LARGEST_JUMP_MM, LARGEST_MM, Remarks
 from egms_io.formats.points import Points, read_points
 from egms_io.partials import FORMAT, Partial, Pass, save_partial, stored_partial
 from egms_io.plan import BurstOptions, Md5Policy
@@ -29,6 +30,18 @@ _LEFT_OUT = {
     "duplicate": "points with a PID met before left out",
     "incomplete": "points with missing values left out (combine='point' needs whole series)",
     "bad rows": "unreadable rows left out",
+}
+
+_REMARKS = {
+    "marks": (
+        "marks of missing values",
+        "values such as -9999 mark missing ones and are taken as missing",
+    ),
+    "impossible": (
+        "impossible",
+        f"points left out whose displacement is beyond {LARGEST_MM / 1000:g} m or changes between "
+        f"acquisitions by more than {LARGEST_JUMP_MM:.0f} mm (ten half wavelengths)",
+    ),
 }
 
 
@@ -57,8 +70,8 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: BurstOptions) -> 
 
 def _sum_to(path: Path, burst: Burst, area: Area, options: BurstOptions) -> Partial:
     tally: Counter[str] = Counter()
-    heading = Heading(burst)
-    points = heading.watch(read_points(burst, tally, skip_rows=options.skip_rows))
+    heading, remarks = Heading(burst), Remarks()
+    points = heading.watch(read_points(burst, tally, skip_rows=options.skip_rows, remarks=remarks))
     try:
         sums = sum_burst(points, area, per_point=options.per_point, tally=tally)
     except BadBurst as error:
@@ -69,6 +82,11 @@ def _sum_to(path: Path, burst: Burst, area: Area, options: BurstOptions) -> Part
         f"{burst.parts[0].path}: {tally[reason]} {words}"
         for reason, words in _LEFT_OUT.items()
         if tally[reason]
+    ]
+    tally.update({_REMARKS[kind][0]: count for kind, count in remarks.counts.items()})
+    left_out += [
+        f"{burst.parts[0].path}: {count} {_REMARKS[kind][1]}; the first: {remarks.first[kind]}"
+        for kind, count in remarks.counts.items()
     ]
     warnings = (*conflict, *left_out)
     partial = Partial(path, str(burst.name), burst.dates, direction, tally=tally, warnings=warnings)

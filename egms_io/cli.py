@@ -63,6 +63,10 @@ def egms() -> None:
     "--max-missing", default=0.1, show_default=True, help="Share of dates a cell may lack."
 )
 @click.option(
+    "--max-cut", default=0.1, show_default=True,
+    help="Share of the dates that one burst may cut off; a burst that would cut more is left out.",
+)  # fmt: skip
+@click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True,
     default=("zip", "tiff", "parquet"), show_default=True, help="Files to write; repeatable.",
 )  # fmt: skip

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadBurst, BadProduct
 from egms_io.finished import FinishedProduct
-from egms_io.formats.l3 import L3_ORTHO, format_dataframe
+from egms_io.formats.archive import members
+from egms_io.formats.l3 import COMPONENTS, L3_ORTHO, format_dataframe
+from egms_io.formats.names import component_of
 from egms_io.frames import read_csv_or_zip
 
 _EPSILON = 1e-6  # two printed values are the same when they differ by less
@@ -82,7 +84,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(ours: Any, other: Any, component: str = "E") -> Comparison:
+def compare(ours: Any, other: Any, component: str | None = None) -> Comparison:
     """Compare two products of the same component, cell by cell and date by date.
 
     Parameters
@@ -91,13 +93,16 @@ def compare(ours: Any, other: Any, component: str = "E") -> Comparison:
         An L3 file (``.zip`` or ``.csv``), a frame, or a product of `egms_io.ortho`. Differences are
         of unrounded values where a side has them; "same" always means printed values.
     component
-        ``"E"`` or ``"U"``: which one of a product is taken.
+        ``"E"`` or ``"U"``: which one of a product is taken. By default that of the other side,
+        where its file name tells, else east.
 
     Raises
     ------
     BadProduct
-        When a side is no L3 product, or they share no cell or no date.
+        When a side is no L3 product, one is east and the other up, or they share no cell or no
+        date.
     """
+    component = _shared_component(ours, other, component)
     left, right = _frame(ours, component), _frame(other, component)
     dates = [set(date_columns(frame.columns)) for frame in (left, right)]
     shared = sorted(dates[0] & dates[1])
@@ -161,6 +166,36 @@ def _overlap(ours: set[Any], other: set[Any]) -> dict[str, int]:
         "missing": len(other - ours),
         "extra": len(ours - other),
     }
+
+
+def _shared_component(ours: Any, other: Any, asked: str | None) -> str:
+    """Return the component that both sides hold, as far as they tell; refuse two different ones."""
+    if asked not in (None, "E", "U"):
+        raise BadProduct(f"component={asked!r}: choose 'E' or 'U'")
+    held = [(_label(side), _component(side)) for side in (ours, other)]
+    for label, component in held:
+        if asked and component and component != asked:
+            raise BadProduct(f"{label} holds {COMPONENTS[component]}, not {COMPONENTS[asked]}")
+    known = sorted({component for _, component in held if component})
+    if len(known) > 1:
+        words = " and ".join(f"{label} holds {COMPONENTS[c]}" for label, c in held if c)
+        raise BadProduct(f"two components cannot be compared: {words}")
+    return asked or (known[0] if known else "E")
+
+
+def _component(source: Any) -> str | None:
+    """Return the component that a file or frame says it holds, None where it does not."""
+    if isinstance(source, FinishedProduct):
+        return None
+    if not isinstance(source, str | Path):
+        return getattr(source, "attrs", {}).get("component")
+    named = component_of(str(source))
+    if named is not None or Path(source).suffix.lower() != ".zip":
+        return named
+    try:
+        return component_of(members(Path(source)).csv)
+    except BadBurst:
+        return None  # told when the file is read
 
 
 def _frame(source: Any, component: str) -> Any:

@@ -13,10 +13,13 @@ import numpy as np
 
 from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
+from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
 from egms_io.method.seriesmodels import model_curve, years_since_first
+from egms_io.tiles import CRS
 from workbench.figures import BLUE, GREY, ORANGE, panels, titled
 
+NEAR_M = 1000.0  # a cell further away is no cell of the place that was asked for
 _VELOCITY = "RdBu"
 
 
@@ -81,7 +84,8 @@ def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | No
     """
     frames = {"East": product.east, "Up": product.up}
     speeds = np.concatenate([frame["mean_velocity"] for frame in frames.values()])
-    limit = limit or float(np.ceil(np.nanpercentile(np.abs(speeds), 99)))
+    known = np.abs(speeds[~np.isnan(speeds)])
+    limit = limit or float(np.ceil(np.percentile(known, 99))) if len(known) else 1.0
     figure, axes = panels(1, 2, size=(11, 4.6), sharey=True)
     for axis, (name, frame) in zip(axes, frames.items(), strict=True):
         image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, _VELOCITY)
@@ -114,6 +118,11 @@ def series_plot(
     ----------
     cells
         Easting and northing (m) of points; the nearest cell to each is shown.
+
+    Raises
+    ------
+    BadArgument
+        For a point further than `NEAR_M` from every cell.
     """
     days, t = product.method.days, years_since_first(product.method.days)
     dates = list(product.method.dates)
@@ -123,6 +132,13 @@ def series_plot(
     for row, (easting, northing) in zip(axes, cells, strict=True):
         for axis, (name, frame) in zip(row, _components(product), strict=True):
             away = np.hypot(frame["easting"] - easting, frame["northing"] - northing)
+            nearest = float(away.min()) if len(away) else np.inf
+            if not nearest <= NEAR_M:
+                raise BadArgument(
+                    f"the nearest cell to easting {easting:.0f}, northing {northing:.0f} is "
+                    f"{nearest / 1000:,.1f} km away (limit {NEAR_M / 1000:g} km): coordinates are "
+                    f"m in {CRS}"
+                )
             cell = frame.iloc[int(np.argmin(away))]
             series = cell[dates].to_numpy(float)
             axis.plot(days, series, ".", color=GREY, markersize=3, label="displacement")
@@ -130,7 +146,7 @@ def series_plot(
             axis.plot(days, curve, color=BLUE if name == "East" else ORANGE, label="model")
             axis.set_title(
                 f"{name}, cell {cell['easting']:.0f} E {cell['northing']:.0f} N: "
-                f"{cell['mean_velocity']:+.1f} mm/yr",
+                + _velocity_words(cell["mean_velocity"]),
                 fontsize=10,
             )
             axis.set_ylabel("mm")
@@ -198,6 +214,10 @@ def comparison_plot(comparison: Comparison, *, note: str = "") -> Any:
 
 def _components(product: FinishedProduct) -> list[tuple[str, Any]]:
     return [("East", product.east), ("Up", product.up)]
+
+
+def _velocity_words(velocity: float) -> str:
+    return "velocity not determined" if np.isnan(velocity) else f"{velocity:+.1f} mm/yr"
 
 
 def _cell_map(

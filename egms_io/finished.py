@@ -7,7 +7,7 @@ is read and written together: memory does not grow with the area.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,24 @@ class Block:
         Number of rows.
     counts
         Cells solved and left out, by reason.
+    steps
+        By date: the number of cells in which other bursts contribute than the date before, and the
+        largest step of their series, mm.
     """
 
     number: int
     files: dict[str, Path]
     cells: int
     counts: dict[str, int]
+    steps: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 def store_block(
-    number: int, tables: Mapping[str, Any], counts: dict[str, int], folder: Path
+    number: int,
+    tables: Mapping[str, Any],
+    counts: dict[str, int],
+    folder: Path,
+    steps: dict[str, tuple[int, float]],
 ) -> Block:
     """Write the tables of a block (pyarrow, by component), each atomically."""
     import pyarrow as pa
@@ -58,7 +66,7 @@ def store_block(
             pa.ipc.new_file(file, table.schema) as writer,
         ):
             writer.write_table(table)
-    return Block(number, files, tables["E"].num_rows, counts)
+    return Block(number, files, tables["E"].num_rows, counts, steps)
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,9 @@ class FinishedProduct:
         tables = [band.table(component) for band in self.bands] or [_no_cells(self.method)]
         frame = pa.concat_tables(tables).to_pandas()
         points = gpd.points_from_xy(frame["easting"], frame["northing"])
-        return gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
+        frame = gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
+        frame.attrs["component"] = component
+        return frame
 
 
 def _no_cells(method: Method) -> Any:

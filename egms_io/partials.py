@@ -25,7 +25,7 @@ from workbench.files import atomic
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # raise when the content of a partial changes meaning
+FORMAT = 2  # raise when the content of a partial changes meaning
 
 Pass = Literal["ascending", "descending"]
 _COUNTS = ("key", "points", "heights", "velocities", "height", "gnss")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -15,6 +16,8 @@ from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
 from workbench.files import file_record, quick_record
 from workbench.manifests import Manifest
+
+OFFICIAL_STEP_DAYS = 6
 
 OnError = Literal["raise", "skip"]
 Duplicates = Literal["raise", "latest"]
@@ -91,6 +94,11 @@ class Plan:
         Leave out bursts that turn out to be bad.
     skipped, warnings
         Inputs already left out, with the reason, and what a user should know.
+    roles
+        What each input burst, used or not, has to do with the area and the period: plain values by
+        name of the burst.
+    period_given
+        Whether the output dates are others than the bursts give by themselves.
     """
 
     area: Area
@@ -100,6 +108,8 @@ class Plan:
     skip_bad: bool = False
     skipped: tuple[dict[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    period_given: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -116,6 +126,33 @@ class Plan:
             **method,
             "on_error": "skip" if self.skip_bad else "raise",
         }
+
+    @property
+    def departures(self) -> tuple[str, ...]:
+        """Words for what makes the product another one than the official of its area."""
+        method, words = self.method, []
+        days = method.days
+        step = int((days[1] - days[0]).astype(int)) if len(days) > 1 else OFFICIAL_STEP_DAYS
+        if any(burst.name.level != "L2b" for burst in self.bursts):
+            words.append("L2a")
+        if self.period_given:
+            words.append(f"{method.dates[0]}-{method.dates[-1]}")
+        if step != OFFICIAL_STEP_DAYS:
+            words.append(f"{step}d")
+        standard = Method(method.dates)
+        if method.kernel != standard.kernel:
+            words.append(method.kernel)
+        elif method.kernel_rate != standard.kernel_rate:
+            words.append(f"rate{method.kernel_rate:g}")
+        if method.max_gap_days != standard.max_gap_days:
+            words.append(f"gap{method.max_gap_days:g}d")
+        if method.combine != standard.combine:
+            words.append(f"by-{method.combine}")
+        if method.max_missing != standard.max_missing:
+            words.append(f"missing{100 * method.max_missing:g}")
+        if method.gnss_model is not None and not isinstance(method.gnss_model, str):
+            words.append("gnss")
+        return tuple(re.sub(r"[^A-Za-z0-9-]", "-", word) for word in words)
 
     @cached_property
     def inputs(self) -> tuple[dict[str, Any], ...]:

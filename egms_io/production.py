@@ -9,8 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.emptiness import why_empty
+from egms_io.formats.names import BurstName
 from egms_io.mapreduce import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
+from egms_io.method.seriesmodels import (
+    DETERMINED,
+    LARGEST_DEVIATION,
+    MIN_DATES,
+    MIN_RESIDUALS,
+    years_since_first,
+)
 from egms_io.method.timekernel import Kernel
 from egms_io.orthoproduct import OrthoProduct
 from egms_io.plan import Duplicates, Md5Policy, OnError, Plan
@@ -42,6 +51,7 @@ def ortho(
     duplicates: Duplicates = "raise",
     md5: Md5Policy = "error",
     max_missing: float = 0.1,
+    max_cut: float = 0.1,
 ) -> OrthoProduct:
     """Make the L3 Ortho product (east and up displacement) of an area from L2 bursts.
 
@@ -56,7 +66,8 @@ def ortho(
         EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is
         inside.
     start, end, step_days
-        Output dates. By default those of the official lattice on which every burst has data.
+        Output dates. By default those of the official lattice on which every burst that gives
+        points to the area has data.
     cell_m
         Side of the square cells, m.
     kernel, kernel_rate, max_gap_days
@@ -83,6 +94,9 @@ def ortho(
         What to do when the ``.md5`` file beside an archive states another checksum.
     max_missing
         Cells with a larger share of dates without a solution are left out.
+    max_cut
+        A burst that would take a larger share of the dates that both passes cover is left out and
+        named (see `egms_io.method.periods.choose_period`); 1 keeps all.
 
     Returns
     -------
@@ -121,6 +135,7 @@ def ortho(
         duplicates=duplicates,
         md5=md5,
         max_missing=max_missing,
+        max_cut=max_cut,
     )
     return carry_out(plan, client=client, work=work)
 
@@ -154,20 +169,22 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for block in outcome.blocks:
         counts.update(block.counts)
-    passes = {partial.direction for partial in outcome.partials if partial.blocks}
     messages = [
         *plan.warnings,
         *(text for partial in outcome.partials for text in partial.warnings),
     ]
-    if not passes:
-        messages.append("no point of any burst lies in the area: the product is empty")
-    elif len(passes) == 1:
-        messages.append(
-            f"only the {passes.pop()} pass sees the area: east and up cannot be told apart"
-        )
-    elif not counts["cells"]:
-        messages.append("no cell is seen from both passes: the product is empty")
-    by_name = {str(burst.name): burst for burst in plan.bursts}
+    if not counts["cells"]:
+        messages.append(why_empty(plan, outcome.partials, counts))
+    steps, told = _steps(outcome)
+    messages += told
+    messages += _undetermined(plan, counts)
+    bursts = {name: dict(role) for name, role in plan.roles.items()}
+    summed = {partial.burst for partial in outcome.partials}
+    for burst in plan.bursts:  # those that turned out to be bad are among the skipped
+        if str(burst.name) not in summed:
+            del bursts[str(burst.name)]
+    for partial in outcome.partials:
+        bursts[partial.burst] |= {"pass": partial.direction, **partial.tally}
     dates = plan.method.dates
     return {
         "area": plan.area.name,
@@ -175,19 +192,52 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "cell_m": plan.area.lattice.cell_m,
         "dates": {"first": dates[0], "last": dates[-1], "count": len(dates)},
         "method": {name: value for name, value in vars(plan.method).items() if name != "dates"},
-        "bursts": [
-            {
-                "name": partial.burst,
-                "files": [str(part.path) for part in by_name[partial.burst].parts],
-                "pass": partial.direction,
-                "acquisitions": len(partial.dates),
-                "first": partial.dates[0],
-                "last": partial.dates[-1],
-                **partial.tally,
-            }
-            for partial in outcome.partials
-        ],
+        "bursts": [bursts[name] for name in sorted(bursts, key=BurstName.parse)],
         "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
+        "steps": steps,
         "warnings": messages,
     }
+
+
+def _undetermined(plan: Plan, counts: Counter[str]) -> list[str]:
+    """Say which fields are empty because the dates do not determine them."""
+    t = years_since_first(plan.method.days)
+    units = {"mean_velocity": "mm/yr", "acceleration": "mm/yr2", "seasonality": "mm"}
+    messages = []
+    for field in DETERMINED:
+        if not counts[f"no {field}"]:
+            continue
+        why = (
+            f"its formal standard deviation is above {LARGEST_DEVIATION[field]:g} {units[field]} "
+            "per mm of noise"
+            if field in LARGEST_DEVIATION
+            else f"fewer than {MIN_DATES + MIN_RESIDUALS} dates"
+        )
+        messages.append(
+            f"{field} is empty in {counts[f'no {field}']} of {counts['cells']} cells: their dates "
+            f"(at most {len(t)} in {t[-1]:.2f} years) do not determine it ({why})"
+        )
+    return messages
+
+
+def _steps(outcome: Outcome) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Return by date in how many cells other bursts contribute, with the largest step; and say it.
+
+    Steps are in mm; see `egms_io.method.steps`.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for block in outcome.blocks:
+        for date, (cells, largest) in block.steps.items():
+            at = found.setdefault(date, {"cells": 0, "largest_mm": 0.0})
+            at["cells"] += cells
+            at["largest_mm"] = round(max(at["largest_mm"], largest), 3)
+    if not found:
+        return {}, []
+    worst = max(found, key=lambda date: (found[date]["largest_mm"], date))
+    message = (
+        f"other bursts contribute than the date before at {len(found)} dates "
+        f"({sum(int(at['cells']) for at in found.values())} cells and dates): series may step "
+        f"there without motion, by up to {found[worst]['largest_mm']:.1f} mm at {worst}"
+    )
+    return dict(sorted(found.items())), [message]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadArgument
-from egms_io.formats.pids import cell_pids
+from egms_io.formats.pids import cell_centres, cell_pids
 from egms_io.formats.text import csv_rows, decimal_texts
 
 COMPONENTS = {"E": "east", "U": "up"}  # letter in file names -> word
@@ -162,7 +162,8 @@ def format_dataframe(frame: Any, naming_convention: OutputNamingConvention = L3_
     """Return the columns of a product, rounded as they are printed.
 
     Values are rounded half to even, integers to the nearest (never cut). Columns that are no part
-    of the product are dropped; a GeoDataFrame keeps its geometry. `frame` itself is not changed.
+    of the product are dropped; a GeoDataFrame keeps its geometry, which also gives ``easting`` and
+    ``northing`` where the frame has no such columns. `frame` itself is not changed.
 
     Raises
     ------
@@ -171,6 +172,11 @@ def format_dataframe(frame: Any, naming_convention: OutputNamingConvention = L3_
     """
     import pandas as pd
 
+    fields = {field.source for field in naming_convention.field_list}
+    places = {"easting", "northing"} & fields
+    if "geometry" in frame and not places <= set(frame.columns):
+        x, y = cell_centres(frame)
+        frame = frame.assign(easting=x, northing=y)
     missing = [field.source for field in naming_convention.field_list if field.source not in frame]
     if missing:
         raise BadArgument(f"the frame lacks {', '.join(missing)}")

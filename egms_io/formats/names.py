@@ -17,6 +17,8 @@ _BURST = re.compile(
     r"(?:_(?P<first_year>\d{4})_(?P<last_year>\d{4})_(?P<version>\d+))?"
 )
 
+_TILE = re.compile(r"EGMS_L3_.+_(?P<component>[EU])(?:_\d{4}_\d{4}_\d+)?")
+
 
 @dataclass(frozen=True, order=True)
 class BurstName:
@@ -109,6 +111,12 @@ def product_stem(
         raise BadArgument(f"area name {area!r}: use letters, digits and '-' only")
     size = "_100km" if is_tile_name(area) else ""
     return f"EGMS_L3_{area}{size}_{letter}_{first_year}_{last_year}_{version}"
+
+
+def component_of(name: str) -> str | None:
+    """Return ``E`` or ``U`` of the file name of an L3 component, None for any other name."""
+    match = _TILE.fullmatch(Path(name).name.split(".")[0])
+    return match["component"] if match else None
 
 
 def generate_output_name(frame: Any, direction: str, aoi_name: str, release: int = 1) -> str:

@@ -149,17 +149,42 @@ def cell_pids(
 
 
 def compute_pid(frame: Any, facility: int = 1) -> Any:
-    """Return the L3 PIDs of a frame with ``easting`` and ``northing`` as a Series of text.
+    """Return the L3 PIDs of a frame as a Series of text.
+
+    Parameters
+    ----------
+    frame
+        With ``easting`` and ``northing`` of the cell centres, or a GeoDataFrame of points there, m,
+        EPSG:3035.
 
     Raises
     ------
     EgmsError
-        When one of the two columns is missing.
+        When there is neither.
     """
     import pandas as pd
 
-    missing = [name for name in ("easting", "northing") if name not in frame]
-    if missing:
-        raise EgmsError(f"compute_pid needs the columns easting and northing; missing: {missing}")
-    pids = cell_pids(frame["easting"], frame["northing"], facility).astype(str)
+    x, y = cell_centres(frame)
+    pids = cell_pids(x, y, facility).astype(str)
     return pd.Series(pids, index=frame.index, name="pid")
+
+
+def cell_centres(frame: Any) -> tuple[Any, Any]:
+    """Return easting and northing of a frame's cells, from its columns or else its geometry.
+
+    Raises
+    ------
+    EgmsError
+        When there is neither, or the geometry is not of points in EPSG:3035.
+    """
+    missing = [name for name in ("easting", "northing") if name not in frame]
+    if not missing:
+        return frame["easting"], frame["northing"]
+    if "geometry" not in frame:
+        raise EgmsError(f"the frame has no {' and no '.join(missing)}, and no geometry of points")
+    points = frame.geometry
+    if points.crs is not None and points.crs.to_epsg() != 3035:
+        raise EgmsError(f"the geometry is in {points.crs.name}; use frame.to_crs('EPSG:3035')")
+    if not (points.geom_type == "Point").all():
+        raise EgmsError("the geometry is not of points, so cells have no centre")
+    return points.x, points.y

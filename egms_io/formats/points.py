@@ -20,6 +20,14 @@ from egms_io.errors import BadBurst, EgmsError
 from egms_io.formats.archive import open_csv
 from egms_io.formats.bursts import HEADER_BYTES, Burst, to_laea
 from egms_io.formats.pids import decode
+from egms_io.formats.plausible import (
+    HEIGHT_MARKS,
+    MARKS,
+    MAX_NUMBER,
+    Remarks,
+    impossible,
+    without_marks,
+)
 from egms_io.tiles import CRS, LAEA_EUROPE
 
 log = logging.getLogger(__name__)
@@ -76,7 +84,13 @@ class Points:
 
 
 def read_points(
-    burst: Burst, tally: Counter[str], *, skip_rows: bool = False, batch_bytes: int = BATCH_BYTES
+    burst: Burst,
+    tally: Counter[str],
+    *,
+    skip_rows: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+    series: bool = True,
+    remarks: Remarks | None = None,
 ) -> Iterator[Points]:
     """Read the points of a burst in batches of about `batch_bytes` of text.
 
@@ -88,6 +102,12 @@ def read_points(
         Drop and count rows that are ragged or hold something that is no number, instead of raising.
     batch_bytes
         Of text per batch.
+    series
+        Convert the displacements, heights and PIDs too; else only places and lines of sight, which
+        takes a fraction of the time.
+    remarks
+        Gains what `egms_io.formats.plausible` found: marks of missing values, which become NaN, and
+        points that are left out because no radar can follow them.
 
     Yields
     ------
@@ -99,17 +119,19 @@ def read_points(
     BadBurst
         Naming file, line and column of the first bad row, or the damage of the archive.
     """
-    table = _Table.of(burst)
+    table = _Table.of(burst, series=series)
+    remarks = Remarks() if remarks is None else remarks
     for part in burst.parts:
         with open_csv(part) as stream:
             stream.readline(HEADER_BYTES)
             line = 2
             for text in _whole_lines(stream, batch_bytes):
                 try:
-                    batch = table.parse(text, part.path, line, tally, skip_rows=skip_rows)
+                    rows = table.parse(text, part.path, line, tally, skip_rows=skip_rows)
                 except EgmsError as error:
                     raise BadBurst(f"{part.path}: {error}") from error
                 line += text.count(b"\n")
+                batch = table.plausible(rows, remarks)
                 if len(batch.easting):
                     tally["rows"] += len(batch.easting)
                     _check_coordinates(part.path, batch)
@@ -140,22 +162,28 @@ class _Table:
     pid: bool
 
     @classmethod
-    def of(cls, burst: Burst) -> _Table:
+    def of(cls, burst: Burst, *, series: bool) -> _Table:
         known = burst.columns
-        wanted = ["los_east", "los_north", "los_up", "height_ortho", "gnss_velocity", "track_angle"]
+        wanted = ["los_east", "los_north", "los_up", "track_angle"]
         wanted += ["easting", "northing"] if "easting" in known else ["longitude", "latitude"]
+        if not series:
+            numbers = {name: known[name] for name in wanted if name in known}
+            return cls(burst.header, (), numbers, pid=False)
+        wanted += ["height_ortho", "gnss_velocity"]
         dates = tuple(known[date] for date in burst.dates)
         numbers = {name: known[name] for name in [*wanted, *dates] if name in known}
         return cls(burst.header, dates, numbers, "pid" in known)
 
     def parse(
         self, text: bytes, path: Path, line: int, tally: Counter[str], *, skip_rows: bool
-    ) -> Points:
+    ) -> _Rows:
         """Convert whole lines, the first of which is line number `line` of the file."""
         import pyarrow as pa
 
         try:
-            return self._points(self._arrow(text))
+            points = self._points(self._arrow(text))
+            _check_sizes(points)
+            return _Rows(points, text, line)
         except (pa.ArrowInvalid, EgmsError) as error:
             if not skip_rows:
                 raise BadBurst(next(self._faults(text, line), str(error))) from error
@@ -165,7 +193,26 @@ class _Table:
             faulty.add(fault.number)
         tally["bad rows"] += len(faulty)
         kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
-        return self._points(self._arrow(b"\n".join(kept)))
+        points = self._points(self._arrow(b"\n".join(kept)))
+        return _Rows(points, text, line, frozenset(faulty))
+
+    def plausible(self, rows: _Rows, remarks: Remarks) -> Points:
+        """Return the points with marks of missing values as NaN, without impossible ones."""
+        points = rows.points
+        names = [self.numbers.get(name, name) for name in ("height_ortho", "gnss_velocity")]
+        points.height = _unmarked(points.height, HEIGHT_MARKS, names[0], rows, remarks)
+        points.gnss = _unmarked(points.gnss, MARKS, names[1], rows, remarks)
+        points.series = [
+            _unmarked(values, MARKS, date, rows, remarks)
+            for values, date in zip(points.series, self.dates, strict=True)
+        ]
+        wild, (number, value, before) = impossible(points.series)
+        if not wild.any():
+            return points
+        place = f"line {rows.line_of(int(np.argmax(wild)))}, column {self.dates[number]}"
+        jump = "" if np.isnan(before) else f", {before:g} mm at the acquisition before"
+        remarks.add("impossible", int(wild.sum()), f"{place}: {value:g} mm{jump}")
+        return points.take(np.flatnonzero(~wild))
 
     def _arrow(self, text: bytes) -> Any:
         import pyarrow as pa
@@ -218,10 +265,14 @@ class _Table:
             if len(values) != len(self.header):
                 yield _Fault(number, f"has {len(values)} fields, the header {len(self.header)}")
                 continue
-            wrong = [name for place, name in places if not _is_number(values[place])]
+            wrong = [
+                (name, what)
+                for place, name in places
+                if (what := _wrong(values[place], name in ("easting", "northing")))
+            ]
             if wrong:
-                value = values[self.header.index(wrong[0])]
-                yield _Fault(number, f"column {wrong[0]}: {value!r} is not a number")
+                value = values[self.header.index(wrong[0][0])]
+                yield _Fault(number, f"column {wrong[0][0]}: {value!r} {wrong[0][1]}")
             elif self.pid and (fault := _pid_fault(values[self.header.index("pid")])):
                 yield _Fault(number, fault)
 
@@ -237,12 +288,47 @@ class _Fault(str):
         return fault
 
 
-def _is_number(text: str) -> bool:
+@dataclass(frozen=True)
+class _Rows:
+    """Points with the text they come from, to tell the line of any of them."""
+
+    points: Points
+    text: bytes
+    first_line: int
+    faulty: frozenset[int] = frozenset()  # lines that gave no point
+
+    def line_of(self, row: int) -> int:
+        """Return the line of the file that a point stands in."""
+        lines = enumerate(self.text.split(b"\n"), self.first_line)
+        kept = (number for number, row in lines if row.strip() and number not in self.faulty)
+        return next(number for place, number in enumerate(kept) if place == row)
+
+
+def _unmarked(values: Floats, marks: Floats, name: str, rows: _Rows, remarks: Remarks) -> Floats:
+    """Return values with NaN for marks of missing ones, which are counted."""
+    clean, marked = without_marks(values, marks)
+    if len(marked):
+        first = int(marked[0])
+        place = f"line {rows.line_of(first)}, column {name}: {values[first]:g}"
+        remarks.add("marks", len(marked), place)
+    return clean
+
+
+def _check_sizes(points: Points) -> None:
+    """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
+    for values in (points.height, points.gnss, *points.series):
+        if len(values) and np.fmax.reduce(np.abs(values)) > MAX_NUMBER:
+            raise EgmsError("a number that is no displacement, height or velocity")
+
+
+def _wrong(text: str, is_place: bool) -> str:
+    """Return what is wrong with a field that should be a number, empty when nothing is."""
     try:
-        float(text or "nan")
+        value = float(text or "nan")
     except ValueError:
-        return False
-    return True
+        return "is not a number"
+    absurd = abs(value) > MAX_NUMBER and not is_place
+    return "is no displacement, height or velocity" if absurd else ""
 
 
 def _pid_fault(pid: str) -> str:

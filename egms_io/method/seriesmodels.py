@@ -7,6 +7,7 @@ statistics to their printed digits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from egms_io.errors import BadArgument
 from egms_io.method.timekernel import fixed_order_product
 
 DAYS_PER_YEAR = 365.0
+WAVELENGTH_MM = 55.465760  # of Sentinel-1
 MIN_DATES = 6  # unknowns of the cubic and seasonal model
 STATISTICS = (
     "rmse_ts",
@@ -27,6 +29,13 @@ STATISTICS = (
     "seasonality",
     "seasonality_std",
 )
+
+# A field is empty where its formal standard deviation, per mm of noise in a single date, is larger:
+# for a date every six days, with less than half a year, and with less than a year and a half.
+LARGEST_DEVIATION = {"mean_velocity": 10.0, "acceleration": 2.0, "seasonality": 0.3}
+MIN_RESIDUALS = 6  # dates beyond the unknowns of a model; with fewer its residuals say nothing
+DETERMINED = ("rmse_ts", *LARGEST_DEVIATION)  # fields that may be empty for want of dates
+_WHITE_DAYS = 6.0  # dates closer than this share acquisitions and are not counted one by one
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,7 +69,8 @@ def fit(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]:
         (dates, n) mm, less the value at t = 0 of the cubic and seasonal model.
     statistics
         (n,) each, by the names of `STATISTICS`: mm, mm / yr, mm / yr² and their standard
-        deviations; NaN for a series with fewer dates than the model has unknowns.
+        deviations; NaN for a series with fewer dates than the model has unknowns, and for what its
+        dates do not determine (`LARGEST_DEVIATION`, `MIN_RESIDUALS`).
 
     Notes
     -----
@@ -94,7 +104,7 @@ def _fit_complete(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]
     cubic, cubic_rms, cubic_cov = _least_squares(series, design(t, 3))
     cos, sin, one = cubic[3:]
     amplitude_variance = (4 - np.pi) / 2 * (cubic_cov[3, 3] + cubic_cov[4, 4]) / 2
-    return one + cos, {
+    found = {
         "rmse_ts": cubic_rms,
         "mean_velocity": linear[0],
         "mean_velocity_std": np.sqrt(linear_cov[0, 0]) * linear_rms,
@@ -103,6 +113,31 @@ def _fit_complete(series: Floats, t: Floats) -> tuple[Floats, dict[str, Floats]]
         "seasonality": np.hypot(cos, sin),
         "seasonality_std": np.sqrt(amplitude_variance) * cubic_rms,
     }
+    deviations = {
+        "mean_velocity": np.sqrt(linear_cov[0, 0]),
+        "acceleration": 2 * np.sqrt(square_cov[1, 1]),
+        "seasonality": np.sqrt((cubic_cov[3, 3] + cubic_cov[4, 4]) / 2),
+    }
+    for name in _undetermined(t, deviations):
+        found[name] = np.full(series.shape[1], np.nan)
+    return one + cos, found
+
+
+def _undetermined(t: Floats, deviations: Mapping[str, float]) -> Iterator[str]:
+    """Yield the statistics that dates cannot determine, from the formal standard deviations.
+
+    Notes
+    -----
+    The deviations are those for independent noise of 1 mm at every date. Output dates closer than
+    six days share acquisitions, so they count as one every six days.
+    """
+    spacing = float(np.median(np.diff(t))) * DAYS_PER_YEAR
+    thinned = np.sqrt(max(_WHITE_DAYS / spacing, 1.0))
+    if len(t) < MIN_DATES + MIN_RESIDUALS:
+        yield "rmse_ts"
+    for name, deviation in deviations.items():
+        if not deviation * thinned <= LARGEST_DEVIATION[name]:
+            yield from (name, f"{name}_std")
 
 
 def _least_squares(series: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
@@ -140,7 +175,7 @@ def model_curve(series: Floats, t: Floats, degree: int = 3) -> Floats:
     return curves
 
 
-def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.465760) -> Floats:
+def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = WAVELENGTH_MM) -> Floats:
     """Return the temporal coherence of complete series, (n,) from 0 to 1.
 
     It is |mean exp(4πi / wavelength · residual)| with the residuals of a linear fit (Ferretti,
@@ -161,7 +196,7 @@ def temporal_coherence(series: Floats, t: Floats, wavelength_mm: float = 55.4657
     return np.asarray(np.abs(phase.mean(axis=0)))
 
 
-def model_estimation(frame: Any, wave_length_mm: float = 55.465760) -> Any:
+def model_estimation(frame: Any, wave_length_mm: float = WAVELENGTH_MM) -> Any:
     """Return a copy of a frame with its series referred to the first date and statistics added.
 
     Added are ``rmse``, the other names of `STATISTICS` and ``temporal_coherence``; see `fit`.

@@ -95,19 +95,31 @@ class Output:
             raise BadArgument(
                 f"area name {self.name!r} is that of an official tile, which this area is not"
             )
+        if self.name and is_tile_name(self.name) and self.plan.departures:
+            raise BadArgument(
+                f"area name {self.name!r} is that of the official product; this one departs from "
+                f"it ({', '.join(self.plan.departures)}): leave the name out, or give another"
+            )
         object.__setattr__(self, "formats", tuple(dict.fromkeys(self.formats)))
 
     def path(self, component: str, wanted: Format) -> Path:
         """Return the path of one format of one component."""
         dates = self.plan.method.dates
         stem = product_stem(
-            self.name or self.plan.area.name,
+            self.name or self._usual_name(),
             component,
             int(dates[0][:4]),
             int(dates[-1][:4]),
             self.version,
         )
         return self.folder / (stem + _SUFFIXES[wanted])
+
+    def _usual_name(self) -> str:
+        """Return the name of the tile, with what departs from the official product; or custom."""
+        name = self.plan.area.name
+        if name == "custom":
+            return name
+        return "-".join([name, *self.plan.departures])
 
     @property
     def paths(self) -> list[Path]:

@@ -171,8 +171,6 @@ BAD_FILES = {
         lambda t, p: t.field(p, "longitude", "12.000000", 2),
         "line 2 says easting",
     ),
-    "absurd value": (lambda t, p: t.field(p, "20200108", "1e300"), "1e+300 is no displacement"),
-    "infinite value": (lambda t, p: t.field(p, "20200108", "inf"), "inf is no displacement"),
 }  # fmt: skip
 
 
@@ -205,6 +203,14 @@ BAD_ROWS = {
     "bytes that are no text": (
         lambda line: line.rsplit(",", 1)[0] + ",1\u00e9",
         "column 20200624",
+    ),
+    "an infinite value": (
+        lambda line: line.rsplit(",", 1)[0] + ",inf",
+        "column 20200624: 'inf' is no displacement",
+    ),
+    "an absurd value": (
+        lambda line: line.rsplit(",", 1)[0] + ",-1e300",
+        "column 20200624: '-1e300' is no displacement",
     ),
     "a PID that is none": (lambda line: "!" + line[1:], "0-9, A-Z, a-z"),
 }

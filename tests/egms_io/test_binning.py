@@ -61,6 +61,7 @@ def slow_sums(rows, *, per_point=False):
             continue
         cell = cells.setdefault(y // 10_000 * 3 + x // 10_000, Counter())
         cell["points"] += 1
+        tally["in the area"] += 1
         exact = [Fraction(round(v * 1000), 1000) for v in (east, up)]
         for name, value in zip(("los0", "los1"), exact, strict=True):
             cell[name] += value

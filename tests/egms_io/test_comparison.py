@@ -5,7 +5,7 @@ import pytest
 
 import egms_io
 from egms_io import figures
-from egms_io.errors import BadProduct
+from egms_io.errors import BadArgument, BadProduct
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,44 @@ def test_figures_draw_and_label(product):
         labels = [axis.get_xlabel() + axis.get_ylabel() for axis in figure.axes]
         assert any("[" in label or "mm" in label or "points" in label for label in labels)
     assert "simulated" in drawn[0].get_suptitle()
+
+
+@pytest.fixture
+def files(product, tmp_path):
+    return {c: p for p in product.write(tmp_path, formats=("zip",)) if p.suffix == ".zip"
+            for c in "EU" if f"_{c}_" in p.name}  # fmt: skip
+
+
+def test_east_is_not_compared_with_up(product, files, tmp_path):
+    refused = [
+        ((files["E"], files["U"]), {}),
+        ((product, files["U"]), {"component": "E"}),
+        ((product.east, product.up), {}),
+        ((product.east, files["U"]), {}),
+    ]
+    for sides, options in refused:
+        with pytest.raises(BadProduct, match=r"up") as caught:
+            egms_io.compare(*sides, **options)
+        assert "east" in str(caught.value)
+    renamed = files["U"].rename(tmp_path / "up.zip")  # the name inside still tells
+    with pytest.raises(BadProduct, match="two components cannot"):
+        egms_io.compare(files["E"], renamed)
+
+
+def test_the_component_is_that_of_the_file(product, files):
+    for component in "EU":
+        found = egms_io.compare(product, files[component])
+        assert found.series["same"] == found.series["values"]
+
+
+def test_a_place_far_from_every_cell_is_refused(product):
+    with pytest.raises(BadArgument, match=r"4,\d{3}\.\d km away"):
+        figures.series_plot(product, [(50_000.0, 3_000_000.0)])
+    figures.series_plot(product, [(4_541_450.0 + 600, 2_051_550.0)])
+
+
+def test_an_empty_product_has_no_series_to_plot(product):
+    sources = [p for b in product.report["bursts"] for p in b["files"]]
+    nothing = egms_io.ortho(sources, aoi="E30N30")
+    with pytest.raises(BadArgument, match="nearest cell"):
+        figures.series_plot(nothing, [(3_050_000.0, 3_050_000.0)])

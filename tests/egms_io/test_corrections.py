@@ -157,10 +157,8 @@ def test_10_only_cells_of_the_area_are_solved(tmp_path, pair, bounds):
     west, south, _, _ = bounds
     product = egms_io.ortho(paths, aoi=(west + 100, south + 100, west + 200, south + 200))
     assert product.cells == 1
-    assert product.report["cells"] == {
-        "cells": 1, "one pass only": 0,
-        "look directions too alike": 0, "too many dates missing": 0,
-    }  # fmt: skip
+    lost = ("one pass only", "look directions too alike", "too many dates missing")
+    assert [product.report["cells"][reason] for reason in ("cells", *lost)] == [1, 0, 0, 0]
 
 
 def test_11_an_offset_does_not_enter_the_statistics():
@@ -189,7 +187,7 @@ def test_13_an_area_across_a_tile_border_has_its_own_raster(tmp_path, burst_file
     """Cells on both sides of easting 4,600,000 in one raster of the area's extent."""
     paths = []
     for way in (False, True):
-        frame = points(way, 60, every("2020-01-03", 30))
+        frame = points(way, 60, every("2020-01-03", 40))
         frame["easting"] = 4_599_850.0 + 100 * np.repeat(np.arange(3), 20)
         frame["northing"] = 2_050_010.0
         paths.append(burst_file(tmp_path, frame, ascending=way))

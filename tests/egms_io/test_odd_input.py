@@ -280,3 +280,52 @@ def test_output_that_exists_is_refused_before_anything_is_written(tmp_path, burs
     with pytest.raises(OutputExists, match=r"\.parquet exists"):
         product.write(tmp_path)
     assert [p.name for p in tmp_path.glob("EGMS*")] == ["EGMS_L3_custom_E_2020_2020_1.parquet"]
+
+
+def spoiled(edit_csv, path, **values):
+    """Set fields of all rows; a date stands for all dates."""
+
+    def edit(text):
+        header, *rows = text.rstrip("\n").split("\n")
+        names = ["20200101" if name.isdigit() else name for name in header.split(",")]
+        rows = [
+            ",".join(values.get(n, v) for n, v in zip(names, row.split(","), strict=True))
+            for row in rows
+        ]
+        return "\n".join([header, *rows]) + "\n"
+
+    return edit_csv(path, edit)
+
+
+def test_empty_products_tell_their_causes_apart(bursts, bounds, edit_csv, read_members, rewrite):
+    """Six causes, six messages."""
+    good = [read_members(path) for path in bursts]
+
+    def messages(aoi=bounds, paths=bursts, **options):
+        product = egms_io.ortho(paths, aoi=aoi, **options)
+        for path, members in zip(bursts, good, strict=True):
+            rewrite(path, members)
+        assert product.cells == 0
+        return product.report["warnings"]
+
+    found = [messages("E30N30")[-1], messages(paths=bursts[:1])[-1]]
+    for path in bursts:
+        spoiled(edit_csv, path, los_up="0")
+    found.append(messages()[-1])
+    for path in bursts:
+        spoiled(edit_csv, path, **{"20200101": "-9999"})
+    found.append(messages()[-1])
+    spoiled(edit_csv, bursts[0], los_up="0")
+    found.append(messages()[-1])
+    edit_csv(bursts[1], lambda text: without(text, *text.split("\n")[0].split(",")[-20:-4]))
+    found.append(messages(max_gap_days=20, max_missing=0.05)[-1])
+    words = (
+        "no point of any burst lies in the area (2 bursts looked at)",
+        "only the descending pass sees the area",
+        "have no unit line of sight",
+        "have no date with values of both passes",
+        "only the ascending pass sees the area",
+        "lack more than 5% of the dates (max_missing)",
+    )
+    for message, word in zip(found, words, strict=True):
+        assert word in message

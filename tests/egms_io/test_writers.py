@@ -27,7 +27,7 @@ STEM = "EGMS_L3_custom_{}_2020_2020_1"
 
 @pytest.fixture(scope="module")
 def bursts(tmp_path_factory, pair):
-    return pair(tmp_path_factory.mktemp("bursts"))
+    return pair(tmp_path_factory.mktemp("bursts"), dates=40)
 
 
 @pytest.fixture(scope="module")
@@ -275,3 +275,43 @@ def test_an_empty_product_gives_headers_and_empty_rasters(tmp_path, bursts, boun
     with ZipStore(by_suffix[".zarr.zip"], mode="r") as opened:
         cube = xr.open_zarr(opened, consolidated=False).load()
     assert np.isnan(cube["displacement"]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"step_days": 12}, "12d"),
+        ({"kernel": "linear"}, "linear"),
+        ({"kernel_rate": 0.5}, "rate0-5"),
+        ({"max_gap_days": 30}, "gap30d"),
+        ({"combine": "pass"}, "by-pass"),
+        ({"max_missing": 0.5}, "missing50"),
+        ({"gnss_model": 2.1}, "gnss"),
+        ({"start": "2020-02-02"}, "20200202-20200818"),
+        ({"step_days": 12, "kernel": "linear"}, "12d-linear"),
+    ],
+)
+def test_a_product_that_departs_from_the_official_one_has_a_name_that_says_so(
+    tmp_path, bursts, options, word
+):
+    product = egms_io.ortho(bursts, aoi="E45N20", **options)
+    path = product.write(tmp_path, formats=("parquet",))[0]
+    assert path.name == f"EGMS_L3_E45N20-{word}_E_2020_2020_1.parquet"
+    with pytest.raises(BadArgument, match="departs from"):
+        product.write(tmp_path, formats=("parquet",), name="E45N20")
+
+
+def test_the_usual_dates_written_out_are_no_departure(tmp_path, bursts):
+    usual = egms_io.ortho(bursts, aoi="E45N20").method.dates
+    product = egms_io.ortho(bursts, aoi="E45N20", start=usual[0], end=usual[-1])
+    assert "_E45N20_100km_" in product.write(tmp_path, formats=("parquet",))[0].name
+
+
+def test_l2a_bursts_make_no_official_product(tmp_path, burst_file, points, every):
+    paths = [
+        burst_file(tmp_path, points(way, 9, every("2020-01-02", 30)), ascending=way, level="L2a")
+        for way in (False, True)
+    ]
+    product = egms_io.ortho(paths, aoi="E45N20")
+    name = product.write(tmp_path / "out", formats=("parquet",))[0].name
+    assert name == "EGMS_L3_E45N20-L2a_E_2020_2020_1.parquet"

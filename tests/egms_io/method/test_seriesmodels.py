@@ -113,7 +113,44 @@ def test_too_few_dates_give_nan_not_nonsense(known, fitted):
     series[:: len(T) // known][:known] = 1.0
     referred, statistics = fit(series, T)
     assert np.isnan(referred).all() == (not fitted)
-    assert all(np.isnan(values).all() == (not fitted) for values in statistics.values())
+    assert np.isnan(statistics["rmse_ts"]).all()  # seven dates, six unknowns
+    assert np.isnan(statistics["mean_velocity"]).all() == (not fitted)
+
+
+@pytest.mark.parametrize(
+    ("days", "empty"),
+    [
+        (30, {"rmse_ts", "mean_velocity", "acceleration", "seasonality"}),
+        (150, {"mean_velocity", "acceleration", "seasonality"}),
+        (190, {"acceleration", "seasonality"}),
+        (500, {"acceleration", "seasonality"}),
+        (560, set()),
+    ],
+)
+def test_what_the_period_cannot_determine_is_empty(days, empty):
+    t = np.arange(0, days + 1, 6) / 365
+    series = np.random.default_rng(1).normal(0, 1, (len(t), 200))
+    _, found = fit(series, t)
+    fields = {"rmse_ts", "mean_velocity", "acceleration", "seasonality"}
+    assert {name for name in fields if np.isnan(found[name]).all()} == empty
+    for name in fields - empty:
+        assert np.isfinite(found[name]).all()
+    for name in ("mean_velocity", "acceleration", "seasonality"):
+        assert np.isnan(found[f"{name}_std"]).all() == (name in empty)
+
+
+def test_more_dates_of_the_same_acquisitions_determine_no_more():
+    t = np.arange(0, 151) / 365  # daily
+    _, found = fit(np.random.default_rng(1).normal(0, 1, (len(t), 3)), t)
+    assert np.isnan(found["mean_velocity"]).all()
+
+
+def test_a_series_with_a_hole_is_judged_by_its_own_dates():
+    series = np.random.default_rng(1).normal(0, 1, (len(T), 2))
+    series[20:, 1] = np.nan
+    _, found = fit(series, T)
+    assert np.isfinite(found["mean_velocity"][0])
+    assert np.isnan(found["mean_velocity"][1])
 
 
 def test_model_curve_is_the_fit():
