@@ -98,11 +98,11 @@ def reference(gain: bool) -> Method:
     return predict
 
 
-def full_series(alpha: float | str, chosen: list[float] | None = None) -> Method:
+def full_series(alpha: float | str, chosen: list[float] | None = None, **options: Any) -> Method:
     """`spaceeye.interpolate` over the whole series; notes the alpha used in `chosen`."""
 
     def predict(stack: xr.Dataset, time: np.datetime64) -> Floats:
-        found = interpolate(stack, alpha=alpha, output_times=[time])
+        found = interpolate(stack, alpha=alpha, output_times=[time], **options)
         if chosen is not None:
             chosen.append(found.attrs["alpha_days"])
         return _reflectance(found["reflectance"].values[0])
@@ -171,6 +171,8 @@ def methods(chosen: list[float] | None = None) -> dict[str, Method]:
         "full series, alpha 1": full_series(1.0),
         "full series, alpha 3": full_series(3.0),
         "full series, alpha 10": full_series(10.0),
+        "full series, alpha 1, robust": full_series(1.0, robust=True),
+        "full series, alpha 10, robust": full_series(10.0, robust=True),
         "full series, alpha auto": full_series("auto", chosen),
         "linear": linear,
         "nearest": nearest,

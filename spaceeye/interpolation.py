@@ -15,7 +15,7 @@ from spaceeye.errors import BadInput
 from spaceeye.illumination import Illumination, check_method, region_gains
 from spaceeye.iteration import interpolate_compat
 from spaceeye.robust import robust_weights
-from spaceeye.series import Series, as_series
+from spaceeye.series import NAMING, Series, as_series
 from spaceeye.solver.axis import Extrapolate, check_axis
 from spaceeye.solver.engines import engine_named
 from workbench.rasters.times import days_since, evaluation_times, output_dates
@@ -169,7 +169,7 @@ def solve(
     coords = {"time": series.values["time"], "band": series.values["band"]}
     found = labelled(knots(series, alpha, engine), series, ("time", "band", "y", "x"), **coords)
     found.attrs = {
-        "long_name": "surface reflectance at the acquisition times, solved",
+        **{key: series.attrs[key] for key in NAMING if key in series.attrs},
         "scale_factor_of_values": series.scale,
         "add_offset_of_values": series.offset,
         "dtype_of_values": str(series.values.dtype),
@@ -270,7 +270,7 @@ def _dataset(
 ) -> xr.Dataset:
     bands = series.values["band"]
     cube = labelled(values, series, ("time", "band", "y", "x"), time=outputs, band=bands)
-    cube.attrs = {**series.values.attrs, "long_name": "surface reflectance", "units": "1"}
+    cube.attrs = dict(series.attrs)
     named = {
         name: labelled(data, series, ("time", "y", "x"), time=outputs)
         for name, data in layers.items()

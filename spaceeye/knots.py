@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spaceeye.errors import BadFile, BadInput
+from spaceeye.series import NAMING
 from workbench.rasters.stores import open_store, zarr_store
 from workbench.rasters.times import check_times, days_since, evaluation_times, output_dates
 
@@ -77,8 +78,7 @@ def evaluate(
         )
     coords = {name: coord for name, coord in solved.coords.items() if "time" not in coord.dims}
     attrs = {
-        "long_name": "surface reflectance",
-        "units": "1",
+        **{key: solved.attrs[key] for key in NAMING if key in solved.attrs},
         "scale_factor": solved.attrs["scale_factor_of_values"],
         "add_offset": solved.attrs["add_offset_of_values"],
     }

@@ -12,7 +12,17 @@ import xarray as xr
 from spaceeye.errors import BadInput
 from workbench.rasters.times import Floats, Times, check_times, days_since
 
-__all__ = ["DIMS", "Series", "as_series"]
+__all__ = ["DIMS", "LARGEST", "NAMING", "Series", "as_series"]
+
+PACKED = ("scale_factor", "add_offset", "_FillValue", "missing_value")
+"""Attributes that speak of the integers that floats were made from."""
+
+NAMING = ("long_name", "standard_name", "units")
+"""Attributes that say what the numbers are."""
+
+LARGEST = 1e30
+"""A float farther than this from 0 is no measurement but an undeclared fill value, such as the
+least float32; sums of such numbers leave float32."""
 
 DIMS = ("time", "band", "y", "x")
 """Dims of a cube, in the order of the kernels."""
@@ -56,6 +66,16 @@ class Series:
         """The value that is missing: 0 in uint16, NaN in float32."""
         return 0 if self.values.dtype == np.uint16 else float("nan")
 
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes of a result: those of the cube; DN that say nothing are reflectance."""
+        named = dict(self.values.attrs)
+        if self.values.dtype == np.uint16:
+            if not {"long_name", "standard_name"} & set(named):
+                named["long_name"] = "surface reflectance"
+            named.setdefault("units", "1")
+        return named
+
     def with_weights(self, weights: xr.DataArray) -> Series:
         """Return the series with other weights, (time, y, x) as `weights`."""
         return replace(self, weights=weights)
@@ -69,7 +89,8 @@ def as_series(cube: Any, weights: Any) -> Series:
     cube
         DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
         `weights` is None, `weight`. uint16 with ``scale_factor`` and ``add_offset`` in its attrs or
-        encoding (0 is missing), or floating point (NaN is missing).
+        encoding (0 is missing), or floating point (NaN is missing, and what its attrs call
+        ``_FillValue`` or ``missing_value``).
     weights
         DataArray with dims time, y, x: bool, uint8 or floating point 0..1; 1 is clear.
 
@@ -146,9 +167,13 @@ def _typed(values: xr.DataArray) -> tuple[xr.DataArray, float, float]:
         stated = {"scale_factor": float(scale), "add_offset": float(offset)}
         return values.assign_attrs(stated), float(scale), float(offset)
     if np.issubdtype(values.dtype, np.floating):
+        fills = {values.attrs.get(key) for key in ("_FillValue", "missing_value")} - {None, 0}
+        for fill in fills:  # 0 is one of integers that the floats were made from
+            values = values.where(values != fill)
         values = values.astype(np.float32)
-        packed = ("scale_factor", "add_offset", "_FillValue")  # of the integers they once were
-        values.attrs = {key: of for key, of in values.attrs.items() if key not in packed}
+        values.attrs = {key: of for key, of in values.attrs.items() if key not in PACKED}
+        if "nodata" in values.attrs:
+            values.attrs["nodata"] = float("nan")
         return values, 1.0, 0.0
     raise BadInput(f"the cube is {values.dtype}: give uint16 with its scale, or floating point")
 
@@ -162,28 +187,30 @@ def _weights(weights: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
         weights = weights.astype(np.float32)
     else:
         raise BadInput(f"weights are {weights.dtype}: give bool, uint8 0/1, or float 0..1")
-    visible: xr.DataArray = xr.apply_ufunc(
+    if values.chunks is None:
+        return weights.copy(data=_visible(weights.values[:, None], values.values))
+    import dask.array as da
+
+    data = da.map_blocks(
         _visible,
-        weights,
-        values,
-        input_core_dims=[["time"], ["time", "band"]],
-        output_core_dims=[["time"]],
-        dask="parallelized",
-        dask_gufunc_kwargs={"allow_rechunk": True},
-        output_dtypes=[weights.dtype],
-        keep_attrs=True,
+        weights.data[:, None],
+        values.data,
+        dtype=weights.dtype,
+        drop_axis=1,
+        meta=np.empty((0,) * 3, weights.dtype),
     )
-    return visible.transpose("time", "y", "x")
+    return weights.copy(data=data)
 
 
 def _visible(weights: Any, values: Any) -> Any:
-    """Return weights (y, x, time), 0 where a band of the values (y, x, time, band) is missing.
+    """Return weights (time, 1, y, x), 0 where a band of the values (time, band, y, x) is missing.
 
     Raises
     ------
     BadInput
-        If a weight is above 1 or below 0.
+        If a weight is above 1 or below 0, or a value that is not hidden beyond `LARGEST`.
     """
+    weights = weights[:, 0]
     if weights.dtype.kind == "f":
         low, high = np.nanmin(weights, initial=0), np.nanmax(weights, initial=0)
     else:
@@ -192,11 +219,22 @@ def _visible(weights: Any, values: Any) -> Any:
         raise BadInput(
             f"weights go from {low} to {high}; 1 is clear and 0 hides: scale them to 0..1"
         )
-    missing = (values == 0) if values.dtype == np.uint16 else ~np.isfinite(values)
-    hidden = missing.any(axis=-1)
+    if values.dtype == np.uint16:
+        return np.where(values.min(axis=1) == 0, weights.dtype.type(0), weights)
+    least, most = values.min(axis=1), values.max(axis=1)  # NaN where one is NaN
+    hidden = ~(np.isfinite(least) & np.isfinite(most))
     if weights.dtype.kind == "f":
         hidden |= np.isnan(weights)
-    return np.where(hidden, weights.dtype.type(0), weights)
+    seen = np.where(hidden, weights.dtype.type(0), weights)
+    far = (seen > 0) & ((most > LARGEST) | (least < -LARGEST))
+    if far.any():
+        worst = max(most[far].max(), -least[far].min())
+        raise BadInput(
+            f"the cube holds numbers of size {worst:g} where the weight is above 0; beyond "
+            f"{LARGEST:g} float32 cannot follow: a fill value? Put NaN in its place, such as "
+            "cube.where(abs(cube) < 1e30)"
+        )
+    return seen
 
 
 def _chunked(values: xr.DataArray, weights: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from workbench.errors import BadInput
 
 __all__ = [
+    "LARGEST_CONDUCTANCE",
     "MIN_WEIGHT",
     "Extrapolate",
     "Intervals",
@@ -26,6 +27,11 @@ __all__ = [
 
 MIN_WEIGHT = 1e-3
 """A smaller weight counts as zero."""
+
+LARGEST_CONDUCTANCE = 1e15
+"""Alpha over the days between two acquisitions is at most this, and at least one over it: float32
+follows both ends with room for products of two. Far within, the result is the mean of the clear
+observations or the line through them already."""
 
 Extrapolate = Literal["constant", "nan"]
 """What stands before the first and after the last clear observation of a pixel."""
@@ -72,7 +78,8 @@ def check_axis(days: npt.ArrayLike, alpha: float | None = None) -> Floats:
     Raises
     ------
     BadInput
-        No days, not finite, not strictly ascending; `alpha` not finite or not above zero.
+        No days, not finite, not strictly ascending; `alpha` not finite or not above zero, or so
+        large or small, alone or over the days between acquisitions, that float32 cannot follow.
     """
     axis = np.asarray(days, np.float64)
     if axis.ndim != 1 or not axis.size:
@@ -89,7 +96,25 @@ def check_axis(days: npt.ArrayLike, alpha: float | None = None) -> Floats:
         )
     if alpha is not None and not (np.isfinite(alpha) and alpha > 0):
         raise BadInput(f"alpha={alpha}: give a finite number above 0 (days), for example 1")
+    if alpha is not None:
+        _check_range(alpha, steps)
     return axis
+
+
+def _check_range(alpha: float, steps: Floats) -> None:
+    """Refuse an alpha that float32 cannot follow over these days between acquisitions."""
+    least, most = 1 / LARGEST_CONDUCTANCE, LARGEST_CONDUCTANCE
+    if not least <= alpha <= most:
+        raise BadInput(
+            f"alpha={alpha:g} days is beyond what float32 can follow, {least:g} to {most:g}: 0.1 "
+            "is nearly linear interpolation, 1000 nearly the mean"
+        )
+    if steps.size and not (least <= alpha / steps.max() and alpha / steps.min() <= most):
+        raise BadInput(
+            f"alpha={alpha:g} days over {steps.min():g} to {steps.max():g} days between "
+            f"acquisitions is beyond what float32 can follow, {least:g} to {most:g}: give an alpha "
+            "between 0.1 and 1000 days, and join acquisitions that are less than a second apart"
+        )
 
 
 def guarded(weights: npt.ArrayLike) -> Floats:
