@@ -1,4 +1,5 @@
 """A cube and its weights, checked and brought into one form: the series to be interpolated."""
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
