@@ -12,12 +12,12 @@ from egms_io.cells import BLOCK_CELLS
 from egms_io.finished import FinishedProduct
 from egms_io.formats.geotiffs import NODATA, geotiff_profile
 from workbench.files import atomic_path, scratch
-from workbench.rasters.geotiff import whole_raster
+from workbench.rasters.geotiff import written_raster
 
 
 def write_velocity_tiff(product: FinishedProduct, component: str, path: Path) -> None:
     """Write the mean velocity (mm / yr), as printed in the CSV, over the cells of the area."""
-    with atomic_path(path, overwrite=True, check=whole_raster) as temporary:
+    with atomic_path(path, overwrite=True, check=written_raster) as temporary:
         _write_plain(product, component, temporary)
 
 
@@ -25,9 +25,12 @@ def write_velocity_cog(product: FinishedProduct, component: str, path: Path) -> 
     """Write the raster of `write_velocity_tiff` as a deflated COG."""
     from rasterio.shutil import copy
 
-    with atomic_path(path, overwrite=True, check=whole_raster) as temporary, scratch(path) as plain:
+    with (
+        atomic_path(path, overwrite=True, check=written_raster) as temporary,
+        scratch(path) as plain,
+    ):
         _write_plain(product, component, plain)
-        whole_raster(plain)  # the copy of a torn one would be whole, with cells missing
+        written_raster(plain)  # the copy of a torn one would be whole, with cells missing
         copy(plain, temporary, driver="COG", compress="DEFLATE")
 
 

@@ -11,10 +11,12 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.disks import make_folder, writing
 from workbench.errors import UnknownParameter, WorkbenchError
 from workbench.notebooks.parameters import notebook_parameters, read_parameters
 from workbench.plain import plain
@@ -27,15 +29,13 @@ logger = logging.getLogger(__name__)
 def default_output(notebook: str | os.PathLike[str]) -> Path:
     """Reserve ``runs/<date and time>-<name>.ipynb`` and return it; two runs never get the same."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{Path(notebook).stem}"
-    folder = Path("runs")
-    folder.mkdir(exist_ok=True)
+    folder = make_folder("runs")
     for attempt in range(1, 1000):
         output = folder / (f"{stem}.ipynb" if attempt == 1 else f"{stem}-{attempt}.ipynb")
-        try:
-            output.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return output
+        if not output.exists():
+            with writing(output), suppress(FileExistsError):
+                output.touch(exist_ok=False)
+                return output
     raise WorkbenchError(f"{folder} is full of runs named {stem}: name an output")
 
 
@@ -78,6 +78,8 @@ def run_notebook(
         If the notebook does not declare a parameter; nothing has run then.
     WorkbenchError
         If a cell failed; the notebook is kept with the error in it.
+    DiskFull, NotWritten
+        If the output cannot be written.
     Interrupted
         If Ctrl-C, SIGTERM or SIGHUP came: the kernel is asked to end, which ends its cluster, and
         the notebook is kept as far as it came.
@@ -91,10 +93,11 @@ def run_notebook(
     output = default_output(notebook) if output is None else Path(output)
     if output.exists() and output.samefile(notebook):
         raise WorkbenchError(f"{output} is the notebook itself: name another output")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     start = time.perf_counter()
     try:
-        _execute(notebook, output, values, cwd=cwd, timeout=timeout, log_output=log_output)
+        with writing(output):
+            _execute(notebook, output, values, cwd=cwd, timeout=timeout, log_output=log_output)
     finally:
         logger.info("notebook: %s (%.1f s)", output, time.perf_counter() - start)
     return output

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,8 +36,10 @@ __all__ = [
     "sweep_images",
     "whole_raster",
     "write_cogs",
+    "written_raster",
 ]
 
+_TIGHT = 1 << 28  # bytes; a disk with more room is unlikely to have been full a moment ago
 _PLAIN = re.compile(r"\.plain-(\d+)-")  # earlier versions named so what a COG is made from
 
 
@@ -68,7 +71,7 @@ def geotiff(
         If it could not be written, or what was written cannot be read back.
     """
     with (
-        atomic_path(path, overwrite=overwrite, check=whole_raster) as temporary,
+        atomic_path(path, overwrite=overwrite, check=written_raster) as temporary,
         new_raster(temporary, grid, **options) as file,
     ):
         yield file
@@ -224,7 +227,7 @@ def write_cogs(
             _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {})
         for source, n in zip(plain, wanted, strict=True):
             _check_plain(source, paths[n])
-            with atomic_path(paths[n], overwrite=overwrite, check=whole_raster) as target:
+            with atomic_path(paths[n], overwrite=overwrite, check=written_raster) as target:
                 _to_cog(source, target)
     return paths
 
@@ -232,7 +235,7 @@ def write_cogs(
 def _check_plain(source: Path, path: Path) -> None:
     """Refuse a plain GeoTIFF that is torn: its copy would be whole, with pixels missing."""
     try:
-        whole_raster(source)
+        written_raster(source)
     except BadFile as error:
         raise unreadable(path, str(error).replace(str(source), path.name)) from error
 
@@ -270,8 +273,18 @@ def _to_cog(source: Path, target: Path) -> None:
     )  # fmt: skip
 
 
-def whole_raster(path: str | os.PathLike[str]) -> None:
-    """See that a GeoTIFF, COG or JPEG 2000 file that was written is whole.
+def written_raster(path: str | os.PathLike[str]) -> None:
+    """See that a raster that was just written is whole: `whole_raster`, before it gets its name.
+
+    Where the disk may have been full for a moment while others made room again, a block amid whole
+    ones can be lost: with little room left every block is read.
+    """
+    size, room = Path(path).stat().st_size, shutil.disk_usage(Path(path).parent).free
+    whole_raster(path, every_block=room < _TIGHT + 4 * size)
+
+
+def whole_raster(path: str | os.PathLike[str], *, every_block: bool = False) -> None:
+    """See that a GeoTIFF, COG or JPEG 2000 file is whole.
 
     Every block of a TIFF, of overviews as well, must have a place within the file, and the last
     block of each band is read.
@@ -280,6 +293,8 @@ def whole_raster(path: str | os.PathLike[str]) -> None:
     ----------
     path
         A closed file.
+    every_block
+        Read all blocks, not the last only.
 
     Raises
     ------
@@ -295,30 +310,34 @@ def whole_raster(path: str | os.PathLike[str]) -> None:
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path, driver=found.drivers[0]) as file:
                 levels = file.overviews(1) if found.drivers == GEOTIFF else []
-                _read_ends(file)
+                _read_blocks(file, every_block)
             for level in range(len(levels)):
                 with rasterio.open(path, driver=found.drivers[0], overview_level=level) as file:
-                    _read_ends(file)
+                    _read_blocks(file, every_block)
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(f"{path}: {error.__cause__ or error}") from error
 
 
-def _read_ends(file: Any) -> None:
-    """Look up the place of every block of an open raster, and read the last of each band."""
+def _read_blocks(file: Any, every_block: bool) -> None:
+    """Look up the place of every block of an open raster, and read the last or all of them."""
     size = Path(file.name).stat().st_size
     for band, (rows, cols) in zip(file.indexes, file.block_shapes, strict=True):
-        last_row, last_col = -(-file.height // rows) - 1, -(-file.width // cols) - 1
-        if file.driver == "GTiff":
-            for row in range(last_row + 1):
-                for col in range(last_col + 1):
-                    place, length = (
-                        file.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
-                        for what in ("OFFSET", "SIZE")
-                    )
-                    if not place or not length or int(place) + int(length) > size:
-                        raise BadFile(f"{file.name}: band {band} has no block {col}, {row}")
-        first = last_row * rows, last_col * cols
-        file.read(band, window=((first[0], file.height), (first[1], file.width)))
+        last = -(-file.height // rows) - 1, -(-file.width // cols) - 1
+        for row, col in np.ndindex(last[0] + 1, last[1] + 1):
+            if file.driver == "GTiff" and not _has_place(file, band, row, col, size):
+                raise BadFile(f"{file.name}: band {band} lacks its block in row {row}, {col}")
+            if every_block or (row, col) == last:
+                ends = min((row + 1) * rows, file.height), min((col + 1) * cols, file.width)
+                file.read(band, window=((row * rows, ends[0]), (col * cols, ends[1])))
+
+
+def _has_place(file: Any, band: int, row: int, col: int, size: int) -> bool:
+    """Tell whether a block of a TIFF lies within its bytes."""
+    place, length = (
+        file.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
+        for what in ("OFFSET", "SIZE")
+    )
+    return bool(place and length) and int(place) + int(length) <= size
 
 
 def sweep_images(folder: Path) -> None:

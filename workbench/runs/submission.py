@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clusters.queues import QUEUES, queue_named
+from workbench.disks import make_folder
 from workbench.errors import NoCluster, WorkbenchError
 from workbench.files import atomic, file_record, write_json
 from workbench.notebooks import refuse_unknown, run_notebook
@@ -180,8 +181,9 @@ def _named_cluster(notebook: Path, values: Mapping[str, Any]) -> str:
 def _new_folder(notebook: Path, folder: str | os.PathLike[str] | None) -> Path:
     if folder is not None:
         wanted = Path(folder).absolute()
+        make_folder(wanted.parent)
         try:
-            wanted.mkdir(parents=True)
+            wanted.mkdir()
         except FileExistsError as error:
             raise WorkbenchError(
                 f"{folder} exists: name another folder, or go on with that run by "
@@ -190,9 +192,9 @@ def _new_folder(notebook: Path, folder: str | os.PathLike[str] | None) -> Path:
         return wanted
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{notebook.stem}"
     for attempt in range(1, 1000):
-        path = Path("runs", stem if attempt == 1 else f"{stem}-{attempt}").absolute()
+        path = make_folder("runs").absolute() / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             continue
         return path

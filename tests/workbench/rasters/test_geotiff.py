@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 
 import spaceeye
 from workbench import files
-from workbench.errors import BadInput, NotWritten, OutputExists
+from workbench.errors import BadFile, BadInput, NotWritten, OutputExists
 from workbench.rasters import geotiff
 from workbench.rasters.windows import windows
 
@@ -161,6 +161,24 @@ def test_a_plain_file_that_is_torn_makes_no_image(some, tmp_path, monkeypatch):
         spaceeye.write_cogs(some, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1, "the first one is whole"
     assert not hidden(tmp_path)
+
+
+def test_a_block_lost_amid_whole_ones_is_noticed(tmp_path, monkeypatch):
+    noise = np.random.default_rng(1).integers(1, 4000, (2, 1100, 1200), np.uint16)
+    grid = GeoBox(noise.shape[1:], GRID.affine, GRID.crs)
+    for compress in ("deflate", "zstd"):
+        path = tmp_path / f"{compress}.tif"
+        with geotiff.geotiff(path, grid, count=2, dtype="u2", nodata=0, compress=compress) as file:
+            file.write(noise)
+        with path.open("r+b") as file:
+            file.seek(path.stat().st_size // 5)
+            file.write(bytes(300_000))
+        geotiff.whole_raster(path)
+        with pytest.raises(BadFile, match=path.name):
+            geotiff.whole_raster(path, every_block=True)
+        monkeypatch.setattr(geotiff, "_TIGHT", 1 << 60)
+        with pytest.raises(BadFile, match=path.name):
+            geotiff.written_raster(path)
 
 
 def test_an_image_needs_a_crs(some, tmp_path):
