@@ -44,18 +44,41 @@ def test_no_module_rests_on_itself():
     assert not sorted(links)
 
 
+def room(module):
+    """Return the module's place inside its system: itself, or the room that it lies in."""
+    return ".".join(module.split(".")[:2])
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_system_has_few_floors(system):
+    """A room counts as one floor; inside it the same limit holds."""
     inside = {
         module: {other for other in others if other.split(".")[0] == system}
         for module, others in imports().items()
-        if module.split(".")[0] == system
+        if module.split(".")[0] == system and module != system
     }
+    rooms = {room(module) for module in inside}
+    between = {place: set() for place in rooms}
+    for module, others in inside.items():
+        between[room(module)] |= {room(other) for other in others} - {room(module), system}
+    within = [
+        {
+            module: {other for other in others if room(other) == place and other != place}
+            for module, others in inside.items()
+            if room(module) == place and module != place
+        }
+        for place in rooms
+    ]
+    for graph in (between, *within):
+        longest = longest_chain(graph)
+        assert len(longest) <= MOST_FLOORS, " -> ".join(longest)
+
+
+def longest_chain(graph):
     chains = {}
-    for module in TopologicalSorter(inside).static_order():
-        chains[module] = [module, *max((chains[b] for b in inside[module]), key=len, default=[])]
-    longest = max(chains.values(), key=len)
-    assert len(longest) <= MOST_FLOORS, " -> ".join(longest)
+    for module in TopologicalSorter(graph).static_order():
+        chains[module] = [module, *max((chains[b] for b in graph[module]), key=len, default=[])]
+    return max(chains.values(), key=len, default=[])
 
 
 def test_packages_and_rooms_keep_their_order(capsys):

@@ -49,6 +49,11 @@ class Workbench(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except SystemExit as error:
+            if error.code is not None:
+                raise
+            click.echo("interrupted", err=True)  # no command leaves by a bare sys.exit()
+            ctx.exit(INTERRUPTED)
         except Exception as error:
             if ctx.params.get("debug") or not is_user_error(error):
                 raise

@@ -134,3 +134,13 @@ def test_the_panel_starts_what_can_be_started(workbench_command):
 def test_versions_are_shown(workbench_command):
     found = dict(line.split() for line in workbench_command("version").stdout.splitlines())
     assert {"python", "dask", "numpy"} <= set(found)
+
+
+def test_a_command_that_a_signal_has_leave_without_a_code_was_interrupted(
+    workbench_command, plugins
+):
+    def leave() -> None:
+        raise SystemExit
+
+    plugins(leave=click.Command("leave", callback=leave))
+    assert workbench_command("leave").exit_code == 130

@@ -52,8 +52,8 @@ def connect(
     address
         Scheduler to connect to, such as ``"tcp://10.0.0.5:8786"``; makes the kind ``"existing"``.
     jobs
-        Number of workers of a new cluster; on Slurm and PBS each is one job. Lost ones are
-        replaced.
+        Number of workers of a new cluster, at least one; on Slurm and PBS each is one job. Lost
+        ones are replaced.
     adapt
         Least and most workers, between which their number follows the work; wins over `jobs`.
     wait_for
@@ -75,6 +75,8 @@ def connect(
     """
     address = address or _configured_address() or (kind if "://" in (kind or "") else None)
     kind = "existing" if address else kind or setting("cluster.kind")
+    if kind != "existing" or jobs is not None:
+        first_workers(jobs, adapt)  # refuses numbers that cannot be
     client = _reach(address, options) if kind == "existing" else _own(kind, jobs, adapt, options)
     wanted = setting("cluster.wait-for") if wait_for is None else wait_for
     try:

@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from dask.utils import parse_timedelta
-from dask_jobqueue.pbs import PBSCluster, PBSJob
-from dask_jobqueue.slurm import SLURMCluster, SLURMJob
 from distributed import SpecCluster, Status
 from tornado.ioloop import PeriodicCallback
 
+from workbench.clusters.jobqueue import PBSCluster, PBSJob, SLURMCluster, SLURMJob
 from workbench.clusters.jobsettings import batch_setting
 from workbench.clusters.queues import JobState, Queue, queue_named
 from workbench.errors import NoCluster

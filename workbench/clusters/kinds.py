@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from workbench.settings import setting
 if TYPE_CHECKING:
     from distributed.deploy.cluster import Cluster
 
-__all__ = ["bounds", "first_workers", "make_cluster"]
+__all__ = ["bounds", "first_workers", "make_cluster", "worker_count"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def make_cluster(
         raise NoCluster(f"cluster kind {kind!r} is not known; the kinds are: {kinds}")
     _link_through_the_hub()
     between = bounds(adapt)
+    worker_count(jobs, least=0)
     tls = bool({**setting(f"cluster.{kind}"), **options}.get("tls", setting("cluster.tls")))
     options = {name: value for name, value in options.items() if name != "tls"}
     return _MAKERS[kind](_Request(jobs, between, asynchronous, tls, options))
@@ -97,7 +99,29 @@ def bounds(adapt: Sequence[int] | None) -> tuple[int, int] | None:
 def first_workers(jobs: int | None, adapt: Sequence[int] | None) -> int:
     """Return the number of workers that a new cluster has before there is any work."""
     between = bounds(adapt)
-    return between[0] if between else int(setting("cluster.jobs") if jobs is None else jobs)
+    return between[0] if between else worker_count(jobs)
+
+
+def worker_count(jobs: int | None, *, least: int = 1) -> int:
+    """Return the fixed number of workers of a cluster.
+
+    Raises
+    ------
+    NoCluster
+        If `jobs`, or the configuration where it is None, is not a number from `least` on. Without a
+        worker, whatever is asked of the cluster would wait for ever.
+    """
+    given = setting("cluster.jobs") if jobs is None else jobs
+    try:
+        count = -1 if isinstance(given, bool) else operator.index(given)
+    except TypeError:
+        count = -1
+    if count < least:
+        raise NoCluster(
+            f"jobs is {given!r}, not a number of workers from {least} on; for a cluster that "
+            "begins with none and grows with the work: adapt=(0, 8)"
+        )
+    return count
 
 
 def _local(request: _Request) -> Cluster:

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.disks import make_folder, writing
-from workbench.errors import UnknownParameter, WorkbenchError
-from workbench.notebooks.parameters import notebook_parameters, read_parameters
+from workbench.errors import BadInput, UnknownParameter, WorkbenchError
+from workbench.notebooks.annotations import fits
+from workbench.notebooks.parameters import Parameter, notebook_parameters, read_parameters
 from workbench.plain import plain
 
-__all__ = ["default_output", "refuse_unknown", "run_notebook"]
+__all__ = ["check_parameters", "default_output", "run_notebook"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,9 @@ def run_notebook(
 
     Raises
     ------
-    UnknownParameter
-        If the notebook does not declare a parameter; nothing has run then.
+    UnknownParameter, BadInput
+        If the notebook does not declare a parameter, or declares it to be of another type; nothing
+        has run then.
     WorkbenchError
         If a cell failed; the notebook is kept with the error in it.
     DiskFull, NotWritten
@@ -89,7 +91,7 @@ def run_notebook(
     for file in parameter_files:
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
-    refuse_unknown(notebook, values)
+    check_parameters(notebook, values)
     output = default_output(notebook) if output is None else Path(output)
     if output.exists() and output.samefile(notebook):
         raise WorkbenchError(f"{output} is the notebook itself: name another output")
@@ -103,9 +105,30 @@ def run_notebook(
     return output
 
 
-def refuse_unknown(notebook: Path, values: Mapping[str, Any]) -> None:
-    """Raise `UnknownParameter` if the notebook does not declare one of `values`."""
+def check_parameters(notebook: Path, values: Mapping[str, Any]) -> None:
+    """Refuse values that the notebook does not declare, or declares to be of another type.
+
+    Raises
+    ------
+    UnknownParameter
+        If it does not declare one of `values`.
+    BadInput
+        If one is of another type.
+    """
     known = notebook_parameters(notebook)
+    _refuse_unknown(notebook, values, known)
+    for name, value in values.items():
+        declared = known[name]
+        if not fits(value, declared.type):
+            raise BadInput(
+                f"{notebook}: parameter {name} is {value!r} ({type(value).__name__}), "
+                f"not {declared.type} as declared: {declared}"
+            )
+
+
+def _refuse_unknown(
+    notebook: Path, values: Mapping[str, Any], known: Mapping[str, Parameter]
+) -> None:
     unknown = [name for name in values if name not in known]
     if not unknown:
         return

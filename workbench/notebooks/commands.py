@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,13 @@ def typed_values(
     pairs
         Names and values as typed.
     cluster, jobs
-        Parameters of these names, given by an option of their own; left out with a warning where
-        the notebook does not declare them.
+        Parameters of these names, given by an option of their own.
+
+    Raises
+    ------
+    click.UsageError
+        If the notebook does not declare `cluster` or `jobs` and one is given: it would run
+        somewhere else than asked for.
     """
     from workbench.notebooks.parameters import notebook_parameters, parameter_value
 
@@ -87,10 +91,14 @@ def typed_values(
         for name, text in pairs
     }
     for name, value in {"cluster": cluster, "jobs": jobs}.items():
-        if value is not None and name in known:
-            values[name] = value
-        elif value is not None:
-            logging.getLogger(__name__).warning("%s has no parameter `%s`", notebook, name)
+        if value is None:
+            continue
+        if name not in known:
+            raise click.UsageError(
+                f"--{name} {value}: {notebook} has no parameter `{name}`, so it would run as it "
+                "is; declare it in the cell tagged `parameters` and pass it to connect()"
+            )
+        values[name] = value
     return values
 
 
@@ -117,8 +125,8 @@ def run(
 
     A VALUE is read as a YAML scalar: true is a bool, 3 an int, 1e-3 a float, null None, [1, 2] a
     list; anything else is text, and all is text for a parameter declared as str. A name that the
-    notebook does not declare is refused before anything runs. Ctrl-C ends its cluster and keeps
-    the notebook as far as it came.
+    notebook does not declare, or a value of another type, is refused before anything runs. Ctrl-C
+    ends its cluster and keeps the notebook as far as it came.
     """
     from workbench.notebooks import run_notebook
 

@@ -17,6 +17,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from workbench.errors import Interrupted, WorkbenchError
+from workbench.notebooks.cells import has_begun
 from workbench.notebooks.signals import interruptible
 from workbench.progress import INTERVAL_S, watched
 
@@ -49,7 +50,7 @@ def execute(
     )
     try:
         with _quiet():
-            interruptible(run)
+            interruptible(run, _has_run)
     except Interrupted as error:
         raise Interrupted(
             f"{notebook}: {error}. Kept as far as it came: {output}; a run with the same "
@@ -71,6 +72,12 @@ def execute(
         raise WorkbenchError(
             f"{notebook}: there is no Python kernel: pip install 'eo-workbench[lab]'"
         ) from error
+
+
+def _has_run(notebook: Any) -> bool:
+    """Tell whether the last code cell was reached; for papermill a bare exit is a good end."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return not code or has_begun(code[-1].metadata)
 
 
 def _literal(path: Path) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.errors import BadFile, WorkbenchError
+from workbench.notebooks.annotations import fits
 from workbench.safeyaml import parse_yaml, read_yaml
 
 __all__ = ["Parameter", "notebook_parameters", "parameter_value", "read_parameters"]
@@ -103,8 +104,14 @@ def parameter_value(text: str, declared: str = "") -> Any:
 
     ``true`` is a bool, ``3`` an int, ``1e-3`` a float, ``null`` None, ``[1, 2]`` a list and
     ``{a: 1}`` a mapping; anything else is the text as typed, and so is everything for a parameter
-    declared as ``str``.
+    declared as ``str``, and what is not of the declared type where text is, as 007 for
+    ``str | None``.
     """
+    value = _scalar(text, declared)
+    return text if fits(text, declared) and not fits(value, declared) else value
+
+
+def _scalar(text: str, declared: str) -> Any:
     if declared == "str" or not text.strip():
         return text
     try:

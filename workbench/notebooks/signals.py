@@ -28,12 +28,17 @@ _PATIENCE_S = 10.0  # before the next, less gentle signal; batch systems kill af
 _SENT = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)  # to the children, one after the other
 
 
-def interruptible(work: Callable[[], T]) -> T:
+def interruptible(work: Callable[[], T], whole: Callable[[T], bool] = lambda _: True) -> T:
     """Return what `work` returns; on a signal, ask its child processes to end and raise.
 
     The first signal interrupts the children as Ctrl-C would; each further one, or ten seconds
     without an end, makes it SIGTERM and then SIGKILL. `work` runs in a thread: signals reach the
     main one only. Outside the main thread signals are somebody else's, and `work` is just called.
+
+    Parameters
+    ----------
+    whole
+        Whether what `work` returned is all of it, where a signal may end it without an error.
 
     Raises
     ------
@@ -62,7 +67,7 @@ def interruptible(work: Callable[[], T]) -> T:
                     logger.warning("stopping on %s", signal.Signals(received[-1]).name)
                     _tell_children(_SENT[sent])
                     sent, last = sent + 1, time.monotonic()
-            if future.exception() is not None and received:
+            if received and (future.exception() is not None or not whole(future.result())):
                 name = signal.Signals(received[0]).name
                 raise Interrupted(f"stopped by {name}") from future.exception()
             return future.result()

@@ -228,8 +228,11 @@ class Run:
 
 
 def _status(error: BaseException | None) -> str:
-    if error is None or (isinstance(error, SystemExit) and not error.code):
+    """Say how a block ended; a bare ``sys.exit()`` is what handlers of signals call."""
+    if error is None or (isinstance(error, SystemExit) and error.code == 0):
         return "done"
+    if isinstance(error, SystemExit) and error.code is None:
+        return "interrupted"
     if isinstance(error, Interrupted):
         return "interrupted"
     return "failed" if isinstance(error, Exception | SystemExit) else "interrupted"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clusters.queues import JobState, queue_named
+from workbench.notebooks.cells import cell_state
 from workbench.runs.submission import LOG, read_record
 
 __all__ = ["Status", "run_status"]
@@ -95,10 +96,7 @@ def _state(summary: dict[str, Any], job: JobState, *, begun: bool) -> str:
 
 def _cells(notebook: Path) -> Counter[str]:
     cells = _json(notebook).get("cells", [])
-    code = (cell for cell in cells if cell["cell_type"] == "code")
-    return Counter(
-        cell["metadata"].get("papermill", {}).get("status") or "pending" for cell in code
-    )
+    return Counter(cell_state(cell["metadata"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def _text(path: Path) -> str:

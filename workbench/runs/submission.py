@@ -23,7 +23,7 @@ from workbench.clusters.queues import QUEUES, queue_named
 from workbench.disks import make_folder
 from workbench.errors import NoCluster, WorkbenchError
 from workbench.files import atomic, file_record, write_json
-from workbench.notebooks import refuse_unknown, run_notebook
+from workbench.notebooks import check_parameters, run_notebook
 from workbench.notebooks.parameters import notebook_parameters, read_parameters
 from workbench.plain import plain
 from workbench.runs.record import Run
@@ -67,8 +67,8 @@ def submit(
 
     Raises
     ------
-    UnknownParameter
-        If the notebook does not declare a parameter.
+    UnknownParameter, BadInput
+        If the notebook does not declare a parameter, or declares it to be of another type.
     NoCluster
         If the batch system is not known or refuses the job.
     """
@@ -77,7 +77,7 @@ def submit(
     for file in parameter_files:
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
-    refuse_unknown(notebook, values)
+    check_parameters(notebook, values)
     to = to or setting("submit.to") or _named_cluster(notebook, values)
     queue_named(to).check()
     folder = _new_folder(notebook, folder)

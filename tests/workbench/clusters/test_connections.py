@@ -121,6 +121,16 @@ def test_an_unknown_kind_lists_the_kinds(no_address, kind):
             workbench.connect(kind)
 
 
+@pytest.mark.parametrize("jobs", [0, -3, "two", 1.5, True])
+@pytest.mark.parametrize("kind", ["local", "slurm", "tcp://127.0.0.1:1"])
+def test_a_number_of_workers_that_would_wait_for_ever_is_refused(no_address, kind, jobs):
+    with pytest.raises(NoCluster, match=rf"jobs is {jobs!r}, not a number of workers from 1 on"):
+        workbench.connect(kind, jobs=jobs)
+    with dask.config.set({"workbench.cluster.jobs": -1}):
+        with pytest.raises(NoCluster, match="jobs is -1"):
+            workbench.make_cluster("local")
+
+
 def test_existing_needs_an_address(no_address):
     with pytest.raises(NoCluster, match="needs an address"):
         workbench.connect("existing")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import builtins
 import copy
 import importlib.util
+import subprocess
+import sys
 
 import dask
 import dask_jobqueue
@@ -154,6 +156,23 @@ def test_settings_of_a_batch_cluster_do_not_reach_the_process(monkeypatch):
     assert dask.config.config == before
     assert made[0]["scheduler_options"]["allowed_failures"] == 10
     assert made[0]["scheduler_options"]["timeout"] == 10
+
+
+def test_jobs_leave_the_handlers_of_signals_alone():
+    """dask-jobqueue has SIGINT call sys.exit(), by which a run that is stopped looks done."""
+    script = (
+        "import signal, threading\n"
+        "before = signal.getsignal(signal.SIGINT)\n"
+        "def load(): import workbench.clusters.jobcluster\n"
+        "thread = threading.Thread(target=load); thread.start(); thread.join()\n"
+        "import workbench.clusters.jobcluster as loaded\n"
+        "assert signal.getsignal(signal.SIGINT) is before\n"
+        "print('kept', signal.signal.__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "kept signal\n"
 
 
 def test_a_lost_worker_is_not_waited_for_long():

@@ -16,6 +16,7 @@ import pytest
 from workbench.errors import UnknownParameter, WorkbenchError
 from workbench.notebooks import batch as notebooks
 from workbench.notebooks import default_output, run_notebook
+from workbench.notebooks.cells import cell_state
 
 DECLARED = """\
 start: str | None = None  # first day
@@ -127,9 +128,12 @@ def test_two_runs_at_once_do_not_clash(notebook, printed, tmp_path, command):
 
 
 @pytest.mark.notebook
-def test_an_interrupted_run_is_kept_and_ends_its_kernel(notebook, tmp_path, command):
+@pytest.mark.parametrize("library", ["pass", "signal(SIGINT, lambda *_: sys.exit())"])
+def test_an_interrupted_run_is_kept_and_ends_its_kernel(notebook, tmp_path, command, library):
+    """Also where a library makes of Ctrl-C an exit without a code, a good end for papermill."""
     flag = tmp_path / "started"
-    source = notebook(f"open({str(flag)!r}, 'w').close(); import time; time.sleep(100)")
+    begin = f"from signal import *; import sys, time; {library}; open({str(flag)!r}, 'w').close()"
+    source = notebook(f"{begin}; time.sleep(100)", "print('never reached')")
     process = command("run", source.name, "-o", "out.ipynb", cwd=tmp_path)
     for _ in range(300):
         if flag.exists():
@@ -142,6 +146,10 @@ def test_an_interrupted_run_is_kept_and_ends_its_kernel(notebook, tmp_path, comm
     assert said.splitlines()[-1].startswith(f"error: {source.name}: stopped by SIGINT. Kept as")
     assert "Traceback" not in said
     assert "time.sleep(100)" in (tmp_path / "out.ipynb").read_text()
+    kept = nbformat.read(tmp_path / "out.ipynb", 4)
+    states = [cell_state(cell.metadata) for cell in kept.cells if cell.cell_type == "code"]
+    assert states[0] == "completed"
+    assert states[-1] == "pending"
     _, alive = psutil.wait_procs(kernels, timeout=5)
     assert kernels
     assert not alive

@@ -37,14 +37,25 @@ def test_values_are_read_as_yaml_unless_declared_as_text(workbench_command, note
     assert options["log_output"] is False
 
 
-def test_a_cluster_for_a_notebook_without_one_is_a_warning(
-    workbench_command, tmp_path, asked, caplog
-):
+@pytest.mark.parametrize("words", [("--cluster", "slurm"), ("--jobs", "2")])
+def test_a_cluster_for_a_notebook_without_one_is_refused(workbench_command, tmp_path, asked, words):
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "n.ipynb")
-    result = workbench_command("run", tmp_path / "n.ipynb", "-o", "x", "--cluster", "none")
-    assert result.exit_code == 0
-    assert asked[0][0][2] == {}
-    assert "has no parameter `cluster`" in caplog.text
+    for command in ("run", "submit"):
+        result = workbench_command(command, tmp_path / "n.ipynb", "-o", tmp_path / "x", *words)
+        assert result.exit_code == 2
+        assert f"has no parameter `{words[0].lstrip('-')}`" in " ".join(result.stderr.split())
+    assert not asked
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_value_of_another_type_is_code_two(workbench_command, notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = workbench_command("run", notebook, "-p", "rate", "fast")
+    assert result.exit_code == 2
+    assert "parameter rate is 'fast' (str), not float as declared: rate: float = 1" in result.stderr
+    (tmp_path / "p.yaml").write_text("name: 7\n")
+    assert workbench_command("run", notebook, "-f", "p.yaml").exit_code == 2
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_unknown_parameter_is_code_two_and_reserves_nothing(

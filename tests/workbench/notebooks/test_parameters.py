@@ -117,6 +117,13 @@ def test_values_are_yaml_scalars(text, value):
     assert type(found) is type(value)
 
 
+def test_text_stays_where_it_is_what_is_declared():
+    assert parameter_value("007", "str | None") == "007"
+    assert parameter_value("null", "str | None") is None
+    assert parameter_value("007", "int | str") == 7
+    assert parameter_value("auto", "float | Literal['auto']") == "auto"
+
+
 @given(st.text())
 def test_any_text_gives_a_value_and_declared_text_stays(text):
     parameter_value(text)

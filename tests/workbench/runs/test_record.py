@@ -67,6 +67,7 @@ def test_a_run_that_is_done_says_all(tmp_path, summary, caplog):
         (SystemExit(3), "failed"),
         (KeyboardInterrupt(), "interrupted"),
         (SystemExit(0), "done"),
+        (SystemExit(), "interrupted"),
     ],
 )
 def test_a_run_that_stops_says_why(tmp_path, summary, error, status):
