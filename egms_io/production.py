@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from egms_io.emptiness import why_empty
+from egms_io.folders import make_folder
 from egms_io.formats.names import BurstName
 from egms_io.mapreduce import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
@@ -147,7 +148,7 @@ def carry_out(
     holder = None if work is not None else TemporaryDirectory(prefix="egms-")
     folder = Path(holder.name if holder is not None else str(work)).resolve()
     blocks = folder / f"blocks_{plan.key}"
-    blocks.mkdir(parents=True, exist_ok=True)
+    make_folder(blocks)
     sweep(folder, recursive=True)
     dates = plan.method.dates
     log.info(
@@ -193,6 +194,7 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "dates": {"first": dates[0], "last": dates[-1], "count": len(dates)},
         "method": {name: value for name, value in vars(plan.method).items() if name != "dates"},
         "bursts": [bursts[name] for name in sorted(bursts, key=BurstName.parse)],
+        "not taken": list(plan.not_taken),
         "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
         "steps": steps,

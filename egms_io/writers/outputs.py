@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
+from egms_io.folders import make_folder
 from egms_io.formats.l3 import COMPONENTS
 from egms_io.formats.names import product_stem
 from egms_io.plan import Plan
@@ -137,15 +138,17 @@ class Output:
     def needed(self, *, overwrite: bool) -> bool:
         """Return whether anything has to be written; see `workbench.manifests.check_outputs`.
 
-        What killed runs left in the folder is removed.
+        The folder is made; what killed runs left in it is removed.
 
         Raises
         ------
+        BadArgument
+            When the folder cannot be made or written to.
         workbench.errors.OutputExists
             When files of other inputs or parameters are in the way.
         """
-        if self.folder.is_dir():
-            sweep(self.folder)
+        make_folder(self.folder)
+        sweep(self.folder)
         return check_outputs(self.paths, self.provenance, self.manifest, overwrite=overwrite)
 
 
@@ -158,7 +161,6 @@ def write_product(
     production_date: dt.date | None,
 ) -> list[Path]:
     """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
-    output.folder.mkdir(parents=True, exist_ok=True)
     if not output.needed(overwrite=overwrite):
         return output.paths
     # Files of every format, so that none of an earlier product stays under this provenance.
