@@ -17,9 +17,10 @@ import click
 
 from egms_io.comparison import compare as compare_products
 from egms_io.errors import BadArgument, EgmsError
-from egms_io.figures import comparison_plot
+from egms_io.figures import comparison_plot, place_plot
 from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
+from egms_io.placeseries import parse_points, place_series
 from egms_io.plan import Md5Policy
 from egms_io.planning import plan_ortho
 from egms_io.production import carry_out
@@ -196,6 +197,48 @@ def compare(
             comparison_plot(found).savefig(path, dpi=150)
 
 
+@egms.command(
+    epilog=_EXAMPLE + "series out/EGMS_L3_*_1.zip --at town=4597550,1739750 -o series.csv"
+)
+@click.argument("products", nargs=-1, required=True, type=_FILE, metavar="PRODUCT...")
+@click.option(
+    "--at", "points", multiple=True, metavar="[NAME=]E,N",
+    help="A point (m, EPSG:3035), which stands for the nearest cell; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--polygons", type=_FILE,
+    help="A file of polygons; each stands for the mean of its cells.",
+)  # fmt: skip
+@click.option("--name-field", help="Field with the names of the polygons.  [default: their number]")
+@click.option("-o", "--output", required=True, type=_FILE, help="The CSV.")
+@click.option("--figure", type=_FILE, help="Write a figure (PNG, PDF or SVG).")
+@overwrite_option
+def series(
+    products: tuple[Path, ...],
+    points: tuple[str, ...],
+    polygons: Path | None,
+    name_field: str | None,
+    output: Path,
+    figure: Path | None,
+    overwrite: bool,
+) -> None:
+    """Write the series of places from L3 files (ours or official, of any tiles) as CSV."""
+    places: dict[str, Any] = dict(parse_points(points))
+    if polygons is not None:
+        places |= _polygons(polygons, name_field)
+    if not places:
+        raise BadArgument("no places: give --at or --polygons")
+    found = place_series(products, places)
+    with _to(output), atomic(output, "w", overwrite=overwrite) as file:
+        text = found.round({"displacement_mm": 2, "easting": 1, "northing": 1, "away_m": 1})
+        file.write(text.to_csv(index=False, lineterminator="\n"))
+    click.echo(str(output))
+    if figure is not None:
+        with _to(figure), atomic_path(figure, overwrite=overwrite) as path:
+            place_plot(found).savefig(path, dpi=150)
+        click.echo(str(figure))
+
+
 @egms.command(epilog=_EXAMPLE + "info bursts/EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip")
 @click.argument("file", type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -217,14 +260,25 @@ def _area(text: str) -> Any:
     """Read the area: bounds, a file with polygons, or a tile name."""
     if text.count(",") == 3:
         return text.split(",")
-    if Path(text).suffix:
-        import geopandas as gpd
+    return _vector_file(text) if Path(text).suffix else text
 
-        try:
-            return gpd.read_file(text)
-        except Exception as error:  # whatever the driver raises for this file
-            raise BadArgument(f"{text}: cannot be read as an area: {error}") from error
-    return text
+
+def _polygons(path: Path, name_field: str | None) -> dict[str, Any]:
+    """Read polygons by their names."""
+    frame = _vector_file(path)
+    if name_field is not None and name_field not in frame:
+        raise BadArgument(f"{path}: no field {name_field!r}; it has {', '.join(frame.columns)}")
+    names = frame[name_field].astype(str) if name_field else map(str, range(1, len(frame) + 1))
+    return {name: frame.iloc[[place]] for place, name in enumerate(names)}
+
+
+def _vector_file(path: str | Path) -> Any:
+    import geopandas as gpd
+
+    try:
+        return gpd.read_file(path)
+    except Exception as error:  # whatever the driver raises for this file
+        raise BadArgument(f"{path}: cannot be read as an area: {error}") from error
 
 
 def _skipped_before(output: Path) -> bool:
