@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from egms_io.method.seriesmodels import model_estimation
     from egms_io.method.timekernel import interpolate_time_columns
     from egms_io.orthoproduct import OrthoProduct
+    from egms_io.placeseries import place_series
     from egms_io.production import ortho
     from egms_io.sample import write_sample
 else:
@@ -54,6 +55,7 @@ __all__ = [
     "open_burst",
     "ortho",
     "ortho_writer",
+    "place_series",
     "read_csv_or_zip",
     "write_csv_or_zip",
     "write_sample",

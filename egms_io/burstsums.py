@@ -14,7 +14,7 @@ import numpy as np
 from egms_io.binning import sum_burst
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
-from egms_io.formats.archive import stated_md5
+from egms_io.formats.archive import readable, stated_md5
 from egms_io.formats.bursts import Burst
 from egms_io.formats.plausible import LARGEST_JUMP_MM, LARGEST_MM, Remarks
 from egms_io.formats.points import Points, read_points
@@ -58,7 +58,10 @@ def map_burst(burst: Burst, area: Area, folder: Path, options: BurstOptions) -> 
     BadBurst
         Naming the file and what is wrong with it.
     """
-    records = [file_record(part.path) for part in burst.parts]
+    records = []
+    for part in burst.parts:
+        with readable(part.path):
+            records.append(file_record(part.path))
     notes = [*burst.notes, *_check_md5(burst, records, options.md5)]
     path = folder / f"partial_{burst.name}_{_key(records, area, options)}.arrow"
     partial = stored_partial(path)

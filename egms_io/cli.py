@@ -6,23 +6,28 @@ Exit codes: 0 done, 1 failed, 2 bad arguments, 3 nothing to produce, 4 done with
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from egms_io.comparison import compare as compare_products
-from egms_io.errors import BadArgument
-from egms_io.figures import comparison_plot
+from egms_io.errors import BadArgument, EgmsError
+from egms_io.figures import comparison_plot, place_plot
 from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
+from egms_io.placeseries import parse_points, place_series
 from egms_io.plan import Md5Policy
 from egms_io.planning import plan_ortho
 from egms_io.production import carry_out
 from egms_io.summary import describe
 from egms_io.writers.outputs import FORMATS, Output
 from workbench.clusters import client_or_none
+from workbench.errors import OutputExists
 from workbench.files import atomic, atomic_path
 from workbench.options import cluster_options, overwrite_option, skip_bad_option
 from workbench.runs import Run
@@ -33,12 +38,64 @@ _FILE = click.Path(path_type=Path)
 _EXAMPLE = "\b\nExample\n  workbench egms "
 
 
+_IN_WORDS_OF_OPTIONS = (
+    (r"duplicates='latest'", "--latest"),
+    (r"md5='(warn|ignore)'", r"--md5 \1"),
+    (r"on_error=['\"]skip['\"]", "--skip-bad"),
+    (r"\b(start|end)=(?=\S)", r"--\1 "),
+    (r"\bstart and end\b", "--start and --end"),
+    (r"\b(aoi|combine|kernel|md5|name|version)=(?=\S)", r"--\1 "),
+)
+
+
+def _option_words(text: str) -> str:
+    """Return a message that names keywords of Python with the options of the command instead."""
+    for pattern, words in _IN_WORDS_OF_OPTIONS:
+        text = re.sub(pattern, words, text)
+
+    def option(match: re.Match[str]) -> str:
+        return f"--{match[1].replace('_', '-')}{' ' if match[2] else ''}"
+
+    names = "|".join(
+        parameter.name
+        for parameter in ortho.params
+        if parameter.name is not None and "_" in parameter.name
+    )
+    return re.sub(rf"\b({names})\b(=(?=\S))?", option, text)
+
+
+class _Command(click.Command):
+    """A command whose errors speak of its options."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EgmsError as error:
+            words = _option_words(str(error))
+            if words == str(error):
+                raise
+            raise type(error)(words) from error
+
+
+@contextmanager
+def _to(path: Path) -> Iterator[None]:
+    """Name the file that cannot be written."""
+    try:
+        yield
+    except OutputExists:
+        raise
+    except OSError as error:
+        raise BadArgument(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
 @click.group(epilog=_EXAMPLE + "ortho bursts/ --aoi E45N17 -o out/")
 def egms() -> None:
     """European ground motion: L3 Ortho products (east and up) from L2 bursts."""
 
 
-@egms.command(epilog=_EXAMPLE + "ortho bursts/ --aoi E45N17 -o out/ --cluster local --jobs 4")
+@egms.command(
+    cls=_Command, epilog=_EXAMPLE + "ortho bursts/ --aoi E45N17 -o out/ --cluster local --jobs 4"
+)
 @click.argument("bursts", nargs=-1, required=True, type=_FILE, metavar="BURST...")
 @click.option(
     "--aoi", required=True, help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file."
@@ -107,7 +164,7 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
             product = carry_out(plan, client=client, work=work)
         run.set("report", product.report)
         for warning in product.report["warnings"]:
-            run.warnings.append({"message": warning})
+            run.warnings.append({"message": _option_words(warning)})
         run.count("cells", product.cells)
         run.count("skipped inputs", len(product.report["skipped"]))
         if product.cells:
@@ -133,11 +190,53 @@ def compare(
     found = compare_products(ours, official)
     click.echo(str(found))
     if json_file is not None:
-        with atomic(json_file, "w", overwrite=overwrite) as file:
+        with _to(json_file), atomic(json_file, "w", overwrite=overwrite) as file:
             file.write(json.dumps(found.as_dict(), indent=2) + "\n")
     if figure is not None:
-        with atomic_path(figure, overwrite=overwrite) as path:
+        with _to(figure), atomic_path(figure, overwrite=overwrite) as path:
             comparison_plot(found).savefig(path, dpi=150)
+
+
+@egms.command(
+    epilog=_EXAMPLE + "series out/EGMS_L3_*_1.zip --at town=4597550,1739750 -o series.csv"
+)
+@click.argument("products", nargs=-1, required=True, type=_FILE, metavar="PRODUCT...")
+@click.option(
+    "--at", "points", multiple=True, metavar="[NAME=]E,N",
+    help="A point (m, EPSG:3035), which stands for the nearest cell; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--polygons", type=_FILE,
+    help="A file of polygons; each stands for the mean of its cells.",
+)  # fmt: skip
+@click.option("--name-field", help="Field with the names of the polygons.  [default: their number]")
+@click.option("-o", "--output", required=True, type=_FILE, help="The CSV.")
+@click.option("--figure", type=_FILE, help="Write a figure (PNG, PDF or SVG).")
+@overwrite_option
+def series(
+    products: tuple[Path, ...],
+    points: tuple[str, ...],
+    polygons: Path | None,
+    name_field: str | None,
+    output: Path,
+    figure: Path | None,
+    overwrite: bool,
+) -> None:
+    """Write the series of places from L3 files (ours or official, of any tiles) as CSV."""
+    places: dict[str, Any] = dict(parse_points(points))
+    if polygons is not None:
+        places |= _polygons(polygons, name_field)
+    if not places:
+        raise BadArgument("no places: give --at or --polygons")
+    found = place_series(products, places)
+    with _to(output), atomic(output, "w", overwrite=overwrite) as file:
+        text = found.round({"displacement_mm": 2, "easting": 1, "northing": 1, "away_m": 1})
+        file.write(text.to_csv(index=False, lineterminator="\n"))
+    click.echo(str(output))
+    if figure is not None:
+        with _to(figure), atomic_path(figure, overwrite=overwrite) as path:
+            place_plot(found).savefig(path, dpi=150)
+        click.echo(str(figure))
 
 
 @egms.command(epilog=_EXAMPLE + "info bursts/EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip")
@@ -161,14 +260,25 @@ def _area(text: str) -> Any:
     """Read the area: bounds, a file with polygons, or a tile name."""
     if text.count(",") == 3:
         return text.split(",")
-    if Path(text).suffix:
-        import geopandas as gpd
+    return _vector_file(text) if Path(text).suffix else text
 
-        try:
-            return gpd.read_file(text)
-        except Exception as error:  # whatever the driver raises for this file
-            raise BadArgument(f"{text}: cannot be read as an area: {error}") from error
-    return text
+
+def _polygons(path: Path, name_field: str | None) -> dict[str, Any]:
+    """Read polygons by their names."""
+    frame = _vector_file(path)
+    if name_field is not None and name_field not in frame:
+        raise BadArgument(f"{path}: no field {name_field!r}; it has {', '.join(frame.columns)}")
+    names = frame[name_field].astype(str) if name_field else map(str, range(1, len(frame) + 1))
+    return {name: frame.iloc[[place]] for place, name in enumerate(names)}
+
+
+def _vector_file(path: str | Path) -> Any:
+    import geopandas as gpd
+
+    try:
+        return gpd.read_file(path)
+    except Exception as error:  # whatever the driver raises for this file
+        raise BadArgument(f"{path}: cannot be read as an area: {error}") from error
 
 
 def _skipped_before(output: Path) -> bool:

@@ -16,10 +16,10 @@ from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
 from egms_io.method.seriesmodels import model_curve, years_since_first
+from egms_io.placeseries import NEAR_M
 from egms_io.tiles import CRS
 from workbench.figures import BLUE, GREY, ORANGE, panels, titled
 
-NEAR_M = 1000.0  # a cell further away is no cell of the place that was asked for
 _VELOCITY = "RdBu"
 
 
@@ -155,6 +155,35 @@ def series_plot(
     for axis in axes[-1]:
         axis.tick_params(axis="x", rotation=30)
     figure.suptitle(_title(product, note))
+    return figure
+
+
+def place_plot(frame: Any, *, note: str = "") -> Any:
+    """Plot the series of places, one row each, east and up in one panel.
+
+    Parameters
+    ----------
+    frame
+        As `egms_io.place_series` returns it.
+    """
+    names = list(dict.fromkeys(frame["place"]))
+    figure, axes = panels(
+        len(names), 1, size=(10, 0.6 + 2.3 * len(names)), sharex=True, squeeze=False
+    )  # fmt: skip
+    for axis, name in zip(axes[:, 0], names, strict=True):
+        of_place = frame[frame["place"] == name]
+        for component, colour in (("east", BLUE), ("up", ORANGE)):
+            part = of_place[of_place["component"] == component]
+            if len(part):
+                axis.plot(part["date"], part["displacement_mm"], ".-", color=colour, markersize=3,
+                          linewidth=0.6, label=component)  # fmt: skip
+        cells = int(of_place["cells"].max())
+        axis.set_title(titled(f"{name}: {'one cell' if cells == 1 else f'mean of {cells} cells'}"))
+        axis.set_ylabel("displacement [mm]")
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    if note:
+        figure.suptitle(note)
     return figure
 
 

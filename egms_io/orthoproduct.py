@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.cubes import cube_of
 from egms_io.finished import FinishedProduct
 from egms_io.writers.outputs import Format, Output, write_product
 
@@ -39,6 +40,24 @@ class OrthoProduct(FinishedProduct):
     report: dict[str, Any]
     client: Client | None = None
     holder: TemporaryDirectory[str] | None = None
+
+    def to_xarray(self) -> Any:
+        """Return the product as a Dataset on the rectangle of its cells, in memory.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``displacement`` (component, time, y, x; mm), the statistics (component, y, x) and
+            ``height_ortho``, ``condition`` and the points of each pass (y, x): float32, NaN
+            where there is no cell or the value is not determined; ``component`` is east, up.
+            Units stand in the attributes, the CRS in ``spatial_ref``.
+
+        Raises
+        ------
+        BadProduct
+            For a product without a cell, or a cube beyond 4 GiB.
+        """
+        return cube_of(self)
 
     def write(
         self,

@@ -99,6 +99,8 @@ class Plan:
         name of the burst.
     period_given
         Whether the output dates are others than the bursts give by themselves.
+    not_taken
+        Names of files in the folder of the bursts that are none.
     """
 
     area: Area
@@ -110,6 +112,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
     period_given: bool = False
+    not_taken: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from egms_io.cells import Area, area_of
 from egms_io.dates import Days, to_names
 from egms_io.errors import BadArgument, BadBurst
 from egms_io.footprints import Footprint, footprints, points_inside
-from egms_io.formats.bursts import Burst, open_burst
+from egms_io.formats.bursts import Burst, find_bursts, open_burst
 from egms_io.formats.gnss import read_gnss_model
 from egms_io.method.decomposition import Combine
 from egms_io.method.periods import Period, Span, choose_period
@@ -59,10 +59,12 @@ def plan_ortho(
             raise BadArgument(f"{option}={share}: a share between 0 and 1")
     area = area_of(aoi, cell_m)
     skip = on_error == "skip"
-    opened, skipped = _open_all(_sources(bursts), skip=skip)
+    sources, others = _sources(bursts)
+    opened, skipped = _open_all(sources, skip=skip)
     found, bad = _look_at(opened, area, skip=skip)
     skipped += bad
     inside, warnings = _resolve([look for look in found if look.inside], duplicates)
+    warnings = [*_not_taken(others), *warnings]
     warnings += _check_releases([look.burst for look in inside])
     for look in found:
         if look.unusable:
@@ -101,24 +103,43 @@ def plan_ortho(
     )
     options = BurstOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
     return Plan(
-        area, method, tuple(used), options, skip, tuple(skipped), tuple(warnings), roles, given
+        area,
+        method,
+        tuple(used),
+        options,
+        skip,
+        tuple(skipped),
+        tuple(warnings),
+        roles,
+        given,
+        tuple(others),
     )
 
 
-def _sources(bursts: str | Path | Iterable[Source]) -> list[Source]:
-    """List the inputs: the bursts in a folder, or what was given."""
+def _sources(bursts: str | Path | Iterable[Source]) -> tuple[list[Source], list[str]]:
+    """List the inputs: the bursts in a folder with the files not taken, or what was given."""
     if isinstance(bursts, str | Path):
         path = Path(bursts)
         if not path.is_dir():
-            return [path]
-        found = sorted(path.glob("EGMS_L2[ab]_*.zip")) or sorted(path.glob("EGMS_L2[ab]_*.csv"))
-        if not found:
-            raise BadArgument(f"{path}: no EGMS_L2a_*.zip or EGMS_L2b_*.zip in this folder")
-        return list(found)
+            return [path], []
+        found, others = find_bursts(path)
+        if others:
+            log.debug("%s: %d files are no bursts: %s", path, len(others), ", ".join(others))
+        return list(found), others
     sources = list(bursts)
     if not sources:
         raise BadArgument("no bursts were given")
-    return sources
+    return sources, []
+
+
+def _not_taken(others: Sequence[str]) -> list[str]:
+    """Warn of tables and archives that a folder holds and that are neither bursts nor products."""
+    odd = [
+        name
+        for name in others
+        if name.lower().endswith((".zip", ".csv")) and not name.startswith("EGMS_L3_")
+    ]
+    return [f"not taken, as their names are not those of bursts: {', '.join(odd)}"] if odd else []
 
 
 def _open_all(sources: Sequence[Source], *, skip: bool) -> tuple[list[Burst], list[dict[str, str]]]:

@@ -24,6 +24,7 @@ from egms_io.method.timekernel import Kernel
 from egms_io.orthoproduct import OrthoProduct
 from egms_io.plan import Duplicates, Md5Policy, OnError, Plan
 from egms_io.planning import Source, plan_ortho
+from workbench.disks import make_folder
 from workbench.files import sweep
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def carry_out(
     holder = None if work is not None else TemporaryDirectory(prefix="egms-")
     folder = Path(holder.name if holder is not None else str(work)).resolve()
     blocks = folder / f"blocks_{plan.key}"
-    blocks.mkdir(parents=True, exist_ok=True)
+    make_folder(blocks)
     sweep(folder, recursive=True)
     dates = plan.method.dates
     log.info(
@@ -193,6 +194,7 @@ def _report(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "dates": {"first": dates[0], "last": dates[-1], "count": len(dates)},
         "method": {name: value for name, value in vars(plan.method).items() if name != "dates"},
         "bursts": [bursts[name] for name in sorted(bursts, key=BurstName.parse)],
+        "not taken": list(plan.not_taken),
         "skipped": [*plan.skipped, *outcome.skipped],
         "cells": dict(counts),
         "steps": steps,

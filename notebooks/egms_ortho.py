@@ -55,6 +55,7 @@ import numpy as np
 import egms_io
 from egms_io import figures
 from egms_io.cells import area_of
+from egms_io.formats.bursts import find_bursts
 from workbench.progress import log_to_stderr
 from workbench.runs import Run
 
@@ -84,7 +85,7 @@ client
 # %%
 if not bursts and not any(Path("runs/egms_sample").glob("*.zip")):
     egms_io.write_sample("runs/egms_sample", overwrite=True)
-sources = sorted(Path(bursts or "runs/egms_sample").glob("EGMS_L2*.zip"))
+sources, _ = find_bursts(Path(bursts or "runs/egms_sample"))
 frame = egms_io.read_csv_or_zip(sources[0], read_xml=False)
 print(*[source.name for source in sources], sep="\n")
 frame.iloc[:5, :20]
@@ -166,8 +167,10 @@ product.up.loc[:4, ["pid", "easting", "northing", *dates[:3], *dates[-3:]]].roun
 # seasonality are fits to the unrounded series. Shown for the cells that move most, up and east.
 
 # %%
-fastest = [part.loc[part["mean_velocity"].abs().idxmax()] for part in (product.east, product.up)]
-seasonal = product.up.loc[product.up["seasonality"].idxmax()]
+fastest = [
+    part.loc[part["mean_velocity"].abs().fillna(0).idxmax()] for part in (product.east, product.up)
+]
+seasonal = product.up.loc[product.up["seasonality"].fillna(0).idxmax()]
 places = [(part["easting"], part["northing"]) for part in (*fastest, seasonal)]
 figures.series_plot(product, places, note=note)
 plt.show()
@@ -207,5 +210,5 @@ if official:
 if client is not None:
     client.close()
 speeds = np.concatenate([product.east["mean_velocity"], product.up["mean_velocity"]])
-print(f"{product.cells} cells, {speeds.min():.1f} to {speeds.max():.1f} mm/yr")
+print(f"{product.cells} cells, {np.nanmin(speeds):.1f} to {np.nanmax(speeds):.1f} mm/yr")
 print(f"see {folder}/velocity.png")

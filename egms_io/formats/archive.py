@@ -51,8 +51,11 @@ def members(path: Path) -> Members:
         When the file is missing, is no ZIP, holds no CSV or several, or has a member that is
         encrypted, hostile (absolute or climbing name) or implausibly large.
     """
-    if not path.is_file():
-        raise BadBurst(f"{path}: there is no such file")
+    with readable(path):
+        if path.is_dir():
+            raise BadBurst(f"{path}: is a folder, not a .zip or .csv file")
+        if not path.is_file():
+            raise BadBurst(f"{path}: there is no such file or folder")
     if path.suffix.lower() == ".csv":
         xml = path.with_suffix(".xml")
         return Members(path, "", str(xml) if xml.exists() else None)
@@ -78,7 +81,7 @@ def members(path: Path) -> Members:
 def open_csv(found: Members) -> Iterator[IO[bytes]]:
     """Open the CSV as a stream of bytes, without unpacking the archive."""
     if not found.csv:
-        with found.path.open("rb") as file:
+        with readable(found.path), found.path.open("rb") as file:
             yield file
         return
     with _opened(found.path) as archive, archive.open(found.csv) as file:
@@ -90,7 +93,8 @@ def read_xml(found: Members) -> bytes | None:
     if found.xml is None:
         return None
     if not found.csv:
-        return Path(found.xml).read_bytes()
+        with readable(Path(found.xml)):
+            return Path(found.xml).read_bytes()
     with _opened(found.path) as archive, archive.open(found.xml) as file:
         return file.read(MAX_XML_BYTES)
 
@@ -106,7 +110,8 @@ def stated_md5(path: Path) -> str | None:
     beside = path.with_suffix(".md5")
     if not beside.exists():
         return None
-    words = beside.read_text(encoding="ascii", errors="replace").split()
+    with readable(beside):
+        words = beside.read_text(encoding="ascii", errors="replace").split()
     digest = words[0].lower() if words else ""
     if len(digest) != 32 or set(digest) - set("0123456789abcdef"):
         raise BadBurst(f"{beside}: does not start with an MD5 checksum of 32 hex digits")
@@ -122,10 +127,19 @@ def write_md5(path: Path, *, overwrite: bool) -> Path:
 
 
 @contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make a `BadBurst` that names the file of what the system says when it cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise BadBurst(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a ZIP; whatever is wrong with it becomes a `BadBurst` that names it."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with readable(path), zipfile.ZipFile(path) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BadBurst(f"{path}: the archive is damaged or truncated: {error}") from error

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from egms_io.dates import Days, date_columns, to_days
-from egms_io.errors import BadBurst
+from egms_io.errors import BadArgument, BadBurst
 from egms_io.formats.archive import Members, members, open_csv, read_xml
 from egms_io.formats.metadata import BurstMetadata, read_burst_xml
 from egms_io.formats.names import BurstName
@@ -112,6 +112,7 @@ def _open_part(path: Path) -> Burst:
         notes.append(f"{path}: no XML, so facility and versions are unknown")
     with open_csv(found) as stream:
         head = stream.read(HEADER_BYTES)
+    _check_text(path, head)
     lines = head.split(b"\n", 2)
     header = tuple(
         column.strip() for column in lines[0].decode("utf-8-sig", errors="replace").split(",")
@@ -129,6 +130,44 @@ def _open_part(path: Path) -> Burst:
         place, remarks = _first_point(path, burst, lines[1].decode("ascii", errors="replace"))
         notes += remarks
     return replace(burst, first_point=place, notes=tuple(notes))
+
+
+def find_bursts(folder: Path) -> tuple[list[Path], list[str]]:
+    """List the bursts in a folder, and the names of the other files there.
+
+    Archives are taken, or else plain tables. Checksums and documents beside a table, and hidden
+    files, are not counted as others.
+
+    Raises
+    ------
+    BadArgument
+        When the folder does not exist or holds no burst.
+    """
+    if not folder.is_dir():
+        raise BadArgument(f"{folder}: there is no such folder")
+    found: list[Path] = []
+    for suffix in (".zip", ".csv"):
+        found = found or sorted(folder.glob(f"EGMS_L2[ab]_*{suffix}"))
+    beside = {path.with_suffix(suffix).name for path in found for suffix in (".md5", ".xml")}
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    taken = {path.name for path in found} | beside
+    others = [name for name in names if name not in taken and not name.startswith(".")]
+    if not found:
+        held = f"; it holds {', '.join(others[:3])}" if others else ""
+        raise BadArgument(f"{folder}: no EGMS_L2a_*.zip or EGMS_L2b_*.zip in this folder{held}")
+    return found, others
+
+
+def _check_text(path: Path, head: bytes) -> None:
+    """Refuse text that is no plain comma-separated table, by its beginning."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:100]:
+        raise BadBurst(f"{path}: the table is UTF-16 text; save it as UTF-8 or ASCII")
+    line = head.split(b"\n", 1)[0]
+    if b'"' in line:
+        raise BadBurst(f"{path}: the table is quoted; EGMS tables have no quotation marks")
+    for sign, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars")):
+        if line.count(sign) > line.count(b","):
+            raise BadBurst(f"{path}: the table is not comma-separated, but by {name}")
 
 
 def _check_identity(path: Path, name: BurstName, metadata: BurstMetadata) -> None:

@@ -146,15 +146,18 @@ class Output:
     def needed(self, *, overwrite: bool) -> bool:
         """Return whether anything has to be written; see `workbench.manifests.check_outputs`.
 
-        What killed runs left in the folder is removed, and so is a file that is not whole.
+        The folder is made; what killed runs left in it is removed, and so is a file that is not
+        whole.
 
         Raises
         ------
+        BadArgument
+            When the folder cannot be made or written to.
         workbench.errors.OutputExists
             When files of other inputs or parameters are in the way.
         """
-        if self.folder.is_dir():
-            sweep(self.folder)
+        make_folder(self.folder)
+        sweep(self.folder)
         return check_outputs(
             self.paths, self.provenance, self.manifest, overwrite=overwrite, check=_check
         )
@@ -173,7 +176,6 @@ def write_product(
     production_date: dt.date | None,
 ) -> list[Path]:
     """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
-    make_folder(output.folder)
     if not output.needed(overwrite=overwrite):
         return output.paths
     # Files of every format, so that none of an earlier product stays under this provenance.
@@ -185,7 +187,6 @@ def write_product(
         texts = {
             component: stack.enter_context(deflate_bands(product, component, client))
             for component in COMPONENTS
-            if "zip" in output.formats
         }
         for wanted in output.formats:
             for component in COMPONENTS if wanted in _WRITERS else ():

@@ -10,6 +10,7 @@ import pytest
 
 import egms_io
 from egms_io.errors import BadBurst, EgmsError
+from egms_io.formats.bursts import find_bursts
 
 PERIOD = {"start": "2020-01-09", "end": "2020-06-15"}
 ROW = 5  # line of the table that is made bad; the header is line 1
@@ -87,6 +88,12 @@ def flip_stored_digit(tools, path):
     tools.bytes(path, lambda data: data.replace(text, changed))
 
 
+def recoded(tools, path, encoding):
+    members = tools.members(path)
+    name = f"{path.stem}.csv"
+    tools.rewrite(path, members | {name: members[name].decode().encode(encoding)})
+
+
 def encrypted(data):
     """Set the flag of encryption in all headers."""
     out = bytearray(data)
@@ -147,6 +154,17 @@ BAD_FILES = {
         lambda t, p: t.csv(p, lambda text: re.sub(r"\b(2020\d{4})\b", r"D\1", text)),
         "at least one YYYYMMDD column",
     ),
+    "UTF-16": (lambda t, p: recoded(t, p, "utf-16"), "is UTF-16 text"),
+    "UTF-16 without its mark": (lambda t, p: recoded(t, p, "utf-16-le"), "is UTF-16 text"),
+    "quoted": (
+        lambda t, p: t.csv(p, lambda text: re.sub(r"([^,\n]+)", r'"\1"', text)),
+        "is quoted",
+    ),
+    "semicolons": (
+        lambda t, p: t.csv(p, lambda text: text.replace(",", ";")),
+        "not comma-separated, but by semicolons",
+    ),
+    "tabs": (lambda t, p: t.csv(p, lambda text: text.replace(",", "\t")), "but by tabs"),
     "date twice": (lambda t, p: t.header(p, "20200108", "20200102"), "given twice: 20200102"),
     "name and alias": (lambda t, p: t.header(p, "height_ellipse", "height"), "height_ortho"),
     "invalid date": (lambda t, p: t.header(p, "20200108", "20200230"), "'20200230' is not a"),
@@ -290,3 +308,65 @@ def test_errors_are_of_one_family():
     assert np.all(
         [issubclass(getattr(egms_io, n), EgmsError) for n in ("BadArgument", "BadProduct")]
     )
+
+
+def test_a_burst_that_may_not_be_read(tmp_path, bursts, bounds, monkeypatch):
+    """Permissions and failing disks are the user's matter, not a traceback."""
+    rest = egms_io.ortho(bursts[:2], aoi=bounds, **PERIOD)
+    plain = zipfile.ZipFile
+
+    def refusing(path, *arguments, **options):
+        if str(path) == str(bursts[2]):
+            raise PermissionError(13, "Permission denied")
+        return plain(path, *arguments, **options)
+
+    monkeypatch.setattr(zipfile, "ZipFile", refusing)
+    with pytest.raises(BadBurst, match=r"044.*cannot be read: Permission denied"):
+        egms_io.ortho(bursts, aoi=bounds, **PERIOD)
+    product = egms_io.ortho(bursts, aoi=bounds, on_error="skip", **PERIOD)
+    assert "Permission denied" in product.report["skipped"][0]["reason"]
+    assert product.east.equals(rest.east)
+
+
+def test_a_folder_that_is_called_a_burst(tmp_path, bursts, bounds):
+    bursts[2].unlink()
+    bursts[2].mkdir()
+    with pytest.raises(BadBurst, match="is a folder"):
+        egms_io.ortho(bursts, aoi=bounds, **PERIOD)
+    product = egms_io.ortho(bursts, aoi=bounds, on_error="skip", **PERIOD)
+    assert len(product.report["skipped"]) == 1
+
+
+def test_files_of_a_folder_that_are_not_taken_are_named_once(tmp_path, bursts, bounds):
+    folder = bursts[0].parent
+    alone = egms_io.ortho(folder, aoi=bounds)
+    assert alone.report["not taken"] == []
+    for name in ("egms_l2b_copy.zip", "EGMS_L3_E45N20_100km_E_2020_2022_1.zip", "notes.txt"):
+        (folder / name).write_text("x")
+    product = egms_io.ortho(folder, aoi=bounds)
+    assert product.report["not taken"] == [
+        "EGMS_L3_E45N20_100km_E_2020_2022_1.zip", "egms_l2b_copy.zip", "notes.txt",
+    ]  # fmt: skip
+    (told,) = [text for text in product.report["warnings"] if "not taken" in text]
+    assert "egms_l2b_copy.zip" in told
+    assert "notes.txt" not in told
+    assert product.east.equals(alone.east)
+
+
+def test_folders_without_bursts_say_what_they_hold(tmp_path):
+    with pytest.raises(EgmsError, match="there is no such folder"):
+        find_bursts(tmp_path / "nowhere")
+    (tmp_path / "photo.zip").write_text("x")
+    with pytest.raises(EgmsError, match=r"no EGMS_L2a.* it holds photo\.zip"):
+        find_bursts(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere"])
+def test_folders_that_cannot_be_written_are_told_before_work(tmp_path, bursts, bounds, place):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(EgmsError, match="choose another output"):
+        egms_io.ortho(bursts, aoi=bounds, work=tmp_path / place)
+    product = egms_io.ortho(bursts, aoi=bounds)
+    with pytest.raises(EgmsError, match="choose another output"):
+        product.write(tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"

@@ -102,6 +102,12 @@ def test_skipped_inputs_are_4(call, sample, tmp_path):
         (("--aoi", AREA, "--format", "xlsx"), "'xlsx' is not one of"),
         (("--aoi", AREA, "--start", "soon"), "is not a date"),
         (("--aoi", AREA, "--cell-m", "wide"), "--cell-m"),
+        (("--aoi", AREA, "--start", "soon"), "--start 'soon' is not a date"),
+        (("--aoi", AREA, "--max-gap-days", 0), "--max-gap-days 0.0: must be positive"),
+        (("--aoi", AREA, "--kernel-rate", -1), "--kernel-rate -1.0: must not"),
+        (("--aoi", AREA, "--step-days", 0), "--step-days 0: the step"),
+        (("--aoi", AREA, "--max-cut", 2), "--max-cut 2.0: a share"),
+        (("--aoi", AREA, "--max-missing", -1), "--max-missing -1.0: a share"),
     ],
 )
 def test_bad_arguments_are_2(call, sample, tmp_path, words, told):
@@ -160,3 +166,34 @@ def test_info_tells_what_a_burst_and_a_product_hold(call, sample, shared_data):
     assert "522" in text
     assert "304, 20200103 to 20241225" in text
     assert call("egms", "info", "nowhere.zip").exit_code == 1
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_an_output_that_is_no_folder_is_one_line(call, sample, tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    result = call("egms", "ortho", sample, "--aoi", AREA, "-o", tmp_path / place)
+    assert result.exit_code == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert str(tmp_path / "file") in line
+
+
+def test_a_table_that_cannot_be_written_is_one_line(call, sample, tmp_path):
+    product = egms_io.ortho(sample, aoi=tuple(map(float, AREA.split(","))))
+    path = product.write(tmp_path, formats=("zip",))[0]
+    (tmp_path / "file").write_text("mine")
+    for option in ("--json", "--figure"):
+        target = tmp_path / "file" / "table.png"
+        result = call("egms", "compare", path, path, option, target)
+        assert result.exit_code == 2
+        assert result.stderr.strip().splitlines()[-1].startswith(f"error: {target}: cannot be")
+
+
+def test_errors_speak_of_options(call, sample, tmp_path):
+    burst = next(sample.glob("*.zip"))
+    (tmp_path / "again").mkdir()
+    again = tmp_path / "again" / burst.name
+    again.write_bytes(burst.read_bytes())
+    words = ("--aoi", AREA, "-o", tmp_path / "out")
+    assert "--latest" in call("egms", "ortho", burst, again, *words).stderr
+    again.with_suffix(".md5").write_text("0" * 32 + "  x\n")
+    assert "--md5 warn" in call("egms", "ortho", again, *words).stderr
