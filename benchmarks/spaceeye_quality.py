@@ -164,16 +164,20 @@ def whittaker(stack: xr.Dataset, time: np.datetime64, smoothness: float = 1000) 
 
 def methods(chosen: list[float] | None = None) -> dict[str, Method]:
     """Give all methods; the alphas that "auto" takes are added to `chosen`."""
+    alike = {"date_weights": "none"}
     return {
         "reference-like": reference(gain=True),
         "reference iteration, no gain": reference(gain=False),
-        "full series, alpha 0.1": full_series(0.1),
-        "full series, alpha 1": full_series(1.0),
-        "full series, alpha 3": full_series(3.0),
-        "full series, alpha 10": full_series(10.0),
-        "full series, alpha 1, robust": full_series(1.0, robust=True),
-        "full series, alpha 10, robust": full_series(10.0, robust=True),
-        "full series, alpha auto": full_series("auto", chosen),
+        "full series, alpha 0.1": full_series(0.1, **alike),
+        "full series, alpha 1": full_series(1.0, **alike),
+        "full series, alpha 3": full_series(3.0, **alike),
+        "full series, alpha 10": full_series(10.0, **alike),
+        "full series, alpha 1, robust": full_series(1.0, robust=True, **alike),
+        "full series, alpha 10, robust": full_series(10.0, robust=True, **alike),
+        "full series, alpha 3, dates weighted": full_series(3.0),
+        "full series, alpha 10, dates weighted": full_series(10.0),
+        "full series, as it is by default": full_series("auto", chosen),
+        "the same, robust": full_series("auto", robust=True),
         "linear": linear,
         "nearest": nearest,
         "48-day masked mean": masked_mean,

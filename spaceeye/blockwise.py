@@ -131,19 +131,20 @@ def evidence(series: Series, problem: Problem) -> dict[str, Any]:
         relative variance, NaN never observed), each (T, Y, X); on Dask if the series is.
     """
     if not series.lazy:
-        found = _evidence(series.weights.values, problem=problem)
-    else:
-        import dask.array as da
+        shape = (len(problem.out_days), *series.weights.shape[1:])
+        layers = _flags(_flat(series.weights.values), problem)._asdict()
+        return {name: layer.reshape(shape) for name, layer in layers.items()}
+    import dask.array as da
 
-        weights = series.weights.data
-        found = da.map_blocks(
-            partial(_evidence, problem=problem),
-            weights,
-            chunks=((len(problem.out_days),), *weights.chunks[1:]),
-            dtype=EVIDENCE,
-            meta=np.empty((0,) * 3, EVIDENCE),
-            name=_name("evidence", problem, series),
-        )
+    weights = series.weights.data
+    found = da.map_blocks(
+        partial(_evidence, problem=problem),
+        weights,
+        chunks=((len(problem.out_days),), *weights.chunks[1:]),
+        dtype=EVIDENCE,
+        meta=np.empty((0,) * 3, EVIDENCE),
+        name=_name("evidence", problem, series),
+    )
     return {name: found[name] for name in EVIDENCE.names or ()}
 
 

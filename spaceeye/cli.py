@@ -78,6 +78,13 @@ def spaceeye() -> None:
     help="Before the first and after the last observation of a pixel.",
 )
 @click.option("--robust", is_flag=True, help="Distrust observations that contradict all others.")
+@click.option(
+    "--date-weights",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto: cloudy dates and those that disagree with the others count less.",
+)
 @_MODE
 @click.option(
     "--engine",

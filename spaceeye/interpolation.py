@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from spaceeye.blockwise import Problem, evidence, knots, labelled, solved
-from spaceeye.damping import choose_alpha
+from spaceeye.damping import ALPHAS, LEAST_DATE, least_error, left_out, told, weights_of_dates
 from spaceeye.errors import BadInput
 from spaceeye.illumination import Illumination, check_method, region_gains
 from spaceeye.iteration import interpolate_compat
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["full", "compat"]
 
+DateWeights = Literal["auto", "none"] | Sequence[float]
+
 COMPAT_ALPHA = 0.1  # days; the damping of FarmVibes.AI
 
 
@@ -40,6 +43,7 @@ def interpolate(
     mask_gaps: bool = False,
     extrapolate: Extrapolate = "constant",
     robust: bool = False,
+    date_weights: DateWeights = "auto",
     mode: Mode = "full",
     engine: str = "numba",
 ) -> xr.Dataset:
@@ -64,8 +68,8 @@ def interpolate(
         in the cube then does not matter. None takes `weight` of the cube.
     alpha
         Damping in days: 0.1 is almost linear interpolation, 10 smooths over weeks. ``"auto"`` takes
-        that of 0.1, 0.3, 1, 3, 10 with the least leave-one-out error over the region, which reads
-        the data once.
+        that of 0.1, 0.3, 1, 3, 10 with the least leave-one-out error over a sample of the region,
+        which is read for it.
     output_times
         ``"daily"``, from the first to the last acquisition; a number of days; a
         ``slice("2020-05-01", "2020-09-30")``; or a list of dates or times. A date without a time
@@ -85,6 +89,10 @@ def interpolate(
     robust
         Give observations that contradict all others of their pixel less weight (Tukey's biweight,
         three passes): for masks that miss haze and shadow.
+    date_weights
+        ``"auto"`` lets a date count less where little of it is clear and where it disagrees with
+        the others; see `spaceeye.damping.weights_of_dates`. It reads the sample that alpha reads.
+        ``"none"`` lets every date count alike. Or a number for each date, above 0 to 1.
     mode
         ``"compat"`` reproduces FarmVibes.AI's periods, illumination and truncated iteration, with
         correct dates, for comparison: in memory, uint16, clear or not.
@@ -111,10 +119,10 @@ def interpolate(
     outputs = output_dates(output_times, series.times)
     _check(illumination, extrapolate, mode, max_gap, mask_gaps)
     if mode == "compat":
-        _check_compat(illumination, max_gap, extrapolate, robust, engine)
+        _check_compat(illumination, max_gap, extrapolate, robust, date_weights, engine)
         return _compat(series, outputs, alpha, illumination)
     engine_named(engine, series.values.dtype)
-    series, alpha, attrs = _settled(series, alpha, robust)
+    series, alpha, attrs = _settled(series, alpha, robust, date_weights)
     at = days_since(evaluation_times(outputs, series.times), series.times[0])
     problem = Problem(
         days=tuple(series.days.tolist()),
@@ -141,6 +149,7 @@ def solve(
     *,
     alpha: float | Literal["auto"] = "auto",
     robust: bool = False,
+    date_weights: DateWeights = "auto",
     engine: str = "numba",
 ) -> xr.Dataset:
     """Solve on the acquisition times: the knots, from which `spaceeye.evaluate` gives any date.
@@ -149,7 +158,7 @@ def solve(
 
     Parameters
     ----------
-    cube, weights, alpha, robust, engine
+    cube, weights, alpha, robust, date_weights, engine
         As for `interpolate`.
 
     Returns
@@ -165,7 +174,7 @@ def solve(
     """
     series = as_series(cube, weights)
     engine_named(engine, series.values.dtype)
-    series, alpha, attrs = _settled(series, alpha, robust)
+    series, alpha, attrs = _settled(series, alpha, robust, date_weights)
     coords = {"time": series.values["time"], "band": series.values["band"]}
     found = labelled(knots(series, alpha, engine), series, ("time", "band", "y", "x"), **coords)
     found.attrs = {
@@ -179,51 +188,93 @@ def solve(
 
 
 def choose_damping(
-    cube: xr.DataArray | xr.Dataset, weights: xr.DataArray | None = None
+    cube: xr.DataArray | xr.Dataset,
+    weights: xr.DataArray | None = None,
+    *,
+    alpha: float | Literal["auto"] = "auto",
+    date_weights: DateWeights = "auto",
 ) -> dict[str, Any]:
-    """Choose alpha as ``alpha="auto"`` of `interpolate` does, in one pass over the data.
+    """Decide what `interpolate` decides on a sample of the data: alpha, and weights of dates.
 
     Parameters
     ----------
-    cube, weights
-        As for `interpolate`.
+    cube, weights, alpha, date_weights
+        As for `interpolate`; only what is ``"auto"`` is decided.
 
     Returns
     -------
     dict
-        ``alpha_days``, and ``alpha_tried`` (days) with ``alpha_leave_one_out_rmse`` in reflectance;
-        they stand in the attrs of a result. The latter two are empty where nothing could be left
-        out.
+        ``alpha_days``; if it was chosen also ``alpha_tried`` (days) with
+        ``alpha_leave_one_out_rmse`` in reflectance, both empty where nothing could be left out;
+        and ``date_weights``, a number for each date or ``"none"``. They stand in the attrs of a
+        result.
 
     Raises
     ------
     BadInput
         As `interpolate`.
     """
-    return _chosen(as_series(cube, weights))
+    return _decided(as_series(cube, weights), alpha, date_weights)
 
 
-def _chosen(series: Series) -> dict[str, Any]:
-    choice = choose_alpha(series)
-    unit = series.scale if series.values.dtype == np.uint16 else 1e-4
-    return {
-        "alpha_tried": list(choice.tried),
-        "alpha_leave_one_out_rmse": [unit * rmse for rmse in choice.rmse],
-        "alpha_days": choice.alpha,
-    }
+def _decided(series: Series, alpha: float | str, date_weights: DateWeights) -> dict[str, Any]:
+    """Return alpha as a number and the weights of dates, with what they were chosen from."""
+    given = _checked_dates(date_weights, len(series.times))
+    days = None if alpha == "auto" else _number(alpha)
+    check_axis(series.days, days)
+    if given is not None and days is not None:
+        return {"alpha_days": days, "date_weights": given}
+    sums = left_out(series, ALPHAS if days is None else (days,))
+    found: dict[str, Any] = {}
+    if days is None:
+        choice = told(least_error(sums))
+        unit = series.scale if series.values.dtype == np.uint16 else 1e-4
+        days = choice.alpha
+        found["alpha_tried"] = list(choice.tried)
+        found["alpha_leave_one_out_rmse"] = [unit * rmse for rmse in choice.rmse]
+    found["alpha_days"] = days
+    if given is None:
+        given = list(weights_of_dates(sums, days))
+        logger.info(
+            "dates count %g to %g, half of them %g or less", min(given), max(given),
+            np.median(given),
+        )  # fmt: skip
+    return found | {"date_weights": given}
 
 
 def _settled(
-    series: Series, alpha: float | str, robust: bool
+    series: Series, alpha: float | str, robust: bool, date_weights: DateWeights
 ) -> tuple[Series, float, dict[str, Any]]:
     """Return the series with its final weights, alpha as a number, and a record of both."""
     attrs: dict[str, Any] = {"robust": int(robust)}
-    attrs |= _chosen(series) if alpha == "auto" else {"alpha_days": _number(alpha)}
+    attrs |= _decided(series, alpha, date_weights)
     alpha = float(attrs["alpha_days"])
     check_axis(series.days, alpha)
+    if attrs["date_weights"] != "none":
+        series = series.with_dates(attrs["date_weights"])
     if robust:
         series = series.with_weights(robust_weights(series, alpha))
     return series, alpha, attrs
+
+
+def _checked_dates(given: Any, count: int) -> Any:
+    """Return None for ``"auto"``, ``"none"``, or a list of numbers, one for each date."""
+    if isinstance(given, str):
+        if given not in ("auto", "none"):
+            raise BadInput(f"date_weights={given!r}: 'auto', 'none', or a number for each date")
+        return None if given == "auto" else given
+    try:
+        numbers = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"date_weights={given!r}: a number for each date") from error
+    if numbers.shape != (count,):
+        raise BadInput(f"date_weights has the shape {numbers.shape}, there are {count} dates")
+    if not ((numbers >= LEAST_DATE) & (numbers <= 1)).all():
+        worst = numbers[~((numbers >= LEAST_DATE) & (numbers <= 1))][0]
+        raise BadInput(
+            f"date_weights holds {worst}: from {LEAST_DATE} to 1; leave a date out by its weights"
+        )
+    return numbers.tolist()
 
 
 def _number(alpha: Any) -> float:
@@ -289,9 +340,15 @@ def _dataset(
 
 
 def _check_compat(
-    illumination: str, max_gap: float | None, extrapolate: str, robust: bool, engine: str
+    illumination: str,
+    max_gap: float | None,
+    extrapolate: str,
+    robust: bool,
+    date_weights: DateWeights,
+    engine: str,
 ) -> None:
     given = {
+        "date_weights": not isinstance(date_weights, str),
         "max_gap (and mask_gaps)": max_gap is not None,
         "extrapolate": extrapolate != "constant",
         "robust": robust,

@@ -211,15 +211,13 @@ class _Production:
         """Return the lazy result; decisions come from the manifest, or are made and kept there."""
         path = self.result.folder / MANIFEST
         decided = self.manifest.decided(path)
-        choice = {name: decided[name] for name in decided if name.startswith("alpha_")}
-        if (
-            not choice
-            and options.get("alpha", "auto") == "auto"
-            and options.get("mode") != "compat"
-        ):
-            choice = choose_damping(stack)
-        if choice:
-            options["alpha"] = choice["alpha_days"]
+        choice = {
+            name: of for name, of in decided.items() if name.startswith(("alpha_", "date_weights"))
+        }
+        if options.get("mode") != "compat":
+            given = {name: options.get(name, "auto") for name in ("alpha", "date_weights")}
+            choice = choice or choose_damping(stack, **given)
+            options |= {"alpha": choice["alpha_days"], "date_weights": choice["date_weights"]}
         found = interpolate(stack, **options)
         robust = {"robust": found.attrs["robust"]} if "robust" in found.attrs else {}
         found.attrs = {**robust, **choice, **found.attrs}

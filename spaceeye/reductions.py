@@ -8,7 +8,7 @@ where it is, the parts are added by a tree, and only the sum comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from operator import add
 from typing import Any
@@ -24,7 +24,12 @@ __all__ = ["summed"]
 WIDTH = 8  # parts that one task of the tree adds
 
 
-def summed(series: Series, kernel: Callable[..., Any], *more: xr.DataArray, **options: Any) -> Any:
+def summed(
+    series: Series | Sequence[Series],
+    kernel: Callable[..., Any],
+    *more: xr.DataArray,
+    **options: Any,
+) -> Any:
     """Call a kernel on every block of a series and add up what it gives.
 
     Computed when it is called, in one pass over the data.
@@ -32,12 +37,13 @@ def summed(series: Series, kernel: Callable[..., Any], *more: xr.DataArray, **op
     Parameters
     ----------
     series
-        In memory it is one block; on Dask the blocks are its chunks.
+        In memory it is one block; on Dask the blocks are its chunks. Of several, all from one
+        place, every one is a part.
     kernel
         ``kernel(values (N, B, P), weights (N, P), *more (N, P), **options)``; its results add
         with ``+``.
     *more
-        (time, y, x), chunked as the series.
+        (time, y, x), chunked as the series, of which there is one then.
     **options
         For the kernel.
 
@@ -45,13 +51,20 @@ def summed(series: Series, kernel: Callable[..., Any], *more: xr.DataArray, **op
     -------
     The sum over all blocks, of the type that the kernel gives.
     """
-    arrays = (series.values, series.weights, *more)
+    several = [series] if isinstance(series, Series) else series
     call = partial(_on_block, kernel, **options)
-    if not series.lazy:
-        return call(*(array.values for array in arrays))
-    task = delayed(call, pure=True)
-    blocks = zip(*(array.data.to_delayed().ravel() for array in arrays), strict=True)
-    parts = [task(*block) for block in blocks]
+    parts: list[Any] = []
+    for one in several:
+        arrays = (one.values, one.weights, *more)
+        if one.lazy:
+            # optimised apart, values and weights would read their source once each
+            lists = (array.data.to_delayed(optimize_graph=False).ravel() for array in arrays)
+            blocks = zip(*lists, strict=True)
+            parts += [delayed(call, pure=True)(*block) for block in blocks]
+        else:
+            parts.append(call(*(array.values for array in arrays)))
+    if not several[0].lazy:
+        return _added(parts)
     while len(parts) > 1:
         parts = [
             delayed(_added)(parts[start : start + WIDTH]) for start in range(0, len(parts), WIDTH)

@@ -1,16 +1,21 @@
 """A cube and its weights, checked and brought into one form: the series to be interpolated."""
 # mypy: allow-untyped-calls
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from spaceeye.errors import BadInput
+from spaceeye.solver.axis import MIN_WEIGHT
 from workbench.rasters.times import Floats, Times, check_times, days_since
 
 __all__ = ["DIMS", "LARGEST", "NAMING", "Series", "as_series"]
@@ -80,6 +85,24 @@ class Series:
     def with_weights(self, weights: xr.DataArray) -> Series:
         """Return the series with other weights, (time, y, x) as `weights`."""
         return replace(self, weights=weights)
+
+    def with_dates(self, dates: Sequence[float]) -> Series:
+        """Return the series with the weights of each date multiplied by a number, 0 to 1.
+
+        What counts without it counts with it, be it as little as the least weight.
+        """
+        call = partial(_dated, dates=np.asarray(dates, np.float32))
+        if self.weights.chunks is None:
+            return self.with_weights(self.weights.copy(data=call(self.weights.values)))
+        data = self.weights.data.map_blocks(call, dtype=np.float32)
+        return self.with_weights(self.weights.copy(data=data))
+
+
+def _dated(weights: Any, dates: Any) -> Any:
+    """Multiply weights (time, y, x) with those of the dates; what counted still does."""
+    whole = weights.astype(np.float32)
+    moved = np.maximum(whole * dates[:, None, None], np.float32(MIN_WEIGHT))
+    return np.where(whole >= MIN_WEIGHT, moved, np.float32(0))
 
 
 def as_series(cube: Any, weights: Any) -> Series:

@@ -150,7 +150,9 @@ def _solve(
     """Return a region on days, (time, band, y, x) uint16; lazy as its input is."""
     from spaceeye.interpolation import interpolate
 
-    solved = interpolate(reflectance, weight, output_times=output_times, **options)
+    solved = interpolate(
+        reflectance, weight, output_times=output_times, date_weights="none", **options
+    )
     daily: xr.DataArray = solved["reflectance"].transpose("time", "band", "y", "x")
     return daily
 

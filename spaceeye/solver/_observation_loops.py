@@ -59,8 +59,8 @@ def flags_range(weights, start, stop, block, g, knots, at, reach, ages, far, fla
     count = weights.shape[0]
     w = np.empty((count, block), np.float32)
     e, h = np.zeros((count + 1, block), np.float32), np.zeros((count + 1, block), np.float32)
-    earlier = np.full((count + 1, block), count, np.int64)
-    later = np.full((count + 1, block), count, np.int64)
+    earlier = np.full((count + 1, block), count, np.int32)
+    later = np.full((count + 1, block), count, np.int32)
     first, last = np.empty(block, np.int64), np.empty(block, np.int64)
     forward, backward = knots
     before, after = at
@@ -78,16 +78,32 @@ def flags_range(weights, start, stop, block, g, knots, at, reach, ages, far, fla
                 later[k, p] = k if w[k, p] > ZERO else later[k + 1, p]
         for t in range(before.size):
             row = before[t] + 1
-            one, other, left, right = e[row], h[row], reach[0, t], reach[1, t]
-            was, comes = earlier[row], later[row]
-            for p in range(size):
-                to_left, to_right = fma(one[p], left, ONE), fma(other[p], right, ONE)
-                total = one[p] * to_right + other[p] * to_left
-                support[t, begin + p] = to_left * to_right / total if total > ZERO else np.nan
-                a, b = was[p], comes[p]
-                age[t, begin + p] = min(ages[t, a], ages[t, b]) if last[p] >= 0 else -1
-                beyond = before[t] < first[p] or after[t] > last[p]
-                flag[t, begin + p] = code_of(last[p] < 0, far[t, a] and far[t, b], beyond)
+            spread(e[row], h[row], reach[0, t], reach[1, t], size, support[t, begin : begin + size])
+            tell(
+                earlier[row], later[row], first, last, before[t], after[t], ages[t], far[t], size,
+                flag[t, begin : begin + size], age[t, begin : begin + size],
+            )  # fmt: skip
+
+
+@compiled
+def spread(one, other, left, right, size, support):
+    """Write the support of one date from the excess on both sides and the reach to it."""
+    for p in range(size):
+        to_left, to_right = fma(one[p], left, ONE), fma(other[p], right, ONE)
+        total = one[p] * to_right + other[p] * to_left
+        found = to_left * to_right / total
+        support[p] = found if total > ZERO else np.float32(np.nan)
+
+
+@compiled
+def tell(was, comes, first, last, before, after, ages, far, size, flag, age):
+    """Write the flag and the age of one date."""
+    for p in range(size):
+        a, b = was[p], comes[p]
+        nearest = min(ages[a], ages[b])
+        age[p] = nearest if last[p] >= 0 else -1
+        beyond = before < first[p] or after > last[p]
+        flag[p] = code_of(last[p] < 0, far[a] and far[b], beyond)
 
 
 @compiled
@@ -166,36 +182,65 @@ def residuals_range(values, weights, compared, start, stop, block, g, knots, uni
 
 
 @compiled
-def sums_range(values, weights, start, stop, block, g, knots, units, squares, seen):
+def sums_range(values, weights, start, stop, block, g, knots, units, squares, seen, dated, shown):
     """Add up w r^2 (alphas,) and w (1,) block by block; `g` is (alphas, N - 1).
 
-    Row i of `squares` and `seen` belongs to block i of all pixels; `start` is a whole block.
+    Row i of `squares` and `seen` belongs to block i of all pixels; `start` is a whole block. So do
+    those of `dated` (alphas, N) and `shown` (N,), the same sums date by date.
     """
     count = weights.shape[0]
     w, x = np.empty((count, block), np.float32), np.empty((count, block), np.float32)
     ahead, behind = np.empty((count, block), np.float32), np.empty((count, block), np.float32)
     inverse, coming = np.empty((count, block), np.float32), np.empty(block, np.float32)
-    pixel, weighed = np.empty(block, np.float64), np.empty(block, np.int64)
+    pixel, errors = np.empty(block, np.float64), np.empty((count, block), np.float64)
     forward, backward = knots
     for begin in range(start, stop, block):
         size, place = min(block, stop - begin), begin // block
         load_weights(weights, begin, size, w)
         for number in range(g.shape[0]):
             sweeps(w, g[number], size, forward, backward, ahead, behind, inverse)
-            pixel[:], weighed[:] = 0.0, 0
+            pixel[:], errors[:] = 0.0, 0.0
             for band in range(values.shape[1]):
                 residuals_band(
                     values, band, begin, size, w, w, units,
                     forward, backward, ahead, behind, inverse, coming, x,
                 )  # fmt: skip
-                for k in forward:
-                    here, own = x[k], w[k]
-                    for p in range(size):
-                        size_of = min(abs(here[p]), LARGEST)
-                        valid = here[p] == here[p]
-                        square = np.float64(own[p]) * np.float64(size_of) * np.float64(size_of)
-                        pixel[p] += square if valid else 0.0
-                        weighed[p] += np.int64(np.rint(own[p] * WEIGHTS)) if valid else 0
+                add_squares(w, x, size, forward, pixel, errors)
+                if number == 0:
+                    add_weights(w, x, size, forward, shown[place])
             for p in range(size):
                 squares[place, number] += np.int64(np.rint(pixel[p] * SQUARES))
-                seen[place] += weighed[p] if number == 0 else 0
+            add_whole(errors, size, dated[place, number])
+        seen[place] = shown[place].sum()
+
+
+@compiled
+def add_squares(w, x, size, forward, pixel, errors):
+    """Add w r^2 of one band to the sums of each pixel, and of each pixel and knot."""
+    for k in forward:
+        here, own, error = x[k], w[k], errors[k]
+        for p in range(size):
+            size_of = min(abs(here[p]), LARGEST)
+            square = np.float64(own[p]) * np.float64(size_of) * np.float64(size_of)
+            added = square if here[p] == here[p] else np.float64(0.0)
+            pixel[p] += added
+            error[p] += added
+
+
+@compiled
+def add_weights(w, x, size, forward, shown):
+    """Add the weights of what one band was compared by, in whole numbers, to those of the knots."""
+    for k in forward:
+        here, own = x[k], w[k]
+        for p in range(size):
+            if here[p] == here[p]:
+                shown[k] += np.int64(np.rint(own[p] * WEIGHTS))
+
+
+@compiled
+def add_whole(errors, size, dated):
+    """Add what the pixels of each knot have, each rounded to a whole number."""
+    for k in range(errors.shape[0]):
+        error = errors[k]
+        for p in range(size):
+            dated[k] += np.int64(np.rint(error[p] * SQUARES))

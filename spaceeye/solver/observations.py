@@ -18,7 +18,7 @@ from spaceeye.solver import _observation_loops
 from spaceeye.solver._inputs import checked, checked_weights, float32, orders
 from spaceeye.solver._observation_loops import SQUARES, WEIGHTS
 from spaceeye.solver._pixels import block_size, share_out
-from spaceeye.solver.axis import check_axis, conductances, intervals
+from spaceeye.solver.axis import MIN_WEIGHT, check_axis, conductances, intervals
 from workbench.errors import BadInput
 
 __all__ = [
@@ -179,17 +179,33 @@ class LeaveOneOut:
         ``64 * sum(w r^2)`` for each of `alphas`, r in units (1 DN, or 1e-4 of reflectance).
     weights
         ``65536 * sum(w)`` over the same residuals, one per band, pixel and acquisition.
+    dated_squares, dated_weights
+        `squares` and `weights` of each acquisition, (alphas, N) and (N,).
+    clear, present
+        (N,): ``65536 * sum(w)`` over all pixels of each acquisition, and its pixels with data.
     """
 
     alphas: tuple[float, ...]
     squares: tuple[int, ...]
     weights: int
+    dated_squares: tuple[tuple[int, ...], ...] = ()
+    dated_weights: tuple[int, ...] = ()
+    clear: tuple[int, ...] = ()
+    present: tuple[int, ...] = ()
 
     def __add__(self, other: LeaveOneOut) -> LeaveOneOut:
         if other.alphas != self.alphas:
             raise BadInput(f"sums for the alphas {self.alphas} and {other.alphas} do not add")
-        squares = tuple(map(add, self.squares, other.squares))
-        return LeaveOneOut(self.alphas, squares, self.weights + other.weights)
+        pairs = zip(self.dated_squares, other.dated_squares, strict=True)
+        return LeaveOneOut(
+            self.alphas,
+            _added(self.squares, other.squares),
+            self.weights + other.weights,
+            tuple(_added(*pair) for pair in pairs),
+            _added(self.dated_weights, other.dated_weights),
+            _added(self.clear, other.clear),
+            _added(self.present, other.present),
+        )
 
     @property
     def rmse(self) -> tuple[float, ...]:
@@ -199,6 +215,10 @@ class LeaveOneOut:
         return tuple(
             sqrt(square * int(WEIGHTS) / (int(SQUARES) * self.weights)) for square in self.squares
         )
+
+
+def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(add, one, other))
 
 
 def leave_one_out_sums(
@@ -247,14 +267,36 @@ def leave_one_out_sums(
     block = block_size(len(w), 20)
     blocks = -(-w.shape[1] // block)
     squares, seen = np.zeros((blocks, len(alphas)), np.int64), np.zeros(blocks, np.int64)
+    dated = np.zeros((blocks, len(alphas), len(w)), np.int64)
+    shown = np.zeros((blocks, len(w)), np.int64)
     share_out(
         w.shape[1], block, parallel,
         lambda start, stop, block: _observation_loops.sums_range(
-            values, w, start, stop, block, g, orders(len(w)), _units(values), squares, seen
+            values, w, start, stop, block, g, orders(len(w)), _units(values),
+            squares, seen, dated, shown,
         ),
     )  # fmt: skip
-    totals = tuple(sum(column) for column in squares.T.tolist())
-    return LeaveOneOut(tuple(alphas), totals, sum(seen.tolist()))
+    return LeaveOneOut(
+        tuple(alphas),
+        _totals(squares),
+        sum(seen.tolist()),
+        tuple(_totals(dated[:, number]) for number in range(len(alphas))),
+        _totals(shown),
+        tuple(np.rint(np.where(w >= MIN_WEIGHT, w, 0) * WEIGHTS).sum(axis=1, dtype=int).tolist()),
+        tuple(_present(values).sum(axis=1, dtype=int).tolist()),
+    )
+
+
+def _totals(counted: Array) -> tuple[int, ...]:
+    """Add up the blocks (blocks, n) in integers that do not overflow."""
+    return tuple(sum(column) for column in counted.T.tolist())
+
+
+def _present(values: Array) -> Array:
+    """Tell where an acquisition has data, clear or not: (N, P)."""
+    if values.dtype == np.uint16:
+        return np.asarray(values.min(axis=1) > 0)
+    return np.asarray(np.isfinite(values.max(axis=1)))
 
 
 def _units(values: Array) -> np.float32:

@@ -186,6 +186,7 @@ def test_ndvi_is_the_dense_solution(ndvi, grid):
         xr.DataArray(some[1], dims=weights.dims, coords=coords),
         alpha=alpha,
         output_times=wanted,
+        date_weights="none",
     )
     shown = np.searchsorted(nodes, (wanted - times[0]) / DAY)
     used = np.where(some[1] >= 1e-3, some[1], 0).astype(float)
