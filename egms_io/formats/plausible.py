@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.method.seriesmodels import WAVELENGTH_MM
+from egms_io.sentinel1 import WAVELENGTH_MM
 
 Floats = npt.NDArray[np.float64]
 

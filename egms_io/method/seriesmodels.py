@@ -16,9 +16,9 @@ import numpy.typing as npt
 from egms_io.dates import Days, date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.method.timekernel import fixed_order_product
+from egms_io.sentinel1 import WAVELENGTH_MM
 
 DAYS_PER_YEAR = 365.0
-WAVELENGTH_MM = 55.465760  # of Sentinel-1
 MIN_DATES = 6  # unknowns of the cubic and seasonal model
 STATISTICS = (
     "rmse_ts",
