@@ -20,6 +20,7 @@ from egms_io.errors import BadArgument, EgmsError
 from egms_io.figures import comparison_plot, place_plot
 from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
+from egms_io.orthoproduct import OrthoProduct
 from egms_io.placeseries import parse_points, place_series
 from egms_io.plan import Md5Policy
 from egms_io.planning import plan_ortho
@@ -98,7 +99,11 @@ def egms() -> None:
 )
 @click.argument("bursts", nargs=-1, required=True, type=_FILE, metavar="BURST...")
 @click.option(
-    "--aoi", required=True, help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file."
+    "--aoi",
+    "areas",
+    required=True,
+    multiple=True,
+    help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file; repeatable for tiles.",
 )
 @click.option("-o", "--output", required=True, type=_FILE, help="Folder for the product.")
 @click.option("--start", help="First output date, 2020-01-03.  [default: when all bursts began]")
@@ -139,42 +144,43 @@ def egms() -> None:
 @click.option("--keep-work", is_flag=True, help="Keep partial sums, for a run with more bursts.")
 @cluster_options
 def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
-    """Make the east and up product of an area from L2 bursts (files, or one folder)."""
+    """Make the east and up product of an area from L2 bursts (files, or one folder).
+
+    With several areas one after the other is made, each from the bursts that reach it.
+    """
     formats, name, version = (options.pop(key) for key in ("formats", "name", "version"))
     cluster, jobs = options.pop("cluster"), options.pop("jobs")
     overwrite, keep = options.pop("overwrite"), options.pop("keep_work")
-    asked = {"aoi": options["aoi"], **{key: str(value) for key, value in options.items()}}
-    plan = plan_ortho(
-        _inputs(bursts),
-        aoi=_area(options.pop("aoi")),
-        on_error="skip" if options.pop("skip_bad") else "raise",
-        duplicates="latest" if options.pop("latest") else "raise",
-        **options,
-    )
-    target = Output(plan, output, tuple(formats), name, version)
-    if not target.needed(overwrite=overwrite):
-        click.echo(f"nothing to do: {output} holds this product")
+    areas = options.pop("areas")
+    asked = {"aoi": " ".join(areas), **{key: str(value) for key, value in options.items()}}
+    options |= {
+        "on_error": "skip" if options.pop("skip_bad") else "raise",
+        "duplicates": "latest" if options.pop("latest") else "raise",
+    }
+    targets = []
+    for text in areas:
+        plan = plan_ortho(_inputs(bursts), aoi=_area(text), **options)
+        targets.append(Output(plan, output, tuple(formats), name, version))
+    _check_apart(targets)
+    todo = [target for target in targets if target.needed(overwrite=overwrite)]
+    if not todo:
+        click.echo(f"nothing to do: {output} holds {'this product' if len(areas) == 1 else 'all'}")
         raise SystemExit(SKIPPED if _skipped_before(output) else 0)
-    work = output / ".work"
+    work, codes = output / ".work", set()
+    inputs = {record["path"]: record for target in todo for record in target.plan.inputs}
     with (
         client_or_none(cluster, jobs=jobs) as client,
-        Run(output, system="egms", parameters=asked, inputs=plan.inputs, client=client) as run,
+        Run(
+            output, system="egms", parameters=asked, inputs=list(inputs.values()), client=client
+        ) as run,
     ):
-        with run.phase("compute"):
-            product = carry_out(plan, client=client, work=work)
-        run.set("report", product.report)
-        for warning in product.report["warnings"]:
-            run.warnings.append({"message": _option_words(warning)})
-        run.count("cells", product.cells)
-        run.count("skipped inputs", len(product.report["skipped"]))
-        if product.cells:
-            with run.phase("write"):
-                paths = product.write(output, formats, overwrite, name=name, version=version)
-            for path in paths:
-                click.echo(run.output(path))
+        for target in todo:
+            product = _make(target, run, client, work, overwrite=overwrite)
+            run.set("report" if len(areas) == 1 else f"report {product.area.name}", product.report)
+            codes.add(_exit_code(product))
         if not keep:  # while the folder is still ours: the next run may begin right after
             shutil.rmtree(work)
-    raise SystemExit(_exit_code(product))
+    raise SystemExit(NOTHING if codes == {NOTHING} else SKIPPED if SKIPPED in codes else 0)
 
 
 @egms.command(epilog=_EXAMPLE + "compare out/EGMS_L3_E45N17_100km_E_2020_2024_1.zip official.zip")
@@ -250,6 +256,35 @@ def info(file: Path, as_json: bool) -> None:
         return
     for name, value in facts.items():
         click.echo(f"{name:<22} {value}")
+
+
+def _make(target: Output, run: Run, client: Any, work: Path, *, overwrite: bool) -> OrthoProduct:
+    """Compute and write one product, and enter it in the record of the run."""
+    with run.phase("compute"):
+        product = carry_out(target.plan, client=client, work=work)
+    for warning in product.report["warnings"]:
+        run.warnings.append({"message": _option_words(warning)})
+    run.count("cells", product.cells)
+    run.count("skipped inputs", len(product.report["skipped"]))
+    if product.cells:
+        with run.phase("write"):
+            paths = product.write(
+                target.folder, target.formats, overwrite, name=target.name, version=target.version
+            )
+        for path in paths:
+            click.echo(run.output(path))
+    return product
+
+
+def _check_apart(targets: list[Output]) -> None:
+    """Refuse areas whose files would have the same names."""
+    stems = [target.provenance for target in targets]
+    for number, stem in enumerate(stems):
+        if stem in stems[:number]:
+            raise BadArgument(
+                f"two of the areas would be written to {stem.name.removesuffix('_provenance.json')}"
+                "*: several areas must be different tiles, without --name"
+            )
 
 
 def _inputs(bursts: tuple[Path, ...]) -> Any:

@@ -272,7 +272,7 @@ def _settle(
         notes.append(
             f"{look.burst.parts[0].path}: left out with {role['in the area']} points in the area: "
             f"its acquisitions, {role['first']} to {role['last']}, would cut {cost} dates "
-            f"({share:.0%}) off what both passes cover; max_cut=1 keeps it, and so do start and end"
+            f"({share:.0%}) off what both passes cover; a larger max_cut keeps it, or start and end"
         )
     return used, notes
 

@@ -197,3 +197,25 @@ def test_errors_speak_of_options(call, sample, tmp_path):
     assert "--latest" in call("egms", "ortho", burst, again, *words).stderr
     again.with_suffix(".md5").write_text("0" * 32 + "  x\n")
     assert "--md5 warn" in call("egms", "ortho", again, *words).stderr
+
+
+def test_several_tiles_at_once(call, tmp_path, burst_file, points, every):
+    """Two neighbouring tiles, each as if it had been made alone; a third without a point."""
+    for way in (False, True):
+        frame = points(way, 80, every("2020-01-02", 40))
+        frame["easting"] += 50_000 - 200  # on both sides of easting 4,600,000
+        burst_file(tmp_path / "in", frame, ascending=way)
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    tiles = [word for tile in ("E45N20", "E46N20", "E47N20") for word in ("--aoi", tile)]
+    words = ("egms", "ortho", tmp_path / "in", "--format", "parquet")
+    first = call(*words, *tiles, "-o", out)
+    assert first.exit_code == 0, first.output
+    assert call(*words, "--aoi", "E46N20", "-o", alone).exit_code == 0
+    assert len(list(out.glob("*.parquet"))) == 4
+    for path in alone.glob("*.parquet"):
+        assert (out / path.name).read_bytes() == path.read_bytes()
+    summary = json.loads((out / "summary.json").read_text())
+    assert {"report E45N20", "report E46N20", "report E47N20"} <= set(summary["values"])
+    twice = call(*words, "--aoi", "E45N20", "--aoi", "E45N20", "-o", out)
+    assert twice.exit_code == 2
+    assert "different tiles" in twice.stderr

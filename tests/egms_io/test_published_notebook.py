@@ -73,7 +73,8 @@ def test_the_published_notebook_runs_to_its_end(notebook, two_months, monkeypatc
     exec(own, space)
     exec(parameters.replace("2024-12-25", "2020-02-26"), space)
     space["logger"] = None  # of the cell that starts a cluster, which is left out
-    with dask.config.set(scheduler="threads", num_workers=2):
+    here = {"scheduler": "threads", "num_workers": 2, "dataframe.shuffle.method": "tasks"}
+    with dask.config.set(here):
         for code in steps:
             exec(code, space)
     out = two_months / "output"
