@@ -1,7 +1,9 @@
 """Daily interpolation: compiled chain and torch against the plain iteration, in one process.
 
-All variants take turns, so that a busy machine slows them alike. The allocator keeps its pages (the
-script starts itself again with that setting), for the reference and for ours. Prints the medians,
+All variants take turns, so that a busy machine slows them alike. First what a user calls,
+`spaceeye.interpolate`, beside the kernel, with the defaults of the machine; then the kernels beside
+the reference with an allocator that keeps its pages (the script starts itself again with that
+setting). Prints the medians,
 the ratios, the bytes that must move and their share of what a copy with two threads reaches; then
 the error against a dense solution in float64, and a region of 2048 x 2048 pixels in blocks.
 """
@@ -34,6 +36,7 @@ KEEP_PAGES = {
     "MALLOC_TOP_PAD_": str(2**28),
     "MALLOC_ARENA_MAX": "1",
 }
+CALLS = "SPACEEYE_CALLS"  # where the numbers of the first process are handed on
 TARGETS = {
     "fused uint16, 1 core": ">= 80",
     "float32 daily, 1 core": ">= 40",
@@ -86,13 +89,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-region", action="store_true", help="leave out the 2048 x 2048 region")
+    parser.add_argument("--calls", action="store_true", help="only what a user calls")
     parser.add_argument("--json", type=Path, help="store the numbers here")
     arguments = parser.parse_args()
     if os.environ.get("MALLOC_MMAP_MAX_") != "0":
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_PAGES)
+        calls = json.dumps(_calls(Case(SIDE), arguments.repeats), default=vars)
+        if arguments.calls:
+            return
+        sys.stdout.flush()
+        os.execve(
+            sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_PAGES | {CALLS: calls}
+        )
     libraries = {name: version(name) for name in ("numba", "torch")}
     numbers: dict[str, Any] = {"machine": machine() | libraries}
     print_facts("Daily interpolation: machine", numbers["machine"])
+    numbers["calls"] = json.loads(os.environ.get(CALLS, "null"))
     case = Case(SIDE)
     print_facts("Data", _facts(case))
     numbers["chip"] = _chip(case, arguments.repeats)
@@ -128,6 +139,48 @@ def in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Seco
         name: Seconds(median(wall for wall, _ in pairs), median(cpu for _, cpu in pairs))
         for name, pairs in taken.items()
     }
+
+
+def _calls(case: Case, repeats: int) -> dict[str, Seconds]:
+    """Time `spaceeye.interpolate` beside its kernel, both on all cores."""
+    import xarray as xr
+
+    from spaceeye.interpolation import interpolate
+    from spaceeye.solver import compiled
+
+    first = np.datetime64("2022-01-01T10:30", "ns")
+    times = first + (case.days * 86_400e9).astype("timedelta64[ns]")
+    coords = {
+        "time": times,
+        "band": [f"B{number:02d}" for number in range(BANDS)],
+        "y": -10.0 * np.arange(case.side),
+        "x": 10.0 * np.arange(case.side),
+    }
+    shape = (len(times), case.side, case.side)
+    dn = case.dn.reshape(shape[0], BANDS, *shape[1:])
+    cube = xr.DataArray(dn, coords, ("time", "band", "y", "x"), attrs={"scale_factor": 1e-4})
+    clear = xr.DataArray(case.weights.reshape(shape), dims=("time", "y", "x"))
+    wanted = first.astype("datetime64[D]") + np.arange(DAYS)
+    axes = (case.dn, case.weights, case.days, case.out_days)
+    alike = {"alpha": 10.0, "date_weights": "none"}
+    calls: dict[str, Callable[[], Any]] = {
+        "kernel, uint16": lambda: compiled.interpolate_uint16(*axes, 10.0, parallel=True),
+        "interpolate(cube, clear, alpha=10, date_weights='none')": lambda: interpolate(
+            cube, clear, output_times=wanted, **alike
+        ),
+        "interpolate(cube, clear)": lambda: interpolate(cube, clear, output_times=wanted),
+    }
+    found = in_turn(calls, repeats)
+    base = found["kernel, uint16"]
+    print_table(
+        f"What a user calls, the defaults of the machine, medians of {repeats} in turn",
+        ("", "wall s", "CPU s", "of kernel, wall", "of kernel, CPU"),
+        [
+            [name, one.wall, one.cpu, one.wall / base.wall, one.cpu / base.cpu]
+            for name, one in found.items()
+        ],
+    )
+    return found
 
 
 def _reference(case: Case) -> Callable[[], Any]:

@@ -33,11 +33,15 @@ def main() -> None:
     parser.add_argument("--acquisitions", type=int, default=120)
     parser.add_argument("--step-days", type=int, default=10, help="between output dates")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--bands", type=int, default=10, help="of the ten that are read")
+    parser.add_argument("--alpha", default="1", help="days, or auto")
     arguments = parser.parse_args()
     if arguments.action == "generate":
         generate(arguments.folder, arguments.size, arguments.acquisitions)
     else:
-        run(arguments.folder, arguments.step_days, arguments.workers)
+        alpha = arguments.alpha if arguments.alpha == "auto" else float(arguments.alpha)
+        bands = BANDS[: arguments.bands]
+        run(arguments.folder, arguments.step_days, arguments.workers, bands, alpha)
 
 
 def generate(folder: Path, size: int, acquisitions: int) -> None:
@@ -73,7 +77,9 @@ def _image(folder: Path, size: int, number: int) -> None:
         file.write(cloud.astype(np.uint8), 1)
 
 
-def run(folder: Path, step_days: int, workers: int) -> None:
+def run(
+    folder: Path, step_days: int, workers: int, bands: tuple[str, ...], alpha: float | str
+) -> None:
     """Make a store of output dates and print what it took."""
     import spaceeye
 
@@ -85,7 +91,13 @@ def run(folder: Path, step_days: int, workers: int) -> None:
         began = time.perf_counter()
         with Watch() as watch:
             result = spaceeye.run(
-                folder, output, formats=["zarr"], client=client, alpha=1.0, output_times=step_days
+                folder,
+                output,
+                formats=["zarr"],
+                client=client,
+                alpha=alpha,
+                output_times=step_days,
+                reading={"bands": bands},
             )
         wall = time.perf_counter() - began
     sizes = result.open()["reflectance"].sizes

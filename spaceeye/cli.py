@@ -78,6 +78,17 @@ def spaceeye() -> None:
     help="Before the first and after the last observation of a pixel.",
 )
 @click.option("--robust", is_flag=True, help="Distrust observations that contradict all others.")
+@click.option("--bands", metavar="B02,B04,…", help="Bands wanted.  [default: all ten]")
+@click.option("--resolution", type=float, help="Pixel size, m.  [default: 10]")
+@click.option(
+    "--clear", metavar="4,5,6,7", help="SCL classes that are clear.  [default: 4, 5, 6 and 7]"
+)
+@click.option("--dilate", type=float, help="Metres by which the rest is widened.  [default: 40]")
+@click.option(
+    "--missing-mask",
+    type=click.Choice(["drop", "error", "clear"]),
+    help="An image without a mask: leave out, refuse, or take as clear.  [default: drop]",
+)
 @click.option(
     "--date-weights",
     type=click.Choice(["auto", "none"]),
@@ -135,10 +146,26 @@ def _reading(options: dict[str, Any]) -> dict[str, Any]:
     """Take out of the options those that are for the reader."""
     aoi, offset, skip = (options.pop(name) for name in ("aoi", "offset", "skip_bad"))
     given = {"aoi": aoi, "offset": offset}
+    given |= {name: options.pop(name) for name in ("resolution", "dilate", "missing_mask")}
+    bands, clear = options.pop("bands"), options.pop("clear")
+    if bands is not None:
+        given["bands"] = tuple(bands.replace(",", " ").split())
+    if clear is not None:
+        given["clear"] = _numbers(clear)
     return {
         "on_error": "skip" if skip else "raise",
         **{name: value for name, value in given.items() if value is not None},
     }
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return whole numbers that stand in text, between commas."""
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list such as 4,5,6", param_hint="--clear") from (
+            error
+        )
 
 
 def _time_range(

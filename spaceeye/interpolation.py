@@ -59,7 +59,8 @@ def interpolate(
     ----------
     cube
         DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
-        `weights` is None, `weight` (as the readers of this package make it). uint16 with
+        `weights` is None, `weight` (as the readers of this package make it), or with bands and SCL
+        as odc.stac gives it, where the numbers say what offset they hold. uint16 with
         ``scale_factor`` and ``add_offset`` in its attrs (0 is missing), or floating point (NaN is
         missing; taken as float32). A pixel is missing on a date where any of its bands is. On Dask
         the result is lazy; time and band are kept whole, space is chunked.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 
 from spaceeye.errors import BadInput
 from spaceeye.interpolation import choose_damping, interpolate
@@ -32,7 +33,7 @@ from workbench.rasters.stores import (
 from workbench.rasters.times import check_times, output_dates
 from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
-from workbench.sentinel2.sources import read
+from workbench.sentinel2.sources import listed, read
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def run(
     if time_range is not None:
         reading["time_range"] = time_range
         options.setdefault("output_times", slice(*time_range))
+    source = listed(source)
     inputs = _records(source)
     parameters = {"formats": sorted(formats), **_plain(reading), **_plain(options)}
     with Run(
@@ -289,8 +291,13 @@ def _checked_formats(formats: Iterable[str]) -> set[str]:
 
 def _records(source: Any) -> list[dict[str, Any]]:
     """Describe the files of a source by name, size and time; they may be too large to hash."""
+    if isinstance(source, xr.Dataset | xr.DataArray):
+        return [{"path": f"{type(source).__name__} in memory, {tokenize(source)}"}]
+    if isinstance(source, list | tuple):
+        return [record for part in source for record in _records(part)]
     if not isinstance(source, str | os.PathLike):
-        return [{"path": str(source)[:200]}]
+        name = source.get("id") if isinstance(source, Mapping) else getattr(source, "id", None)
+        return [{"path": f"item {name}" if name else str(source)[:200]}]
     root = Path(source)
     files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
     return [quick_record(path) for path in files]

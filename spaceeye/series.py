@@ -112,9 +112,9 @@ def as_series(cube: Any, weights: Any) -> Series:
     ----------
     cube
         DataArray with dims time, band, y, x in any order, or a Dataset with `reflectance` and, if
-        `weights` is None, `weight`. uint16 with ``scale_factor`` and ``add_offset`` in its attrs or
-        encoding (0 is missing), or floating point (NaN is missing, and what its attrs call
-        ``_FillValue`` or ``missing_value``).
+        `weights` is None, `weight`, or one that `spaceeye.read` understands. uint16 with
+        ``scale_factor`` and ``add_offset`` in its attrs or encoding (0 is missing), or floating
+        point (NaN is missing, and what its attrs call ``_FillValue`` or ``missing_value``).
     weights
         DataArray with dims time, y, x: bool, uint8 or floating point 0..1; 1 is clear.
 
@@ -157,9 +157,9 @@ def as_series(cube: Any, weights: Any) -> Series:
 
 
 def _arrays(cube: Any, weights: Any) -> tuple[xr.DataArray, xr.DataArray]:
+    if isinstance(cube, xr.Dataset) and "reflectance" not in cube:
+        cube = _read(cube, masked=weights is None)
     if isinstance(cube, xr.Dataset):
-        if "reflectance" not in cube:
-            raise BadInput(f"the dataset holds {', '.join(map(str, cube))} and no `reflectance`")
         weights = cube.get("weight") if weights is None else weights
         cube = cube["reflectance"]
     if not isinstance(cube, xr.DataArray):
@@ -171,6 +171,17 @@ def _arrays(cube: Any, weights: Any) -> tuple[xr.DataArray, xr.DataArray]:
     if not isinstance(weights, xr.DataArray):
         raise BadInput(f"weights is a {type(weights).__name__}, not an xarray DataArray")
     return cube, weights
+
+
+def _read(cube: xr.Dataset, *, masked: bool) -> xr.Dataset:
+    """Return a Dataset of bands, such as odc.stac gives, as a stack; in memory if it is."""
+    from workbench.sentinel2.datasets import read_dataset
+
+    lazy = any(variable.chunks is not None for variable in cube.data_vars.values())
+    options: dict[str, Any] = {} if lazy else {"chunks": None}
+    if not masked:
+        options["missing_mask"] = "clear"
+    return read_dataset(cube, **options)
 
 
 def _ordered(array: xr.DataArray, dims: tuple[str, ...], name: str) -> xr.DataArray:

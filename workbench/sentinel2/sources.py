@@ -10,15 +10,17 @@ import xarray as xr
 
 from workbench.errors import BadFile
 from workbench.sentinel2.cubes import read_cube
+from workbench.sentinel2.datasets import read_dataset
 from workbench.sentinel2.geotiffs import read_folder
 from workbench.sentinel2.safe import METADATA, read_safe
 from workbench.sentinel2.stac import read_stac
 
-__all__ = ["read", "recognise"]
+__all__ = ["listed", "read", "recognise"]
 
 _UNDERSTOOD = (
     "a SAFE folder or a folder of them, a folder of GeoTIFFs with masks, a netCDF (.nc) or Zarr "
-    "(.zarr) cube, a JSON file of STAC items, or STAC items themselves"
+    "(.zarr) cube, a JSON file of STAC items, STAC items themselves (also a FeatureCollection, an "
+    "iterator or a search), or a Dataset as odc.stac or stackstac give it"
 )
 
 
@@ -28,9 +30,12 @@ def read(source: Any, **arguments: Any) -> xr.Dataset:
     Parameters
     ----------
     source
-        A path, several SAFE folders or GeoTIFFs, or STAC items.
+        A path, several SAFE folders or GeoTIFFs, STAC items (also a FeatureCollection, an
+        ItemCollection, an iterator or a search of `pystac_client`), or a Dataset or DataArray in
+        memory or on Dask.
     **arguments
-        Of the reader: `read_safe`, `read_folder`, `read_cube` or `read_stac`.
+        Of the reader: `read_safe`, `read_folder`, `read_cube`, `read_stac` or
+        `workbench.sentinel2.datasets.read_dataset`.
 
     Returns
     -------
@@ -45,7 +50,10 @@ def read(source: Any, **arguments: Any) -> xr.Dataset:
     BadInput
         If an argument is wrong, or no image is left.
     """
+    source = listed(source)
     kind = recognise(source)
+    if kind == "dataset":
+        return read_dataset(source, **arguments)
     if kind == "safe":
         return read_safe(source, **arguments)
     if kind == "cube":
@@ -53,6 +61,29 @@ def read(source: Any, **arguments: Any) -> xr.Dataset:
     if kind == "stac":
         return read_stac(source, **arguments)
     return read_folder([source] if kind == "image" else source, **arguments)
+
+
+def listed(source: Any) -> Any:
+    """Return a source as it can be looked at more than once.
+
+    Parameters
+    ----------
+    source
+        As for `read`.
+
+    Returns
+    -------
+    object
+        A list for an iterator, a search, an ItemCollection or a FeatureCollection; else `source`.
+    """
+    if isinstance(source, str | Path | xr.Dataset | xr.DataArray) or hasattr(source, "assets"):
+        return source
+    if isinstance(source, Mapping):
+        features = source.get("features")
+        return features if isinstance(features, list) else source
+    if callable(getattr(source, "items", None)):
+        return list(source.items())  # a search
+    return list(source) if isinstance(source, Iterable) else source
 
 
 def recognise(source: Any) -> str:
@@ -66,7 +97,8 @@ def recognise(source: Any) -> str:
     Returns
     -------
     str
-        ``"safe"``, ``"folder"`` (of GeoTIFFs), ``"image"``, ``"cube"`` or ``"stac"``.
+        ``"safe"``, ``"folder"`` (of GeoTIFFs), ``"image"``, ``"cube"``, ``"stac"``
+        or ``"dataset"``.
 
     Raises
     ------
@@ -75,6 +107,8 @@ def recognise(source: Any) -> str:
     """
     if isinstance(source, str | Path):
         return _recognise_path(Path(source))
+    if isinstance(source, xr.Dataset | xr.DataArray):
+        return "dataset"
     if isinstance(source, Mapping) or hasattr(source, "assets"):
         return "stac"
     if isinstance(source, Iterable):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 __all__ = [
+    "Blocks",
     "Images",
     "Pixels",
     "ReadOptions",
@@ -174,7 +175,7 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True)
-class _Blocks:
+class Blocks:
     """Compute the blocks of a stack: turn masks into weights, blank, merge passes."""
 
     images: Images
@@ -286,7 +287,7 @@ def stack_of(
         "%d acquisitions from %d images on %d x %d pixels of %g m",
         len(passes), len(times), *target.shape, target.affine.a,
     )  # fmt: skip
-    blocks = _Blocks(images, tuple(map(tuple, passes)), len(bands), weighing, options.missing)
+    blocks = Blocks(images, tuple(map(tuple, passes)), len(bands), weighing, options.missing)
     return labelled_stack(
         blocks, [times[members[0]] for members in passes], bands, target, weighing.dtype,
         chunks=options.chunks,
