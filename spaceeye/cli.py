@@ -163,9 +163,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a list such as 4,5,6", param_hint="--clear") from (
-            error
-        )
+        raise click.BadParameter(
+            f"{text!r} is not a list such as 4,5,6", param_hint="--clear"
+        ) from error
 
 
 def _time_range(
