@@ -195,6 +195,8 @@ def residual_histogram(product: FinishedProduct, *, note: str = "") -> Any:
         series = frame[list(product.method.dates)].to_numpy(float).T
         residuals = (series - model_curve(series, t)).ravel()
         residuals = residuals[~np.isnan(residuals)]
+        if not len(residuals):  # no more dates than the model has unknowns
+            continue
         colour = BLUE if name == "East" else ORANGE
         reach = float(np.percentile(np.abs(residuals), 99.5))
         axis.hist(
@@ -203,7 +205,10 @@ def residual_histogram(product: FinishedProduct, *, note: str = "") -> Any:
         )  # fmt: skip
     axis.set_xlabel("residual from the cubic and seasonal model [mm]")
     axis.set_ylabel("density [1 / mm]")
-    axis.legend(frameon=False)
+    if axis.has_data():
+        axis.legend(frameon=False)
+    else:
+        axis.text(0.5, 0.5, "too few dates for residuals", ha="center", transform=axis.transAxes)
     axis.grid(alpha=0.3)
     axis.set_title(_title(product, note))
     return figure

@@ -137,4 +137,7 @@ def test_a_short_period_leaves_fields_empty_and_says_why(tmp_path, pair, bounds,
     assert table["mean_velocity"].isna().all()
     assert table[list(product.method.dates)].notna().all().all()
     figures.velocity_maps(product)
+    figures.residual_histogram(product)
+    figures.point_count_maps(product)
+    figures.comparison_plot(egms_io.compare(product, product))
     figures.series_plot(product, [tuple(product.east[["easting", "northing"]].iloc[0])])
