@@ -17,8 +17,9 @@ import numpy.typing as npt
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence, Raster
 from workbench.disks import make_folder
 from workbench.files import Manifest, check_outputs
-from workbench.rasters.geotiff import described, geotiff, whole_raster
+from workbench.rasters.geotiff import described, geotiff
 from workbench.rasters.grids import footprint
+from workbench.rasters.wholerasters import whole_raster
 from workbench.rasters.windows import Window
 from workbench.sentinel2.bands import BANDS
 from workbench.sentinel2.grids import open_image
