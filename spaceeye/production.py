@@ -21,7 +21,7 @@ from spaceeye.interpolation import choose_damping, interpolate
 from workbench.files import quick_record
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
-from workbench.rasters.geotiff import dated_name, sweep_images, whole_raster, write_cogs
+from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
 from workbench.rasters.stores import (
     TIME_CHUNK,
     netcdf_file,
@@ -31,6 +31,7 @@ from workbench.rasters.stores import (
     whole_store,
 )
 from workbench.rasters.times import check_times, output_dates
+from workbench.rasters.wholerasters import whole_raster
 from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
 from workbench.sentinel2.sources import listed, read

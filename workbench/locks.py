@@ -40,7 +40,7 @@ class FolderLock:
     Parameters
     ----------
     folder
-        Made where it is missing.
+        Made where it is missing; removed again where the block raised and wrote nothing.
     what
         Name of the run, for whoever finds the folder taken.
 
@@ -55,8 +55,10 @@ class FolderLock:
         self._what = what
         self._ended = threading.Event()
         self._content: dict[str, Any] = {}
+        self._made = False
 
     def __enter__(self) -> Self:
+        self._made = not self.path.parent.exists()
         make_folder(self.path.parent)
         with writing(self.path.parent), _guarded(self.path) as file:
             found = _read(file)
@@ -88,6 +90,9 @@ class FolderLock:
         with suppress(OSError), _guarded(self.path, make=False) as file:
             if _read(file) == self._content:
                 self.path.unlink()
+        if error is not None and self._made:
+            with suppress(OSError):  # raised where something was written
+                self.path.parent.rmdir()
 
     def _in_the_way(self, found: dict[str, Any]) -> str | None:
         """Say who holds the lock; None if nobody does any more."""

@@ -12,7 +12,7 @@ from egms_io.cells import BLOCK_CELLS
 from egms_io.finished import FinishedProduct
 from egms_io.formats.geotiffs import NODATA, geotiff_profile
 from workbench.files import atomic_path, scratch
-from workbench.rasters.geotiff import written_raster
+from workbench.rasters.wholerasters import written_raster
 
 
 def write_velocity_tiff(product: FinishedProduct, component: str, path: Path) -> None:

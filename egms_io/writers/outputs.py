@@ -28,7 +28,7 @@ from egms_io.writers.zarrcubes import write_zarr
 from workbench.disks import make_folder
 from workbench.files import Check, sweep
 from workbench.manifests import Manifest, check_outputs
-from workbench.rasters.geotiff import whole_raster
+from workbench.rasters.wholerasters import whole_raster
 from workbench.wholefiles import whole_parquet, whole_text, whole_zip
 
 if TYPE_CHECKING:

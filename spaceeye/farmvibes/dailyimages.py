@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spaceeye.farmvibes.records import ImageSequence, MaskSequence, Raster
+from workbench.disks import make_folder
 from workbench.manifests import Manifest, check_outputs
-from workbench.rasters.geotiff import described, geotiff, whole_raster
+from workbench.rasters.geotiff import described, geotiff
 from workbench.rasters.grids import footprint
+from workbench.rasters.wholerasters import whole_raster
 from workbench.rasters.windows import Window
 from workbench.sentinel2.bands import BANDS
 from workbench.sentinel2.grids import open_image
@@ -135,6 +137,11 @@ def write_days(
         Of the region.
     blocks
         Parts that cover the region, each with the days that are missing, in order.
+
+    Raises
+    ------
+    workbench.errors.NotWritten
+        If the folder cannot be made, or there is no room.
     """
     missing = [
         (days, day, path)
@@ -142,10 +149,10 @@ def write_days(
         for day, path in zip(days.days, days.paths, strict=True)
         if day in days.missing(overwrite)
     ]
-    for days in sequences:
-        days.record.parent.mkdir(parents=True, exist_ok=True)
-        days.manifest.save(days.record, days.paths)
     with ExitStack() as stack:
+        for days in sequences:
+            make_folder(days.record.parent)
+            days.manifest.save(days.record, days.paths)
         files = []
         for days, day, path in missing:
             file = stack.enter_context(

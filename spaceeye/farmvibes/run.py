@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from spaceeye.errors import BadInput, BadWorkflow
 from spaceeye.farmvibes.graph import Workflow, load_workflow, reference, suggestion
 from spaceeye.farmvibes.operations import OPERATIONS, Records
 from spaceeye.farmvibes.records import CloudMask, InputData, Raster
+from workbench.files import sweep
+from workbench.locks import FolderLock
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -113,6 +116,8 @@ def run_workflow(
         Before anything runs: the graph, a parameter or a source is wrong.
     BadInput
         Before anything runs: an option is not known, or `output` is missing.
+    workbench.errors.FolderInUse
+        If another run is at work in `output`.
     """
     graph = workflow if isinstance(workflow, Workflow) else load_workflow(workflow)
     graph.check(parameters)
@@ -120,11 +125,15 @@ def run_workflow(
     chosen = _chosen(graph, {"output": None if output is None else str(output), **options})
     order = graph.order()
     order.prepare()
-    while order.is_active():
-        ready = order.get_ready()
-        records |= _carried_out(graph, ready, records, parameters or {}, chosen, client)
-        records |= {port: records[end] for end, port in graph.edges if end.split(".")[0] in ready}
-        order.done(*ready)
+    with nullcontext() if output is None else FolderLock(output, "a SpaceEye workflow"):
+        while order.is_active():
+            ready = order.get_ready()
+            records |= _carried_out(graph, ready, records, parameters or {}, chosen, client)
+            ends = {port: end for end, port in graph.edges if end.split(".")[0] in ready}
+            records |= {port: records[end] for port, end in ends.items()}
+            order.done(*ready)
+        if output is not None:
+            sweep(output)
     return {name: records[port] for name, port in graph.sinks.items()}
 
 

@@ -87,8 +87,8 @@ def write_through_python(kind: str, path: Path) -> None:
     with atomic(path) as file:
         if kind == "zip":
             with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr("pixels.bin", PIXELS.tobytes())
-                archive.writestr("text.txt", "the end")
+                archive.writestr(zipfile.ZipInfo("pixels.bin"), PIXELS.tobytes())
+                archive.writestr(zipfile.ZipInfo("text.txt"), "the end")
         elif kind == "parquet":
             pq.write_table(table, file)
         else:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from workbench.errors import BadFile
-from workbench.rasters.geotiff import whole_raster
 from workbench.rasters.stores import whole_netcdf, whole_store
+from workbench.rasters.wholerasters import whole_raster
 from workbench.wholefiles import whole_arrow, whole_parquet, whole_picture, whole_zip
 
 SCRIPT = Path(__file__).with_name("limited_writers.py")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.rasters.geotiff import whole_raster
+from workbench.rasters.wholerasters import whole_raster
 
 
 def command(*words: object) -> list[str]:

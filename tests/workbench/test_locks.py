@@ -70,9 +70,11 @@ def test_a_folder_is_free_again_when_the_block_ends(tmp_path):
         with FolderLock(folder):
             assert [path.name for path in folder.iterdir()] == [LOCK]
         assert list(folder.iterdir()) == []
-    with pytest.raises(ZeroDivisionError), FolderLock(folder):
-        _ = 1 / 0
+    for place in (folder, tmp_path / "other"):
+        with pytest.raises(ZeroDivisionError), FolderLock(place):
+            _ = 1 / 0
     assert list(folder.iterdir()) == []
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_that_lives_is_named(tmp_path, holder):

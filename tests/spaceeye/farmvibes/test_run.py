@@ -19,6 +19,8 @@ from spaceeye.farmvibes.grouping import group_tile_sequence
 from spaceeye.farmvibes.records import CloudMask, InputData, Raster, SpaceEyeSequence
 from spaceeye.farmvibes.run import run_workflow, sources_of_folder
 from spaceeye.iteration import Iteration
+from workbench.errors import FolderInUse, NotWritten
+from workbench.locks import FolderLock
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -72,6 +74,17 @@ def test_here_and_on_a_client_are_the_same(
     assert len(one) == 2 * 24  # each tile, each day, once
     assert all(np.array_equal(one[key], two[key]) for key in one)
     assert sum(image.any() for image in one.values()) > 30
+
+
+def test_a_folder_that_is_in_use_or_a_file_is_refused(
+    sources: dict[str, Any], tmp_path: Path
+) -> None:
+    with FolderLock(tmp_path / "daily"):
+        with pytest.raises(FolderInUse, match="daily is in use by run"):
+            run_workflow(SPACEEYE, sources, output=tmp_path / "daily")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotWritten, match="is a file where a folder is wanted"):
+        run_workflow(SPACEEYE, sources, output=tmp_path / "file")
 
 
 @pytest.mark.cluster

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 import spaceeye
 from workbench import files
 from workbench.errors import BadFile, BadInput, NotWritten, OutputExists
-from workbench.rasters import geotiff
+from workbench.rasters import geotiff, wholerasters
 from workbench.rasters.windows import windows
 
 GRID = GeoBox((20, 30), Affine(10, 0, 448_000, 0, -10, 5_412_000), "EPSG:32631")
@@ -173,12 +173,12 @@ def test_a_block_lost_amid_whole_ones_is_noticed(tmp_path, monkeypatch):
         with path.open("r+b") as file:
             file.seek(path.stat().st_size // 5)
             file.write(bytes(300_000))
-        geotiff.whole_raster(path)
+        wholerasters.whole_raster(path)
         with pytest.raises(BadFile, match=path.name):
-            geotiff.whole_raster(path, every_block=True)
-        monkeypatch.setattr(geotiff, "_TIGHT", 1 << 60)
+            wholerasters.whole_raster(path, every_block=True)
+        monkeypatch.setattr(wholerasters, "_TIGHT", 1 << 60)
         with pytest.raises(BadFile, match=path.name):
-            geotiff.written_raster(path)
+            wholerasters.written_raster(path)
 
 
 def test_an_image_needs_a_crs(some, tmp_path):
