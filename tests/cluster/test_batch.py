@@ -75,6 +75,7 @@ def test_a_run_on_slurm_by_one_option(site, notebook, start, tmp_path):
     ]
     assert start(*command, log=tmp_path / "log").wait(120) == 0, (tmp_path / "log").read_text()
     assert "the end 15" in outputs(tmp_path / "out.ipynb")
+    assert "Dask dashboard: http://127.0.0.1:" in (tmp_path / "log").read_text()
     assert {path.name for path in (tmp_path / "steps").iterdir()} == {f"{i}.txt" for i in range(6)}
 
 

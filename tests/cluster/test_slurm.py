@@ -186,6 +186,15 @@ def test_jobs_that_wait_too_long_are_listed_with_their_reason(site):
     assert "--- job script" in text
 
 
+def test_a_job_that_can_never_begin_is_not_waited_for(site):
+    with pytest.raises(NoCluster) as caught:
+        workbench.connect("slurm", jobs=1, walltime="10:00:00", timeout="60s")
+    text = str(caught.value)
+    assert "no slurm job can ever begin: " in text
+    assert "PENDING (PartitionTimeLimit); the walltime is longer than the queue allows" in text
+    assert "shorten walltime=" in text
+
+
 def test_several_processes_per_job_are_refused(site):
     with pytest.raises(NoCluster, match=r"2 processes per job are refused.*never be replaced"):
         workbench.connect("slurm", processes=2)

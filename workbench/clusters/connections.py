@@ -19,6 +19,7 @@ import dask.config
 from dask.utils import parse_timedelta
 
 from workbench.clusters.kinds import first_workers, make_cluster
+from workbench.clusters.troubles import tell_of_ended_workers
 from workbench.clusters.waiting import await_workers
 from workbench.settings import setting
 
@@ -79,6 +80,7 @@ def connect(
         first_workers(jobs, adapt)  # refuses numbers that cannot be
     client = _reach(address, options) if kind == "existing" else _own(kind, jobs, adapt, options)
     wanted = setting("cluster.wait-for") if wait_for is None else wait_for
+    tell_of_ended_workers(client)
     try:
         if kind != "existing" and wait_for is None:
             wanted = min(wanted, first_workers(jobs, adapt))

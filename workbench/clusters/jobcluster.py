@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import dask.config
 from dask.utils import parse_timedelta
 from distributed import SpecCluster, Status
 from tornado.ioloop import PeriodicCallback
@@ -89,8 +90,10 @@ class _Supervised:
             name.replace("-", "_"): batch_setting(f"distributed.adaptive.{name}")
             for name in ("interval", "wait-count", "target-duration")
         }
-        self._lost_after_s = _seconds("distributed.deploy.lost-worker-timeout")
-        self._unknown_task_s = _seconds("distributed.scheduler.unknown-task-duration")
+        lost = dask.config.get("distributed.deploy.lost-worker-timeout")
+        unknown = batch_setting("distributed.scheduler.unknown-task-duration")
+        self._lost_after_s = float(parse_timedelta(lost))  # now, as what configured it may not stay
+        self._unknown_task_s = float(parse_timedelta(unknown))
         self._supervisor = _Supervisor(self)
         self.problems: list[str] = []  # why jobs ended or were refused, latest last
         self.dropped: list[str] = []  # their ids
@@ -119,7 +122,10 @@ class _Supervised:
         return super().adapt(*args, **{**self._adapting, **options})  # type: ignore[misc]
 
     def _update_worker_status(self, op: str, message: Any) -> None:
-        """Drop the job of a worker that is gone for a while, as Dask does, but by our own while."""
+        """Drop the job of a worker that is gone for a while, unless it is another one by then.
+
+        A worker that was ended for its memory is back before that, in the same job.
+        """
         if op == "remove":
             name = self.scheduler_info["workers"][message]["name"]
             loop = asyncio.get_running_loop()
@@ -145,10 +151,6 @@ class _Supervised:
     def states(self) -> list[JobState]:
         """Ask the batch system where the jobs stand."""
         return list(queue_named(self.kind).states(self.job_ids()).values())
-
-
-def _seconds(key: str) -> float:
-    return float(parse_timedelta(batch_setting(key)))
 
 
 class SlurmJobs(_Supervised, SLURMCluster):

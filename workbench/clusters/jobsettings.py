@@ -50,7 +50,6 @@ THREAD_LIMITS = {
 # timeouts: one who asks a lost worker for a result waits that long; Dask tries for the whole time,
 # also where nobody listens.
 BATCH_DEFAULTS: dict[str, Any] = {
-    "distributed.deploy.lost-worker-timeout": "5s",
     "distributed.scheduler.allowed-failures": 10,
     "distributed.scheduler.unknown-task-duration": "1m",
     "distributed.adaptive.interval": "5s",

@@ -21,6 +21,22 @@ __all__ = ["QUEUES", "JobState", "Queue", "queue_named"]
 
 _TIMEOUT_S = 60.0  # in which a batch system answers even when it is busy
 
+# What no waiting changes, by the reason that Slurm gives for it.
+_NEVER = (
+    (
+        re.compile(r"PartitionTimeLimit|\w*MaxWallDurationPerJob\w*"),
+        "the walltime is longer than the queue allows: shorten walltime=, or name another queue=",
+    ),
+    (
+        re.compile(r"PartitionNodeLimit|BadConstraints|\w*Max\w*PerJob\w*"),
+        "a job asks for more than the queue allows: less memory= or cores=, or another queue=",
+    ),
+    (
+        re.compile(r"InvalidAccount|InvalidQOS|AccountNotAllowed|QOSNotAllowed"),
+        "the account may not use this queue: another account= or queue=",
+    ),
+)
+
 _SLURM_WALLTIME = re.compile(r"(?:(?P<d>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 
 
@@ -34,6 +50,18 @@ class JobState(NamedTuple):
     """Why it waits or ended, if the batch system says so."""
     alive: bool
     """Whether it waits or runs, so that something may still come of it."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is in the queue and has not begun."""
+        return self.alive and self.state in ("PENDING", "Q", "H")
+
+    @property
+    def advice(self) -> str:
+        """What to change, if the job can never begin as it is; else empty."""
+        if not self.waits:
+            return ""
+        return next((words for reason, words in _NEVER if reason.fullmatch(self.reason)), "")
 
     def __str__(self) -> str:
         return f"{self.job} {self.state}{f' ({self.reason})' if self.reason else ''}"

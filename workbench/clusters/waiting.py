@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("workbench.clusters")
 
-_TOLD_EVERY_S = 30.0
+_TOLD_FIRST_S, _TOLD_EVERY_S = 5.0, 30.0
 _LOOK_EVERY_S = 0.2
 _ASK_EVERY_S = 2.0  # the batch system, which others use too
 _LOG_LINES = 15
@@ -39,7 +39,8 @@ def await_workers(client: Client, kind: str, wanted: int, seconds: float) -> Non
         holds what is known: the jobs and their states, the end of a log, the job script.
     """
     jobs = getattr(client.cluster, "job_ids", None) and client.cluster
-    start = told = asked = time.monotonic()
+    start = asked = time.monotonic()
+    tell_at = start + _TOLD_FIRST_S
     while (here := _workers(client)) < wanted:
         now = time.monotonic()
         if now - start > seconds:
@@ -47,10 +48,13 @@ def await_workers(client: Client, kind: str, wanted: int, seconds: float) -> Non
         if jobs and now - asked > _ASK_EVERY_S:
             asked = now
             _raise_if_none_can_come(jobs)
-        if now - told > _TOLD_EVERY_S:
-            told = now
-            states = f": jobs {_listed(jobs)}" if jobs else ""
-            logger.info("%d of %d workers after %.0f s%s", here, wanted, now - start, states)
+        if now > tell_at:
+            tell_at = now + _TOLD_EVERY_S
+            states = f"; jobs: {_listed(jobs)}" if jobs else ""
+            spent, link = now - start, client.dashboard_link
+            logger.info(
+                "%d of %d workers after %.0f s%s; dashboard: %s", here, wanted, spent, states, link
+            )
         time.sleep(_LOOK_EVERY_S)
 
 
@@ -63,10 +67,16 @@ def _listed(jobs: Any) -> str:
 
 
 def _raise_if_none_can_come(jobs: Any) -> None:
-    """Raise if the batch system has taken none of the jobs, or all that it took have ended."""
+    """Raise if no job was taken, or all have ended, or none of those that wait can ever begin."""
     problems = [*jobs.problems, *jobs.refusals()]
-    if problems and not any(state.alive for state in jobs.states()):
+    alive = [state for state in jobs.states() if state.alive]
+    if problems and not alive:
         raise NoCluster(f"no {jobs.kind} job brings a worker: {problems[-1]}\n{_evidence(jobs)}")
+    if alive and all(state.advice for state in alive):
+        raise NoCluster(
+            f"no {jobs.kind} job can ever begin: {', '.join(map(str, alive))}; {alive[0].advice}\n"
+            f"{_evidence(jobs)}"
+        )
 
 
 def _too_late(client: Client, kind: str, here: int, wanted: int, seconds: float, jobs: Any) -> str:

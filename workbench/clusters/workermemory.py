@@ -72,21 +72,25 @@ class _Watch:
     async def look(self) -> None:
         now, before = time.monotonic(), self._size()
         self._say_if_stuck(now, before)
-        if before < self._from or now < self._not_before:
+        if before < self._from or (now < self._not_before and not self._is_paused()):
             return
         await asyncio.to_thread(_hand_back, self._libc)
         if before - self._size() > _LITTLE * self._limit:
             self._pause_s = 0.0
         else:
-            self._pause_s = min(max(2 * self._pause_s, _LOOK_EVERY_S), _LONGEST_PAUSE_S)
+            longest = _LOOK_EVERY_S if self._is_paused() else _LONGEST_PAUSE_S
+            self._pause_s = min(max(2 * self._pause_s, _LOOK_EVERY_S), longest)
         self._not_before = time.monotonic() + self._pause_s
+
+    def _is_paused(self) -> bool:
+        return bool(self._worker.status == Status.paused)
 
     def _size(self) -> int:
         return int(self._worker.monitor.get_process_memory())
 
     def _say_if_stuck(self, now: float, size: int) -> None:
         """Log once that the process itself is too large, when a worker pauses without work."""
-        idle = self._worker.status == Status.paused and not self._worker.state.executing_count
+        idle = self._is_paused() and not self._worker.state.executing_count
         if not idle:
             self._stuck_since = None
         elif self._stuck_since is None:

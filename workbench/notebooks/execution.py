@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ from workbench.notebooks.signals import interruptible
 from workbench.progress import INTERVAL_S, watched
 
 logger = logging.getLogger("workbench.notebooks")
+
+# As workbench.progress writes a line of the log; of calls only what is wrong with them.
+_OF_CLUSTERS = re.compile(
+    r"\d\d:\d\d:\d\d (\w+ +workbench\.clusters[.:]|(WARNING|ERROR) +workbench\.tasks[.:])"
+)
 
 
 def execute(
@@ -44,8 +50,8 @@ def execute(
         language="python",
         execution_timeout=timeout,
         extra_arguments=["--log-level=CRITICAL"],  # of the kernel, about itself
-        stdout_file=_Echo() if log_output else None,
-        stderr_file=_Echo() if log_output else None,
+        stdout_file=_Echo() if log_output else _OfClusters(),
+        stderr_file=_Echo() if log_output else _OfClusters(),
         progress_bar=True if watched() else _log_lines(output),
     )
     try:
@@ -125,6 +131,16 @@ class _Echo(io.TextIOBase):
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+class _OfClusters(io.TextIOBase):
+    """A stream that passes on what the cells log of their cluster: its jobs, what holds it up."""
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if _OF_CLUSTERS.match(line):
+                sys.stderr.write(f"{line}\n")
+        return len(text)
 
 
 class _Lines(io.TextIOBase):

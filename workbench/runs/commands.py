@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from workbench.notebooks.commands import parameter_options, typed_values
-from workbench.options import QUEUE_KINDS
+from workbench.options import QUEUE_KINDS, example
 
 __all__ = ["carry_out", "status", "submit"]
+
+_WATCHED_EVERY_S = 5.0
 
 
 @click.command()
@@ -72,18 +75,34 @@ def submit(
     click.echo(f"where it stands: workbench status {run_folder}")
 
 
-@click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(exists=True, file_okay=False))
+@click.command(
+    epilog=example("workbench status", "workbench status runs/20261121-073000-egms_ortho --watch")
+)
+@click.argument(
+    "folder", metavar="[RUN]", required=False, type=click.Path(exists=True, file_okay=False)
+)
+@click.option("--watch", is_flag=True, help="Tell again when something has changed, to the end.")
 @click.pass_context
-def status(ctx: click.Context, folder: str) -> None:
-    """Tell where the submitted run in the folder RUN stands.
+def status(ctx: click.Context, folder: str | None, watch: bool) -> None:
+    """Tell where the submitted run in the folder RUN stands; without one, each of those in `runs`.
 
     Exit code 0 if it waits, runs or is done, 1 if it failed, was interrupted or lost.
     """
-    from workbench.runs.status import run_status
+    from workbench.runs.status import run_status, submitted_runs
 
+    if folder is None:
+        if watch:
+            raise click.UsageError("--watch needs the folder of a run")
+        for path in submitted_runs("runs"):
+            click.echo(str(run_status(path)).splitlines()[0])
+        return
     found = run_status(folder)
     click.echo(found)
+    while watch and found.state in ("waiting", "running"):
+        time.sleep(_WATCHED_EVERY_S)
+        before, found = found, run_status(folder)
+        if str(found) != str(before):
+            click.echo(found)
     ctx.exit(int(found.state not in ("waiting", "running", "done")))
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from workbench.clusters.queues import JobState, queue_named
 from workbench.notebooks.cells import cell_state
-from workbench.runs.submission import LOG, read_record
+from workbench.runs.submission import LOG, RECORD, read_record
 
-__all__ = ["Status", "run_status"]
+__all__ = ["Status", "run_status", "submitted_runs"]
 
 _LOG_LINES = 5
 _DASHBOARD = re.compile(r"Dask dashboard: (\S+)")
@@ -84,6 +84,11 @@ def run_status(folder: str | os.PathLike[str]) -> Status:
         log=tuple(log.splitlines()[-_LOG_LINES:]),
         files=tuple(path for path in shown if path.exists()),
     )
+
+
+def submitted_runs(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the folders of submitted runs directly below `folder`, by name."""
+    return sorted(path.parent for path in Path(folder).glob(f"*/{RECORD}"))
 
 
 def _state(summary: dict[str, Any], job: JobState, *, begun: bool) -> str:

@@ -35,7 +35,8 @@ class Tasks:
     On a client calls start as they are submitted, here when the iteration begins. Of those that
     wait, at most four for each thread are in flight (on a cluster at least 32). Whatever way the
     iteration ends, also when it is left early or interrupted, what waits is dropped, calls that run
-    in threads are waited for, and neither thread nor future stays behind.
+    in threads are waited for, and neither thread nor future stays behind. Where no call ends on a
+    cluster for a minute, the log says what holds it up.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from workbench.tasks.calls import Call, carry_out
+from workbench.tasks.watch import Watch
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -186,6 +187,7 @@ class Cluster:
         self._numbers: dict[Future[Any], int] = {}
         self._completed = as_completed(loop=client.loop)
         self._window, self._look_at = 0, 0.0
+        self._watch = Watch(client, lambda: len(self._numbers))
 
     @property
     def window(self) -> int:
@@ -217,9 +219,11 @@ class Cluster:
                 self._completed.update(futures)
 
     def take(self) -> list[Outcome]:
-        futures = self._completed.next_batch()
+        with self._watch:
+            futures = self._completed.next_batch()
+            fetched = self._fetched(futures)
         outcomes = []
-        for future, (value, error) in zip(futures, self._fetched(futures), strict=True):
+        for future, (value, error) in zip(futures, fetched, strict=True):
             outcomes.append(Outcome(self._numbers.pop(future), value, error))
             future.release()
         return outcomes
@@ -230,9 +234,10 @@ class Cluster:
             # Should a result be lost with its worker and its call then fail, it is met below.
             with suppress(Exception):
                 return [(value, None) for value in self._client.gather(futures)]
-        return [_result(future) for future in futures]
+        return [_result(self._client, future) for future in futures]
 
     def stop(self) -> None:
+        self._watch.stop()
         if self._numbers and self._client.status == "running":
             self._client.cancel(list(self._numbers))
         self._numbers.clear()
@@ -278,8 +283,10 @@ def _unpack_and_carry_out(message: bytes) -> Any:
     return carry_out(*loads(message))
 
 
-def _result(future: Future[Any]) -> tuple[Any, BaseException | None]:
+def _result(client: Client, future: Future[Any]) -> tuple[Any, BaseException | None]:
+    from workbench.clusters.troubles import in_plain_words
+
     try:
         return future.result(), None
     except Exception as error:
-        return None, error
+        return None, in_plain_words(client, error)

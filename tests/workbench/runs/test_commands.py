@@ -1,5 +1,53 @@
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from workbench.clusters.queues import QUEUES, JobState, Slurm
+from workbench.runs import commands
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two submitted runs below `runs`; the states of their jobs, to be changed."""
+    monkeypatch.chdir(tmp_path)
+    states = {"1": "RUNNING", "2": "PENDING"}
+    for job, name in (("1", "first"), ("2", "second")):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        record = {"name": name, "parameters": {}, "submitted": [{"job": job}], "to": "slurm"}
+        (folder / "run.json").write_text(json.dumps(record))
+    (tmp_path / "runs" / "first" / "log.txt").write_text("begun")
+    (tmp_path / "runs" / "jobs").mkdir()
+    monkeypatch.setattr(
+        Slurm, "states", lambda self, jobs: {j: JobState(j, states[j], "", True) for j in jobs}
+    )
+    assert QUEUES["slurm"].states(["1"])
+    return states
+
+
+def test_without_a_folder_every_run_is_listed(workbench_command, runs):
+    done = workbench_command("status")
+    assert done.output.splitlines() == ["first: running", "second: waiting"]
+    assert done.exit_code == 0
+    refused = workbench_command("status", "--watch")
+    assert refused.exit_code == 2
+
+
+def test_a_run_is_watched_to_its_end(workbench_command, runs, tmp_path, monkeypatch):
+    summary = json.dumps({"status": "failed", "error": {"message": "disk full"}})
+
+    def pause(seconds):
+        (tmp_path / "runs" / "first" / "summary.json").write_text(summary)
+
+    monkeypatch.setattr(commands.time, "sleep", pause)
+    done = workbench_command("status", "runs/first", "--watch")
+    assert done.exit_code == 1
+    heads = [line for line in done.output.splitlines() if line.startswith("first:")]
+    assert heads == ["first: running", "first: failed"]
+    assert "error: disk full" in done.output
+
 
 def test_a_folder_that_is_no_run_is_named(workbench_command, tmp_path):
     for command in ("status", "submit"):
