@@ -49,6 +49,11 @@ def spaceeye() -> None:
 @click.option("--end", help="Last date of the results.  [default: the last acquisition]")
 @click.option("--step-days", default=1, show_default=True, help="Days between results.")
 @click.option(
+    "--output-times",
+    type=click.Choice(["weekly", "dekads", "monthly"]),
+    help="Thursdays; the 5th, 15th and 25th; the 15th of months; instead of --step-days.",
+)
+@click.option(
     "--aoi",
     type=Bounds(),
     metavar="W,S,E,N",
@@ -128,6 +133,7 @@ def run(source: Path, output: Path, **options: Any) -> None:
 
     reading = _reading(options)
     start, end, step = (options.pop(name) for name in ("start", "end", "step_days"))
+    step = options.pop("output_times") or step
     with client_or_none(options.pop("cluster"), jobs=options.pop("jobs")) as client:
         result = carry_out(
             source,
@@ -163,9 +169,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a list such as 4,5,6", param_hint="--clear") from (
-            error
-        )
+        raise click.BadParameter(
+            f"{text!r} is not a list such as 4,5,6", param_hint="--clear"
+        ) from (error)
 
 
 def _time_range(
