@@ -49,6 +49,11 @@ def spaceeye() -> None:
 @click.option("--end", help="Last date of the results.  [default: the last acquisition]")
 @click.option("--step-days", default=1, show_default=True, help="Days between results.")
 @click.option(
+    "--output-times",
+    type=click.Choice(["weekly", "dekads", "monthly"]),
+    help="Thursdays; the 5th, 15th and 25th; the 15th of months; instead of --step-days.",
+)
+@click.option(
     "--aoi",
     type=Bounds(),
     metavar="W,S,E,N",
@@ -128,6 +133,7 @@ def run(source: Path, output: Path, **options: Any) -> None:
 
     reading = _reading(options)
     start, end, step = (options.pop(name) for name in ("start", "end", "step_days"))
+    step = options.pop("output_times") or step
     with client_or_none(options.pop("cluster"), jobs=options.pop("jobs")) as client:
         result = carry_out(
             source,

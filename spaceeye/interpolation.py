@@ -12,6 +12,7 @@ import xarray as xr
 
 from spaceeye.blockwise import Problem, evidence, knots, labelled, solved
 from spaceeye.damping import ALPHAS, LEAST_DATE, least_error, left_out, told, weights_of_dates
+from spaceeye.dates import output_dates
 from spaceeye.errors import BadInput
 from spaceeye.illumination import Illumination, check_method, region_gains
 from spaceeye.iteration import interpolate_compat
@@ -19,7 +20,7 @@ from spaceeye.robust import robust_weights
 from spaceeye.series import NAMING, Series, as_series
 from spaceeye.solver.axis import Extrapolate, check_axis
 from spaceeye.solver.engines import engine_named
-from workbench.rasters.times import days_since, evaluation_times, output_dates
+from workbench.rasters.times import days_since, evaluation_times
 
 __all__ = ["Extrapolate", "Illumination", "Mode", "choose_damping", "interpolate", "solve"]
 
@@ -73,8 +74,9 @@ def interpolate(
         which is read for it.
     output_times
         ``"daily"``, from the first to the last acquisition; a number of days; a
-        ``slice("2020-05-01", "2020-09-30")``; or a list of dates or times. A date without a time
-        of day stands for the overpass.
+        ``slice("2020-05-01", "2020-09-30")``; ``"weekly"``, ``"dekads"`` or ``"monthly"``, alone or
+        as the step of a slice; or a list of dates or times. A date without a time of day stands for
+        the overpass.
     illumination
         Even out the light between dates: ``"none"`` does not, ``"region-mean"`` divides each
         date by the mean of its clear pixels, ``"relative"`` by the ratio to the clearest date over

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from spaceeye.dates import output_dates
 from spaceeye.errors import BadFile, BadInput
 from spaceeye.series import NAMING
 from workbench.rasters.stores import open_store, zarr_store
-from workbench.rasters.times import check_times, days_since, evaluation_times, output_dates
+from workbench.rasters.times import check_times, days_since, evaluation_times
 
 __all__ = ["evaluate", "open_knots", "save_knots"]
 

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
+from spaceeye.dates import output_dates
 from spaceeye.errors import BadInput
 from spaceeye.interpolation import choose_damping, interpolate
 from workbench.files import quick_record
@@ -30,7 +31,7 @@ from workbench.rasters.stores import (
     whole_netcdf,
     whole_store,
 )
-from workbench.rasters.times import check_times, output_dates
+from workbench.rasters.times import check_times
 from workbench.rasters.wholerasters import whole_raster
 from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
@@ -48,6 +49,8 @@ FORMATS = ("cog", "zarr", "netcdf")
 """What `run` can write."""
 
 STORE, NETCDF, IMAGES, MANIFEST = "spaceeye.zarr", "spaceeye.nc", "images", "manifest.json"
+QUALITY = "quality"
+LAYERS = ("flag", "age", "support")  # the bands of a COG of quality
 
 
 @dataclass(frozen=True)
@@ -60,19 +63,23 @@ class Result:
         Of the results.
     images
         One COG per date, in order; empty where the format was not asked for.
+    quality
+        As many COGs of what the images rest on: flag, age and support, float32, age and support NaN
+        where a pixel was never observed.
     zarr, netcdf
         The store and the file; None where the format was not asked for.
     """
 
     folder: Path
     images: tuple[Path, ...] = ()
+    quality: tuple[Path, ...] = ()
     zarr: Path | None = None
     netcdf: Path | None = None
 
     @property
     def paths(self) -> list[Path]:
         """All files and stores of the result."""
-        return [*self.images, *(path for path in (self.zarr, self.netcdf) if path)]
+        return [*self.images, *self.quality, *(path for path in (self.zarr, self.netcdf) if path)]
 
     def open(self) -> xr.Dataset:
         """Open the result, lazily.
@@ -112,8 +119,8 @@ def run(
     source
         Whatever `spaceeye.read` understands.
     output
-        Folder for the results: ``images/spaceeye_YYYYMMDD.tif``, ``spaceeye.zarr``,
-        ``spaceeye.nc``, and ``summary.json``.
+        Folder for the results: ``images/spaceeye_YYYYMMDD.tif`` with
+        ``quality/quality_YYYYMMDD.tif``, ``spaceeye.zarr``, ``spaceeye.nc``, and ``summary.json``.
     formats
         Of ``"cog"``, ``"zarr"`` and ``"netcdf"``.
     time_range
@@ -147,7 +154,9 @@ def run(
     reading = dict(reading or {})
     if time_range is not None:
         reading["time_range"] = time_range
-        options.setdefault("output_times", slice(*time_range))
+        wanted = options.get("output_times", "daily")
+        if isinstance(wanted, str):
+            options["output_times"] = slice(*time_range, None if wanted == "daily" else wanted)
     source = listed(source)
     inputs = _records(source)
     parameters = {"formats": sorted(formats), **_plain(reading), **_plain(options)}
@@ -201,7 +210,7 @@ class _Production:
                 record.count("blocks", written)
         if result.images:
             with record.phase("images"):
-                _write_images(store, result.images, found.attrs, self.client)
+                _write_images(store, result, found.attrs, self.client)
         if result.netcdf and not result.netcdf.exists():
             with record.phase("netcdf"):
                 netcdf_file(open_store(store), result.netcdf)
@@ -243,6 +252,8 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
     path.unlink(missing_ok=True)
     for image in (result.folder / IMAGES).glob("spaceeye_*.tif"):
         image.unlink()
+    for image in (result.folder / QUALITY).glob("quality_*.tif"):
+        image.unlink()
     for name in (STORE, ".work"):
         shutil.rmtree(result.folder / name, ignore_errors=True)
     with suppress(FileNotFoundError):
@@ -250,32 +261,48 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
 
 
 def _write_images(
-    store: Path, images: tuple[Path, ...], attrs: Mapping[str, Any], client: Client | None
+    store: Path, result: Result, attrs: Mapping[str, Any], client: Client | None
 ) -> None:
     """Write the images that are missing, those of one chunk in time in one call."""
-    folder = images[0].parent
-    sweep_images(folder)
+    folder = result.folder
+    for name in (IMAGES, QUALITY):
+        sweep_images(folder / name)
     tags = {key: str(value) for key, value in attrs.items()}
     tasks = Tasks(client, label="images", unit="groups of dates")
-    for start in range(0, len(images), TIME_CHUNK):
-        group = images[start : start + TIME_CHUNK]
+    for start in range(0, len(result.images), TIME_CHUNK):
+        part = slice(start, start + TIME_CHUNK)
+        group = [*result.images[part], *result.quality[part]]
         if not all(path.exists() for path in group):
-            tasks.submit(write_images, str(store), start, len(group), str(folder), tags, tag=start)
+            count = len(group) // 2
+            tasks.submit(write_images, str(store), start, count, str(folder), tags, tag=start)
     for _ in tasks:
         pass
 
 
 def write_images(store: str, start: int, count: int, folder: str, tags: dict[str, str]) -> None:
     """Write the images of some dates of a store; one chunk of it in time is read once."""
-    cube = open_store(store)["reflectance"].isel(time=slice(start, start + count))
-    write_cogs(cube, folder, tags=tags)
+    cube = open_store(store).isel(time=slice(start, start + count))
+    write_cogs(cube["reflectance"], Path(folder) / IMAGES, tags=tags)
+    seen = cube["flag"] != 1
+    layers = [cube["flag"], cube["age"].where(seen), cube["support"].where(seen)]
+    names = xr.DataArray(list(LAYERS), dims="band", name="band")
+    quality = xr.concat([layer.astype(np.float32) for layer in layers], names)
+    quality = quality.transpose("time", "band", "y", "x").assign_attrs(
+        scale_factor=1.0, add_offset=0.0
+    )
+    said = {"flag_meanings": "0 between observations, 1 never, 2 beyond max_gap, 3 extrapolated"}
+    write_cogs(quality, Path(folder) / QUALITY, prefix="quality", tags={**tags, **said})
 
 
 def _promised(folder: Path, dates: Any, formats: set[str]) -> Result:
-    images = [folder / IMAGES / dated_name("spaceeye", date) for date in dates]
+    images, quality = (
+        [folder / name / dated_name(prefix, date) for date in dates] if "cog" in formats else []
+        for name, prefix in ((IMAGES, "spaceeye"), (QUALITY, "quality"))
+    )
     return Result(
         folder,
-        tuple(images) if "cog" in formats else (),
+        tuple(images),
+        tuple(quality),
         folder / STORE if "zarr" in formats else None,
         folder / NETCDF if "netcdf" in formats else None,
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.errors import BadInput
+from spaceeye.errors import BadFile, BadInput
 from spaceeye.solver.axis import MIN_WEIGHT
 from workbench.rasters.times import Floats, Times, check_times, days_since
 
@@ -181,7 +181,13 @@ def _read(cube: xr.Dataset, *, masked: bool) -> xr.Dataset:
     options: dict[str, Any] = {} if lazy else {"chunks": None}
     if not masked:
         options["missing_mask"] = "clear"
-    return read_dataset(cube, **options)
+    try:
+        return read_dataset(cube, **options)
+    except BadFile as error:
+        held = ", ".join(map(str, cube)) or "nothing"
+        raise BadInput(
+            f"the dataset holds {held} and no `reflectance`, nor bands that can be read: {error}"
+        ) from error
 
 
 def _ordered(array: xr.DataArray, dims: tuple[str, ...], name: str) -> xr.DataArray:

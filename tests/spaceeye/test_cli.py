@@ -36,11 +36,34 @@ def test_run_prints_what_it_wrote(sample, tmp_path):
     options = ["--start", "2022-01-10", "--end", "2022-01-20", "--step-days", 5, "--alpha", 1]
     done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    names = [f"out/images/spaceeye_202201{day}.tif" for day in (10, 15, 20)]
+    names = [
+        f"out/{folder}_202201{day}.tif"
+        for folder in ("images/spaceeye", "quality/quality")
+        for day in (10, 15, 20)
+    ]
     assert done.stdout.split() == names
     again = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
     assert again.stdout == done.stdout
     assert "up to date" in again.stderr
+
+
+def test_options_of_the_reader_and_steps_of_the_calendar(sample, tmp_path):
+    options = ["--bands", "B04,B08", "--resolution", 20, "--clear", "4,5", "--dilate", 20]
+    options += ["--missing-mask", "drop", "--date-weights", "none", "--output-times", "dekads"]
+    options += ["--start", "2022-01-10", "--end", "2022-02-10", "--format", "zarr", "--alpha", 1]
+    done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = spaceeye.Result(tmp_path / "out", zarr=tmp_path / "out" / "spaceeye.zarr").open()
+    assert found["band"].values.tolist() == ["B04", "B08"]
+    assert [str(time)[5:10] for time in found["time"].values] == ["01-15", "01-25", "02-05"]
+    assert found.sizes["x"] == 48
+    assert found.attrs["date_weights"] == "none"
+    read = {"bands": ["B04", "B08"], "resolution": 20, "clear": (4, 5), "dilate": 20}
+    stack = spaceeye.read(sample / "cube.nc", time_range=("2022-01-10", "2022-02-10"), **read)
+    expected = spaceeye.interpolate(
+        stack, alpha=1, date_weights="none", output_times=found["time"].values
+    )
+    assert (found["reflectance"] == expected["reflectance"]).all()
 
 
 @pytest.mark.parametrize(
@@ -48,6 +71,9 @@ def test_run_prints_what_it_wrote(sample, tmp_path):
     [
         (["--alpha", "much"], 2, "'much' is not a number"),
         (["--alpha", "-2"], 2, "alpha=-2"),
+        (["--clear", "green"], 2, "'green' is not a list"),
+        (["--missing-mask", "maybe"], 2, "'maybe' is not one of"),
+        (["--output-times", "yearly"], 2, "'yearly' is not one of"),
         (["--aoi", "1,2,3"], 2, "'1,2,3' is not W,S,E,N"),
         (["--format", "jpeg"], 2, "'jpeg' is not one of 'cog'"),
         (["--engine", "abacus"], 2, "'abacus' is not one of"),

@@ -233,3 +233,22 @@ def test_what_cannot_run_is_named(images, tmp_path, source, options, error, word
 def test_images_only_cannot_be_opened_as_a_cube(tmp_path):
     with pytest.raises(BadInput, match="holds images only"):
         production.Result(tmp_path).open()
+
+
+def test_every_image_has_its_quality_beside_it(images, tmp_path):
+    result = spaceeye.run(
+        images, tmp_path, formats=("cog", "zarr"), alpha=1.0, output_times=9, extrapolate="nan"
+    )
+    assert [path.name for path in result.quality] == [
+        path.name.replace("spaceeye", "quality") for path in result.images
+    ]
+    found = result.open()
+    for number, path in enumerate(result.quality):
+        with rasterio.open(path) as file:
+            assert file.descriptions == ("flag", "age", "support")
+            flag, age, support = file.read()
+        date = found.isel(time=number)
+        np.testing.assert_array_equal(flag, date["flag"])
+        np.testing.assert_array_equal(age, date["age"].where(date["age"] >= 0))
+        np.testing.assert_array_equal(support, date["support"])
+    assert "quality/" in (tmp_path / "summary.json").read_text()

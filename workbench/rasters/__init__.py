@@ -8,6 +8,7 @@
 `tilegrid`              the tile grid of Sentinel-2 (MGRS)
 `resampling`            nearest, bilinear, mean, for any type, aware of missing data
 `rasterfiles`           bands of raster files: header, completeness, windowed reads
+`wholerasters`          whether a raster that was written is whole
 `regridding`            pixels of one grid on a window of another
 `cubes`                 labelled cubes that are read block by block
 `geotiff`               the one writer of GeoTIFFs and Cloud Optimized GeoTIFFs
