@@ -66,7 +66,7 @@ note = "" if source else "simulated"
 # %% [markdown]
 # ## Where the work is done
 #
-# `none` computes in this process. With `local`, `slurm` or `pbs` every block of pixels is a task on a worker;
+# `none` computes in this process. With `local`, `slurm` or `pbs` each block is a task on a worker;
 # the Dask dashboard (the link below, or the panel on the left of JupyterLab) shows them.
 
 # %%

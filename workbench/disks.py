@@ -23,7 +23,7 @@ _NO_ROOM = {
     errno.EDQUOT: "your quota on this disk is used up",
     errno.EFBIG: "files may not become so large here (a limit of the disk, or `ulimit -f`)",
 }
-_CLOSED = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP}
 _IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 _PROBE = 1 << 20  # bytes for which there is no room on a disk that is said to be full
 

@@ -11,6 +11,7 @@ import pytest
 import egms_io
 from egms_io.errors import BadBurst, EgmsError
 from egms_io.formats.bursts import find_bursts
+from workbench.errors import NotWritten
 
 PERIOD = {"start": "2020-01-09", "end": "2020-06-15"}
 ROW = 5  # line of the table that is made bad; the header is line 1
@@ -364,9 +365,9 @@ def test_folders_without_bursts_say_what_they_hold(tmp_path):
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere"])
 def test_folders_that_cannot_be_written_are_told_before_work(tmp_path, bursts, bounds, place):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(EgmsError, match="choose another output"):
+    with pytest.raises(NotWritten, match="choose another folder"):
         egms_io.ortho(bursts, aoi=bounds, work=tmp_path / place)
     product = egms_io.ortho(bursts, aoi=bounds)
-    with pytest.raises(EgmsError, match="choose another output"):
+    with pytest.raises(NotWritten, match="choose another folder"):
         product.write(tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
