@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,16 @@ def _require(name: str, condition: object, reason: str) -> None:
     if os.environ.get("WORKBENCH_REQUIRE") == "all":
         pytest.fail(f"{name} is required (WORKBENCH_REQUIRE=all): {reason}", pytrace=False)
     pytest.skip(f"{name}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Put the root logger back: commands called in this process set its level and a handler."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -32,9 +31,5 @@ def plugins(monkeypatch):
 
 @pytest.fixture
 def workbench_command(plugins):
-    """Call the command line in this process; the root logger is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield lambda *args: CliRunner().invoke(cli.main, [str(arg) for arg in args])
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    """Call the command line in this process."""
+    return lambda *args: CliRunner().invoke(cli.main, [str(arg) for arg in args])
