@@ -30,6 +30,7 @@ __all__ = [
     "UserError",
     "WorkbenchError",
     "is_user_error",
+    "portable",
 ]
 
 
@@ -43,6 +44,16 @@ class UserError(Protocol):
 def is_user_error(error: BaseException) -> TypeGuard[UserError]:
     """Tell whether `error` is to be shown as one line and its `exit_code` used."""
     return isinstance(getattr(error, "exit_code", None), int)
+
+
+def portable(error: Exception) -> Exception:
+    """Return an error of a library without those behind it.
+
+    GDAL's errors cannot be unpickled; with one of them in its chain, what a worker raises would
+    arrive as a plain `Exception`.
+    """
+    error.__cause__ = error.__context__ = None
+    return error
 
 
 class WorkbenchError(Exception):

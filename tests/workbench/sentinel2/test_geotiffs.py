@@ -459,7 +459,7 @@ def test_bad_masks(folder, write_tif, damage, words):
     assert read_folder(folder, on_error="skip").sizes["time"] == 3
 
 
-def test_damage_inside_a_file(tmp_path, write_tif):
+def test_damage_inside_a_file(tmp_path, write_tif, client):
     """Bytes changed in the middle: found when read, or at the door with `verify`."""
     rng = np.random.default_rng(1)
     for day in ("05", "10"):
@@ -472,7 +472,9 @@ def test_damage_inside_a_file(tmp_path, write_tif):
     path.write_bytes(content)
     lazy = read_folder(tmp_path, missing_mask="clear", offset=0)
     with pytest.raises(BadFile, match=r"20210110T105211\.tif: cannot read.*verify=True"):
-        lazy.compute()
+        lazy.compute(scheduler="threads")
+    with pytest.raises(BadFile, match=r"20210110T105211\.tif: cannot read.*verify=True"):
+        client.compute(lazy).result()
     with pytest.raises(BadFile, match="20210110"):
         read_folder(tmp_path, missing_mask="clear", offset=0, verify=True)
     kept = read_folder(tmp_path, missing_mask="clear", offset=0, verify=True, on_error="skip")
