@@ -166,8 +166,8 @@ def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(
             f"{plane.path}: cannot read band {plane.band}, rows {rows[0]} to {rows[1]}: "
-            f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip', "
-            "verify=True"
+            f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip',"
+            " verify=True"
         ) from portable(error)
     return values
 
