@@ -16,14 +16,14 @@ from machine import Seconds, timed
 from reference import egms_plain as plain
 
 import egms_io
-from egms_io.binning import sum_burst
-from egms_io.blocksolution import burst_means
 from egms_io.cells import Area, area_of
 from egms_io.dates import to_names
 from egms_io.formats.bursts import Burst, open_burst
 from egms_io.formats.l3 import l3_header, l3_table, l3_text
 from egms_io.formats.points import read_points
 from egms_io.formats.zips import deflate, write_zip
+from egms_io.mapreduce.binning import sum_burst
+from egms_io.mapreduce.blocksolution import burst_means
 from egms_io.method.decomposition import Solution, solve
 from egms_io.method.seriesmodels import fit, years_since_first
 from egms_io.method.sums import MM, CellSums

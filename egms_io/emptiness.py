@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from egms_io.mapreduce.partials import Partial
 from egms_io.method.decomposition import MAX_CONDITION
-from egms_io.partials import Partial
 from egms_io.plan import Plan
 
 _LEFT_OUT = ("no line of sight", "impossible", "incomplete", "duplicate", "bad rows")
@@ -20,7 +20,7 @@ def why_empty(plan: Plan, partials: Sequence[Partial], counts: Counter[str]) -> 
     partials
         The sums of the bursts used.
     counts
-        Cells left out by reason, see `egms_io.blocksolution.block_tables`.
+        Cells left out by reason, see `egms_io.mapreduce.blocksolution.block_tables`.
     """
     if not plan.bursts:
         return _none_inside(plan)

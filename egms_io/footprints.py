@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.binning import are_unit_vectors
-from egms_io.burstsums import REACH_M, Heading
+from egms_io.burstgeometry import REACH_M, Heading, Pass, are_unit_vectors
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
 from egms_io.formats.bursts import Burst
 from egms_io.formats.points import Points, read_points
-from egms_io.partials import Pass
 from workbench.tasks.places import cores
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from egms_io.emptiness import why_empty
 from egms_io.formats.names import BurstName
-from egms_io.mapreduce import Outcome, compute_blocks
+from egms_io.mapreduce.graph import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
 from egms_io.method.seriesmodels import (
     DETERMINED,

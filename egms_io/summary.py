@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from egms_io.burstsums import Heading
+from egms_io.burstgeometry import Heading
 from egms_io.dates import date_columns
 from egms_io.errors import BadProduct
 from egms_io.formats.bursts import open_burst

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     import numpy as np
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
     from workbench.sentinel2.landscape import Simulated
 
@@ -44,6 +46,17 @@ def root_logger() -> Iterator[None]:
     root.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def no_client_stays_open() -> Iterator[None]:
+    """Fail a test that leaves a client behind: what the next one computes would go there."""
+    yield
+    if distributed := sys.modules.get("distributed"):
+        with suppress(ValueError):  # there is none
+            left = distributed.Client.current()
+            left.close()
+            pytest.fail(f"left open: {left}")
+
+
 @pytest.fixture(scope="session")
 def require() -> Callable[[str, object, str], None]:
     """`require(name, condition, reason)`: skip where it is missing, fail if all is required."""
@@ -65,13 +78,26 @@ def shared_data(require: Callable[[str, object, str], None]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[Client]:
-    """A client of two single-threaded worker processes, shared by the whole session."""
-    import workbench
+def two_workers() -> Iterator[LocalCluster]:
+    """A cluster of two single-threaded worker processes, shared by the whole session."""
+    from workbench.clusters.kinds import make_cluster
 
-    with workbench.connect(
+    with make_cluster(
         "local", jobs=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-    ) as client:
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(two_workers: LocalCluster) -> Iterator[Client]:
+    """A client of two worker processes.
+
+    Dask computes on the client that is open, so this one is closed again: were it open for the
+    session, what a later test computes would depend on the tests before it.
+    """
+    from distributed import Client
+
+    with Client(two_workers) as client:  # type: ignore[no-untyped-call]
         yield client
 
 

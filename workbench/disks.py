@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from workbench.errors import DiskFull, NotWritten, is_user_error, portable
+from workbench.errors import DiskFull, NotWritten, is_user_error
 
 __all__ = ["make_folder", "unreadable", "writing"]
 
@@ -50,7 +50,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         found = _explained(Path(path), error)
         if found is None:
             raise
-        raise found from portable(error)
+        raise found from error
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

@@ -15,6 +15,8 @@ a system may add its own from 3 upwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
 
 __all__ = [
@@ -30,7 +32,7 @@ __all__ = [
     "UserError",
     "WorkbenchError",
     "is_user_error",
-    "portable",
+    "portable_errors",
 ]
 
 
@@ -46,14 +48,38 @@ def is_user_error(error: BaseException) -> TypeGuard[UserError]:
     return isinstance(getattr(error, "exit_code", None), int)
 
 
-def portable(error: Exception) -> Exception:
-    """Return an error of a library without those behind it.
+@contextmanager
+def portable_errors() -> Iterator[None]:
+    """Let an error of this block arrive in another process as what it is.
 
-    GDAL's errors cannot be unpickled; with one of them in its chain, what a worker raises would
-    arrive as a plain `Exception`.
+    Dask sends an error together with those behind it, and a plain `Exception` in its place if one
+    of them cannot be unpickled, as GDAL's cannot. The last ones are left behind until it can.
     """
-    error.__cause__ = error.__context__ = None
-    return error
+    try:
+        yield
+    except Exception as error:
+        while not _arrives(error) and len(chain := list(_chain(error))) > 1:
+            chain[-2].__cause__ = chain[-2].__context__ = None
+        raise
+
+
+def _arrives(error: Exception) -> bool:
+    """Tell whether an error can be sent as Dask does it."""
+    import cloudpickle  # type: ignore[import-untyped]
+    from tblib import pickling_support  # type: ignore[import-untyped]
+
+    pickling_support.install(*_chain(error))
+    try:
+        return isinstance(cloudpickle.loads(cloudpickle.dumps(error)), type(error))
+    except Exception:  # what pickling and unpickling may raise is not limited
+        return False
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those behind it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class WorkbenchError(Exception):

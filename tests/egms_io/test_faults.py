@@ -11,8 +11,8 @@ import sys
 import pytest
 
 import egms_io
-import egms_io.mapreduce
-from egms_io.mapreduce import AT_ONCE
+import egms_io.mapreduce.graph
+from egms_io.mapreduce.graph import AT_ONCE
 
 DAY = dt.date(2025, 3, 9)
 FORMATS = ("zip", "tiff", "parquet", "zarr")
@@ -111,7 +111,7 @@ def test_a_killed_worker_changes_nothing(
     from distributed import Client, LocalCluster
 
     killed = []
-    plain = egms_io.mapreduce.progress
+    plain = egms_io.mapreduce.graph.progress
 
     def kill(client):
         busy = [address for address, keys in client.processing().items() if keys]
@@ -134,7 +134,7 @@ def test_a_killed_worker_changes_nothing(
                     kill(client)
                 yield step
 
-        monkeypatch.setattr(egms_io.mapreduce, "progress", killing)
+        monkeypatch.setattr(egms_io.mapreduce.graph, "progress", killing)
         product = egms_io.ortho(simulated.paths, aoi=simulated.aoi, client=client)
         paths = product.write(tmp_path, formats=FORMATS, production_date=DAY)
         assert len(killed) == 1

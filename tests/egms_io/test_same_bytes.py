@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import egms_io
-import egms_io.burstsums
+import egms_io.mapreduce.burstsums
 from egms_io.formats.points import read_points
 
 DAY = dt.date(2025, 3, 9)
@@ -98,7 +98,7 @@ def test_rows_in_any_order(written, expected, tmp_path, lines, seed):
 @pytest.mark.parametrize("size", [997, 30_011, 150_001])
 def test_batches_of_any_size(written, expected, tmp_path, monkeypatch, size):
     small = partial(read_points, batch_bytes=size)
-    monkeypatch.setattr(egms_io.burstsums, "read_points", small)
+    monkeypatch.setattr(egms_io.mapreduce.burstsums, "read_points", small)
     assert written(tmp_path) == expected
 
 

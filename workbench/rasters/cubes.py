@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, portable_errors
 from workbench.rasters.windows import BLOCK, Window, windows
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _lazy(
 
 
 def _made(block: BlockMaker, target: GeoBox, window: Sequence[Any]) -> Any:
-    return block(target, Window(*window))
+    with portable_errors():
+        return block(target, Window(*window))
 
 
 def grid_of(cube: xr.DataArray | xr.Dataset) -> GeoBox:

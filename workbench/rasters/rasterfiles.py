@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.errors import BadFile, portable
+from workbench.errors import BadFile
 from workbench.rasters.grids import make_grid
 from workbench.rasters.windows import Window
 
@@ -168,7 +168,7 @@ def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
             f"{plane.path}: cannot read band {plane.band}, rows {rows[0]} to {rows[1]}: "
             f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip',"
             " verify=True"
-        ) from portable(error)
+        ) from error
     return values
 
 
@@ -251,9 +251,7 @@ def open_raster(
                 dict(file.tags()),
             )
     except (rasterio.errors.RasterioError, OSError) as error:
-        raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from portable(
-            error
-        )
+        raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error
     if np.dtype(raster.dtype).kind not in dtypes:
         raise BadFile(f"{name}: pixels are {raster.dtype}, expected {_kinds(dtypes)}")
     return raster

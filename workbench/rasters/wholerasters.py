@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import BadFile, portable
+from workbench.errors import BadFile
 from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, open_raster
 
 __all__ = ["whole_raster", "written_raster"]
@@ -63,7 +63,7 @@ def whole_raster(path: str | os.PathLike[str], *, every_block: bool = False) -> 
                 with rasterio.open(path, driver=found.drivers[0], overview_level=level) as file:
                     _read_blocks(file, every_block)
     except (rasterio.errors.RasterioError, OSError) as error:
-        raise BadFile(f"{path}: {error.__cause__ or error}") from portable(error)
+        raise BadFile(f"{path}: {error.__cause__ or error}") from error
 
 
 def _read_blocks(file: Any, every_block: bool) -> None:

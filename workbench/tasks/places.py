@@ -22,6 +22,7 @@ from threading import Condition
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
+from workbench.errors import portable_errors
 from workbench.tasks.calls import Call, carry_out
 from workbench.tasks.watch import Watch
 
@@ -280,7 +281,8 @@ def _unpack_and_carry_out(message: bytes) -> Any:
     """
     from distributed.protocol.pickle import loads
 
-    return carry_out(*loads(message))
+    with portable_errors():
+        return carry_out(*loads(message))
 
 
 def _result(client: Client, future: Future[Any]) -> tuple[Any, BaseException | None]:

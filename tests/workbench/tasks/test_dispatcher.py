@@ -371,7 +371,7 @@ def test_a_block_that_ends_drops_what_was_not_asked_for(tasks_for):
     assert list(tasks) == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mortal():
     """A client whose workers may be killed: Dask does not always start another."""
     with workbench.connect("local", jobs=3) as client:

@@ -13,12 +13,12 @@ from egms_io.cells import Lattice
 from egms_io.finished import Block, store_block
 from egms_io.formats.gnss import read_gnss_model
 from egms_io.formats.l3 import l3_table
+from egms_io.mapreduce.partials import Partial, load_block, load_keys
 from egms_io.method.decomposition import MAX_CONDITION, Means, Solution, solve
 from egms_io.method.seriesmodels import DETERMINED, fit, years_since_first
 from egms_io.method.steps import Steps, find_steps, present_dates
 from egms_io.method.sums import COSINE, MM, CellSums, mean_gnss, mean_los, mean_series
 from egms_io.method.timekernel import interpolate
-from egms_io.partials import Partial, load_block, load_keys
 from egms_io.plan import Method
 
 

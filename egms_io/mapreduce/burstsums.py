@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from egms_io.binning import sum_burst
+from egms_io.burstgeometry import Heading
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
 from egms_io.formats.archive import readable, stated_md5
 from egms_io.formats.bursts import Burst
 from egms_io.formats.plausible import LARGEST_JUMP_MM, LARGEST_MM, Remarks
-from egms_io.formats.points import Points, read_points
-from egms_io.partials import FORMAT, Partial, Pass, save_partial, stored_partial
+from egms_io.formats.points import read_points
+from egms_io.mapreduce.binning import sum_burst
+from egms_io.mapreduce.partials import FORMAT, Partial, save_partial, stored_partial
 from egms_io.plan import BurstOptions, Md5Policy
 from workbench.files import file_record
 from workbench.manifests import Manifest
-
-REACH_M = 150_000  # no point of a burst (90 km by 20 km) is further from any other
 
 _LEFT_OUT = {
     "no line of sight": "points without a unit line-of-sight vector left out",
@@ -94,62 +91,6 @@ def _sum_to(path: Path, burst: Burst, area: Area, options: BurstOptions) -> Part
     warnings = (*conflict, *left_out)
     partial = Partial(path, str(burst.name), burst.dates, direction, tally=tally, warnings=warnings)
     return save_partial(path, partial, sums, area.lattice)
-
-
-class Heading:
-    """The pass of a burst, from the track angles and lines of sight of its points.
-
-    A track angle with a positive cosine is an ascending pass; so is a satellite in the west
-    (los_east < 0), as Sentinel-1 looks to the right.
-    """
-
-    def __init__(self, burst: Burst) -> None:
-        self._burst = burst
-        self._votes: Counter[str] = Counter()
-
-    def watch(self, batches: Iterable[Points]) -> Iterator[Points]:
-        """Yield the batches, counting the points of each pass.
-
-        Raises
-        ------
-        BadBurst
-            When a point is further than `REACH_M` from the first one.
-        """
-        for points in batches:
-            self._check_reach(points)
-            angle = points.track_angle[~np.isnan(points.track_angle)]
-            north = np.cos(np.radians(angle)) > 0
-            self._votes["angle up"] += int(north.sum())
-            self._votes["angle down"] += int((~north).sum())
-            self._votes["los up"] += int((points.los[0] < 0).sum())
-            self._votes["los down"] += int((points.los[0] > 0).sum())
-            yield points
-
-    def direction(self) -> tuple[Pass, list[str]]:
-        """Return the pass of most points watched, and a note when angles and sights disagree."""
-        votes = self._votes
-        by_los: Pass = "ascending" if votes["los up"] > votes["los down"] else "descending"
-        if not votes["angle up"] + votes["angle down"]:
-            return by_los, []
-        up = votes["angle up"] > votes["angle down"]
-        by_angle: Pass = "ascending" if up else "descending"
-        if by_angle == by_los or not votes["los up"] + votes["los down"]:
-            return by_angle, []
-        return by_angle, [
-            f"{self._burst.parts[0].path}: track_angle says {by_angle}, los_east says {by_los}; "
-            "taken as the angle says"
-        ]
-
-    def _check_reach(self, points: Points) -> None:
-        if self._burst.first_point is None or not len(points.easting):
-            return
-        east, north = self._burst.first_point
-        away = np.hypot(points.easting - east, points.northing - north).max()
-        if away > REACH_M:
-            raise BadBurst(
-                f"a point lies {away / 1000:.0f} km from the first one; "
-                f"a burst reaches at most {REACH_M / 1000:.0f} km"
-            )
 
 
 def _check_md5(burst: Burst, records: Sequence[Mapping[str, Any]], policy: Md5Policy) -> list[str]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egms_io.binning import sum_burst, sum_points
 from egms_io.cells import area_of
 from egms_io.errors import BadBurst
 from egms_io.formats.points import Points
+from egms_io.mapreduce.binning import sum_burst, sum_points
 from egms_io.method.sums import COSINE, MM, CellSums, merge
 
 AREA = area_of((4_500_000, 1_700_000, 4_500_300, 1_700_200))

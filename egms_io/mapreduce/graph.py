@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from egms_io.blocksolution import finish_block
-from egms_io.burstsums import REACH_M, map_burst
+from egms_io.burstgeometry import REACH_M
 from egms_io.cells import BLOCK_CELLS, Area, Lattice, block_place
 from egms_io.errors import BadBurst
 from egms_io.finished import Block
 from egms_io.formats.bursts import Burst
-from egms_io.partials import Partial
+from egms_io.mapreduce.blocksolution import finish_block
+from egms_io.mapreduce.burstsums import map_burst
+from egms_io.mapreduce.partials import Partial
 from egms_io.plan import BurstOptions, Plan
 from workbench.progress import progress
 from workbench.tasks import Tasks

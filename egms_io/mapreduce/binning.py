@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.burstgeometry import are_unit_vectors
 from egms_io.cells import Area
 from egms_io.errors import BadBurst
 from egms_io.formats.plausible import MAX_NUMBER
 from egms_io.formats.points import Points
 from egms_io.method.sums import COSINE, MM, Bools, CellSums, Floats, Ints, merge
-
-NORM_TOLERANCE = 5e-3  # of a unit vector with three decimals
 
 
 def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[str]) -> CellSums:
@@ -106,15 +105,6 @@ def _count_others(good: Bools, reason: str, tally: Counter[str]) -> Bools:
     """Count the points that are not good, and return `good`."""
     tally[reason] += int(np.count_nonzero(~good))
     return good
-
-
-def are_unit_vectors(los: Floats) -> Bools:
-    """Return which lines of sight, (3, n), are unit vectors; the north part may be missing."""
-    length = np.sqrt(np.nansum(los**2, axis=0))
-    whole = ~np.isnan(los[1])
-    unit = np.where(whole, np.abs(length - 1) <= NORM_TOLERANCE, length <= 1 + NORM_TOLERANCE)
-    known: Bools = ~np.isnan(los[[0, 2]]).any(axis=0) & unit
-    return known
 
 
 def _units(values: Floats, per_one: float) -> Ints:

@@ -13,11 +13,12 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.burstgeometry import Pass
 from egms_io.cells import Lattice
 from egms_io.dates import Days, to_days
 from egms_io.method.sums import CellSums
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2  # raise when the content of a partial changes meaning
 
-Pass = Literal["ascending", "descending"]
 _COUNTS = ("key", "points", "heights", "velocities", "height", "gnss")
 
 

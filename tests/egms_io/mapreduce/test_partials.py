@@ -5,13 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from egms_io.binning import sum_burst
-from egms_io.burstsums import map_burst
 from egms_io.cells import area_of
 from egms_io.errors import EgmsError
 from egms_io.formats.bursts import open_burst
 from egms_io.formats.points import read_points
-from egms_io.partials import load_block, load_keys, open_partial
+from egms_io.mapreduce.binning import sum_burst
+from egms_io.mapreduce.burstsums import map_burst
+from egms_io.mapreduce.partials import load_block, load_keys, open_partial
 from egms_io.plan import BurstOptions
 
 

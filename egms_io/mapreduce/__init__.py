@@ -1,0 +1,1 @@
+"""From bursts to blocks: bursts are summed by cell one by one, blocks solved one by one."""
