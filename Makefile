@@ -18,11 +18,11 @@ $(VENV)/pip: constraints.txt
 
 # What the demo needs: the systems and notebooks, no test tools.
 $(VENV)/lab: $(VENV)/pip pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[lab]"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[lab]"
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[all]"
 	@touch $@ $(VENV)/lab
 
 setup: $(VENV)/all ## Make .venv with everything
@@ -48,8 +48,8 @@ types: $(VENV)/all ## Check types
 unit: $(VENV)/all ## Tests of the packages, two at a time
 	$(BIN)/pytest -n 2 --dist loadfile -m "not notebook and not slurm and not browser"
 
-notebook-tests: $(VENV)/all ## Run every notebook on small parameters
-	$(BIN)/pytest -m notebook
+notebook-tests: $(VENV)/all ## Run every notebook on small parameters, two at a time
+	$(BIN)/pytest -n 2 -m notebook
 
 cluster-tests: $(VENV)/all ## Jobs on a Slurm started here, JupyterLab in Chromium (needs both installed)
 	$(BIN)/pytest -m "slurm or browser"
