@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from workbench.rasters.geotiff import write_cogs
     from workbench.sentinel2.cubes import read_cube
     from workbench.sentinel2.geotiffs import read_folder
-    from workbench.sentinel2.landscape import simulate
     from workbench.sentinel2.safe import read_safe
+    from workbench.sentinel2.simulatedseries import simulate
     from workbench.sentinel2.sources import read
     from workbench.sentinel2.stac import read_stac
 else:

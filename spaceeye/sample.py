@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.files import atomic
-from workbench.sentinel2.landscape import CRS, TILE, Scene, acquisition_times
+from workbench.sentinel2.landscape import CRS, TILE, Scene
 from workbench.sentinel2.sampleproducts import (
     write_cube,
     write_image,
@@ -19,6 +19,7 @@ from workbench.sentinel2.sampleproducts import (
     write_safe,
     write_stac,
 )
+from workbench.sentinel2.simulatedseries import acquisition_times
 
 __all__ = ["SCENE", "TRUTH_TIMES", "write_sample"]
 

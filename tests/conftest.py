@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from distributed import Client, LocalCluster
 
-    from workbench.sentinel2.landscape import Simulated
+    from workbench.sentinel2.simulatedseries import Simulated
 
 # A disk that is busy is not a defect: no test asserts on a time.
 settings.register_profile("workbench", deadline=None)
@@ -114,7 +114,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def series() -> Simulated:
     """Four small images, two before and two after the change of baseline."""
-    from workbench.sentinel2.landscape import simulate
+    from workbench.sentinel2.simulatedseries import simulate
 
     return simulate(32, TIMES, seed=3)
 

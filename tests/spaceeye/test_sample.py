@@ -12,7 +12,8 @@ from spaceeye.errors import BadFile, BadInput
 from spaceeye.sample import CROP, SCENE, TRUTH_TIMES, write_sample
 from workbench.errors import OutputExists
 from workbench.sentinel2.bands import BANDS
-from workbench.sentinel2.landscape import NEW_BASELINE, Scene, acquisition_times, simulate
+from workbench.sentinel2.landscape import NEW_BASELINE, Scene
+from workbench.sentinel2.simulatedseries import acquisition_times, simulate
 from workbench.sentinel2.sources import read, recognise
 
 

@@ -14,8 +14,8 @@ from workbench.faces import lazy_face
 if TYPE_CHECKING:
     from workbench.sentinel2.cubes import read_cube
     from workbench.sentinel2.geotiffs import read_folder
-    from workbench.sentinel2.landscape import simulate
     from workbench.sentinel2.safe import read_safe
+    from workbench.sentinel2.simulatedseries import simulate
     from workbench.sentinel2.sources import read
     from workbench.sentinel2.stac import read_stac
 else:

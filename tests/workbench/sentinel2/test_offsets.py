@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spaceeye.errors import BadInput
-from workbench.sentinel2.landscape import simulate
 from workbench.sentinel2.offsets import boa_offset, remove_offset
+from workbench.sentinel2.simulatedseries import simulate
 from workbench.sentinel2.sources import read
 
 
