@@ -51,8 +51,9 @@ unit: $(VENV)/all ## Tests of the packages, two at a time
 notebook-tests: $(VENV)/all ## Run every notebook on small parameters, two at a time
 	$(BIN)/pytest -n 2 -m notebook
 
+# They wait more than they compute; each of the three processes has a Slurm of its own.
 cluster-tests: $(VENV)/all ## Jobs on a Slurm started here, JupyterLab in Chromium (needs both installed)
-	$(BIN)/pytest -m "slurm or browser"
+	$(BIN)/pytest -n 3 --dist worksteal -m "slurm or browser" tests/cluster
 
 notebooks: $(VENV)/all ## Bring each .py and .ipynb in step and strip outputs
 	$(BIN)/jupytext --sync notebooks/*.py

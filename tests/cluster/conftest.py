@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -106,9 +107,9 @@ def start() -> Iterator[Callable[..., subprocess.Popen]]:
     def begin(*arguments: object, log: Path | None = None) -> subprocess.Popen:
         out = log.open("w") if log else subprocess.DEVNULL
         command = [sys.executable, "-m", "workbench", *map(str, arguments)]
-        started.append(
-            subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        )
+        options = {"stdout": out, "stderr": subprocess.STDOUT, "start_new_session": True}
+        # Tests started under nohup would hand on that SIGHUP is ignored.
+        started.append(subprocess.Popen(command, preexec_fn=_heed_sighup, **options))
         return started[-1]
 
     yield begin
@@ -116,6 +117,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen]]:
         if process.poll() is None:
             os.killpg(process.pid, 9)
             process.wait()
+
+
+def _heed_sighup() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
