@@ -149,8 +149,7 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     With several areas one after the other is made, each from the bursts that reach it.
     """
     formats, name, version = (options.pop(key) for key in ("formats", "name", "version"))
-    cluster, jobs = options.pop("cluster"), options.pop("jobs")
-    overwrite, keep = options.pop("overwrite"), options.pop("keep_work")
+    cluster, overwrite, keep = (options.pop(key) for key in ("cluster", "overwrite", "keep_work"))
     areas = options.pop("areas")
     asked = {"aoi": " ".join(areas), **{key: str(value) for key, value in options.items()}}
     options |= {
@@ -169,7 +168,7 @@ def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     work, codes = output / ".work", set()
     inputs = {record["path"]: record for target in todo for record in target.plan.inputs}
     with (
-        client_or_none(cluster, jobs=jobs) as client,
+        client_or_none(**cluster) as client,
         Run(
             output, system="egms", parameters=asked, inputs=list(inputs.values()), client=client
         ) as run,

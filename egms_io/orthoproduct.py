@@ -100,6 +100,8 @@ class OrthoProduct(FinishedProduct):
             For an unknown format, or a name that is no word or that of an official tile.
         workbench.errors.OutputExists
             When files of other inputs or parameters are in the way.
+        workbench.errors.FolderInUse
+            When another process writes there.
         """
         output = Output(self.plan, Path(folder), tuple(formats), name, version)
         return write_product(

@@ -134,7 +134,7 @@ def run(source: Path, output: Path, **options: Any) -> None:
     reading = _reading(options)
     start, end, step = (options.pop(name) for name in ("start", "end", "step_days"))
     step = options.pop("output_times") or step
-    with client_or_none(options.pop("cluster"), jobs=options.pop("jobs")) as client:
+    with client_or_none(**options.pop("cluster")) as client:
         result = carry_out(
             source,
             output,
@@ -217,8 +217,7 @@ def workflow(
     output: Path,
     pairs: tuple[tuple[str, str], ...],
     alpha: float | str | None,
-    cluster: str,
-    jobs: int | None,
+    cluster: dict[str, Any],
     **options: Any,
 ) -> None:
     """Run a workflow file of FarmVibes.AI's format, such as spaceeye_interpolation_inference.
@@ -233,7 +232,7 @@ def workflow(
     values = {name: parameter_value(text) for name, text in pairs}
     if alpha is not None:
         options["alpha"] = alpha
-    with client_or_none(cluster, jobs=jobs) as client:
+    with client_or_none(**cluster) as client:
         sinks = run_workflow(workflow, sources, values, client=client, output=output, **options)
     for rasters in sinks.values():
         for raster in rasters:

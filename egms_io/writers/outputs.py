@@ -27,6 +27,7 @@ from egms_io.writers.geotiffs import write_velocity_cog, write_velocity_tiff
 from egms_io.writers.zarrcubes import write_zarr
 from workbench.disks import make_folder
 from workbench.files import Check, sweep
+from workbench.locks import held
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.wholerasters import whole_raster
 from workbench.wholefiles import whole_parquet, whole_text, whole_zip
@@ -175,7 +176,22 @@ def write_product(
     overwrite: bool,
     production_date: dt.date | None,
 ) -> list[Path]:
-    """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
+    """Write a product, unless it is there; see `egms_io.OrthoProduct.write`.
+
+    The folder is held, by the run around this call or else by the call: of two that write files of
+    the same names, one would describe what the other has written.
+    """
+    with held(output.folder, "a product being written"):
+        return _write_product(product, output, client, overwrite, production_date)
+
+
+def _write_product(
+    product: FinishedProduct,
+    output: Output,
+    client: Client | None,
+    overwrite: bool,
+    production_date: dt.date | None,
+) -> list[Path]:
     if not output.needed(overwrite=overwrite):
         return output.paths
     # Files of every format, so that none of an earlier product stays under this provenance.

@@ -4,7 +4,9 @@ import datetime as dt
 import hashlib
 import json
 import os
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from xml.etree.ElementTree import fromstring
 
 import geopandas as gpd
@@ -18,7 +20,10 @@ from zarr.storage import ZipStore
 
 import egms_io
 from egms_io.errors import BadArgument
-from workbench.errors import OutputExists
+from egms_io.writers import outputs
+from workbench.errors import FolderInUse, OutputExists
+from workbench.locks import LOCK
+from workbench.runs import Run
 
 DAY = dt.date(2025, 3, 9)
 ALL = ("zip", "tiff", "cog", "parquet", "zarr")
@@ -239,6 +244,34 @@ def test_a_file_that_is_torn_is_written_again(
     written = product.write(tmp_path, formats=(kind,), production_date=DAY)
     assert contents(written) == whole
     assert f"{path.name} is not whole and is written again: " in caplog.text
+
+
+def test_only_one_at_a_time_writes_into_a_folder(
+    tmp_path, product, bursts, bounds, monkeypatch, contents
+):
+    other = egms_io.ortho(bursts, aoi=bounds, kernel="linear")
+    begun, go_on = threading.Event(), threading.Event()
+    write = outputs._WRITERS["tiff"]
+
+    def slowly(*arguments):
+        begun.set()
+        assert go_on.wait(60)
+        write(*arguments)
+
+    monkeypatch.setitem(outputs._WRITERS, "tiff", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(product.write, tmp_path, ("tiff",))
+        try:
+            assert begun.wait(60)
+            with pytest.raises(FolderInUse, match=f"{tmp_path} is in use by a product being wr"):
+                other.write(tmp_path, ("tiff",), overwrite=True)
+        finally:
+            go_on.set()
+        paths = first.result()
+    assert contents(paths) == contents(product.write(tmp_path / "fresh", ("tiff",)))
+    with Run(tmp_path, system="test"):  # which holds the folder for what is done inside
+        other.write(tmp_path, ("tiff",), overwrite=True)
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_files_of_strangers_are_not_replaced_unasked(tmp_path, product):
