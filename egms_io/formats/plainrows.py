@@ -57,7 +57,8 @@ def plain_rows(
         (rows,) int64 as of `egms_io.formats.pids.decode`, None without `pid`.
     """
     kinds = [_NUMBER if name in numbers else _PID if name == pid else _SKIPPED for name in header]
-    runs = np.array([(kind, len(list(group))) for kind, group in groupby(kinds)])
+    runs = np.array([(kind, len(list(group)), _COMMA) for kind, group in groupby(kinds)])
+    runs[-1, 2] = _LF
     if not text.endswith(b"\n"):
         text += b"\n"
     content = np.frombuffer(text, np.uint8)
@@ -83,15 +84,14 @@ def _count_lines(text):
 def _read_rows(text, runs, values, pids):
     """Fill `values` and `pids`; return whether all rows are plain.
 
-    `runs` (stretches of columns of one kind, 2) holds their kind and number. The text ends with LF,
-    which no field passes: reading stays inside.
+    `runs` (stretches of columns of one kind, 3) holds their kind, their number and what stands
+    behind the last of them. The text ends with LF, which no field passes: reading stays inside.
     """
     at, width = 0, 0
     for row in range(values.shape[1]):
         begin, target = at, 0
         for run in range(len(runs)):
-            kind, count = runs[run]
-            end = _LF if run == len(runs) - 1 else _COMMA
+            kind, count, end = runs[run]
             if kind == _NUMBER:
                 at = _read_numbers(text, at, end, values[target : target + count, row])
                 target += count

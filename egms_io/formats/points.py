@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,9 @@ from egms_io.formats.plausible import (
     MARKS,
     MAX_NUMBER,
     Remarks,
+    are_ordinary,
     impossible,
+    span,
     without_marks,
 )
 from egms_io.tiles import CRS, LAEA_EUROPE
@@ -183,9 +186,10 @@ class _Table:
         try:
             plain = self._plain(text)
             points = plain or self._arrow(text)
-            _check_sizes(points)
             lines = len(points.easting) if plain else text.count(b"\n")
-            return _Rows(points, text, line, lines)
+            rows = _Rows(points, text, line, lines)
+            rows.check_sizes()
+            return rows
         except (pa.ArrowInvalid, EgmsError) as error:
             if not skip_rows:
                 raise BadBurst(next(self._faults(text, line), str(error))) from error
@@ -204,6 +208,8 @@ class _Table:
         names = [self.numbers.get(name, name) for name in ("height_ortho", "gnss_velocity")]
         points.height = _unmarked(points.height, HEIGHT_MARKS, names[0], rows, remarks)
         points.gnss = _unmarked(points.gnss, MARKS, names[1], rows, remarks)
+        if are_ordinary(*rows.span):
+            return points
         points.series = [
             _unmarked(values, MARKS, date, rows, remarks)
             for values, date in zip(points.series, self.dates, strict=True)
@@ -310,6 +316,17 @@ class _Rows:
     lines: int
     faulty: frozenset[int] = frozenset()  # lines that gave no point
 
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """Least and greatest displacement, mm."""
+        return span(self.points.series)
+
+    def check_sizes(self) -> None:
+        """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
+        low, high = span([self.points.height, self.points.gnss])
+        if max(high, -low, self.span[1], -self.span[0]) > MAX_NUMBER:
+            raise EgmsError("a number that is no displacement, height or velocity")
+
     def line_of(self, row: int) -> int:
         """Return the line of the file that a point stands in."""
         lines = enumerate(self.text.split(b"\n"), self.first_line)
@@ -325,13 +342,6 @@ def _unmarked(values: Floats, marks: Floats, name: str, rows: _Rows, remarks: Re
         place = f"line {rows.line_of(first)}, column {name}: {values[first]:g}"
         remarks.add("marks", len(marked), place)
     return clean
-
-
-def _check_sizes(points: Points) -> None:
-    """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
-    for values in (points.height, points.gnss, *points.series):
-        if len(values) and np.fmax.reduce(np.abs(values)) > MAX_NUMBER:
-            raise EgmsError("a number that is no displacement, height or velocity")
 
 
 def _wrong(text: str, is_place: bool) -> str:
