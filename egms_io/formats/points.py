@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,9 @@ from egms_io.formats.plausible import (
     MARKS,
     MAX_NUMBER,
     Remarks,
+    are_ordinary,
     impossible,
+    span,
     without_marks,
 )
 from egms_io.tiles import CRS, LAEA_EUROPE
@@ -130,7 +133,7 @@ def read_points(
                     rows = table.parse(text, part.path, line, tally, skip_rows=skip_rows)
                 except EgmsError as error:
                     raise BadBurst(f"{part.path}: {error}") from error
-                line += text.count(b"\n")
+                line += rows.lines
                 batch = table.plausible(rows, remarks)
                 if len(batch.easting):
                     tally["rows"] += len(batch.easting)
@@ -181,9 +184,12 @@ class _Table:
         import pyarrow as pa
 
         try:
-            points = self._points(self._arrow(text))
-            _check_sizes(points)
-            return _Rows(points, text, line)
+            plain = self._plain(text)
+            points = plain or self._arrow(text)
+            lines = len(points.easting) if plain else text.count(b"\n")
+            rows = _Rows(points, text, line, lines)
+            rows.check_sizes()
+            return rows
         except (pa.ArrowInvalid, EgmsError) as error:
             if not skip_rows:
                 raise BadBurst(next(self._faults(text, line), str(error))) from error
@@ -193,8 +199,8 @@ class _Table:
             faulty.add(fault.number)
         tally["bad rows"] += len(faulty)
         kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
-        points = self._points(self._arrow(b"\n".join(kept)))
-        return _Rows(points, text, line, frozenset(faulty))
+        points = self._arrow(b"\n".join(kept))
+        return _Rows(points, text, line, text.count(b"\n"), frozenset(faulty))
 
     def plausible(self, rows: _Rows, remarks: Remarks) -> Points:
         """Return the points with marks of missing values as NaN, without impossible ones."""
@@ -202,6 +208,8 @@ class _Table:
         names = [self.numbers.get(name, name) for name in ("height_ortho", "gnss_velocity")]
         points.height = _unmarked(points.height, HEIGHT_MARKS, names[0], rows, remarks)
         points.gnss = _unmarked(points.gnss, MARKS, names[1], rows, remarks)
+        if are_ordinary(*rows.span):
+            return points
         points.series = [
             _unmarked(values, MARKS, date, rows, remarks)
             for values, date in zip(points.series, self.dates, strict=True)
@@ -214,7 +222,16 @@ class _Table:
         remarks.add("impossible", int(wild.sum()), f"{place}: {value:g} mm{jump}")
         return points.take(np.flatnonzero(~wild))
 
-    def _arrow(self, text: bytes) -> Any:
+    def _plain(self, text: bytes) -> Points | None:
+        """Read rows of plain numbers; None where one is not plain, which `_arrow` looks into."""
+        from egms_io.formats.plainrows import plain_rows  # loads numba
+
+        found = plain_rows(
+            text, self.header, frozenset(self.numbers.values()), "pid" if self.pid else None
+        )
+        return None if found is None else self._points(*found)
+
+    def _arrow(self, text: bytes) -> Points:
         import pyarrow as pa
         from pyarrow import csv
 
@@ -222,24 +239,25 @@ class _Table:
         if self.pid:
             types["pid"] = pa.string()
         if text.isspace() or not text:
-            return pa.schema(types.items()).empty_table()
-        return csv.read_csv(
-            pa.py_buffer(text),
-            read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
-            parse_options=csv.ParseOptions(quote_char=False),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]
-            ),
-        )
+            table = pa.schema(types.items()).empty_table()
+        else:
+            table = csv.read_csv(
+                pa.py_buffer(text),
+                read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
+                parse_options=csv.ParseOptions(quote_char=False),
+                convert_options=csv.ConvertOptions(
+                    include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]
+                ),
+            )
+        columns = {name: table[name].to_numpy() for name in self.numbers.values()}
+        pids = _pid_numbers(table["pid"]) if self.pid else None
+        return self._points(columns, pids)
 
-    def _points(self, table: Any) -> Points:
-        missing = np.full(table.num_rows, np.nan)
+    def _points(self, columns: dict[str, Floats], pids: npt.NDArray[np.int64] | None) -> Points:
+        missing = np.full(len(columns[self.numbers["los_up"]]), np.nan)
 
         def column(name: str) -> Floats:
-            if name not in self.numbers:
-                return missing
-            values: Floats = table[self.numbers[name]].to_numpy()
-            return values
+            return columns[self.numbers[name]] if name in self.numbers else missing
 
         easting, northing = column("easting"), column("northing")
         if "easting" not in self.numbers:
@@ -251,7 +269,7 @@ class _Table:
             height=column("height_ortho"),
             gnss=column("gnss_velocity"),
             track_angle=column("track_angle"),
-            pid=_pid_numbers(table["pid"]) if self.pid else None,
+            pid=pids,
             series=[column(date) for date in self.dates],
         )
 
@@ -295,7 +313,19 @@ class _Rows:
     points: Points
     text: bytes
     first_line: int
+    lines: int
     faulty: frozenset[int] = frozenset()  # lines that gave no point
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """Least and greatest displacement, mm."""
+        return span(self.points.series)
+
+    def check_sizes(self) -> None:
+        """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
+        low, high = span([self.points.height, self.points.gnss])
+        if max(high, -low, self.span[1], -self.span[0]) > MAX_NUMBER:
+            raise EgmsError("a number that is no displacement, height or velocity")
 
     def line_of(self, row: int) -> int:
         """Return the line of the file that a point stands in."""
@@ -312,13 +342,6 @@ def _unmarked(values: Floats, marks: Floats, name: str, rows: _Rows, remarks: Re
         place = f"line {rows.line_of(first)}, column {name}: {values[first]:g}"
         remarks.add("marks", len(marked), place)
     return clean
-
-
-def _check_sizes(points: Points) -> None:
-    """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
-    for values in (points.height, points.gnss, *points.series):
-        if len(values) and np.fmax.reduce(np.abs(values)) > MAX_NUMBER:
-            raise EgmsError("a number that is no displacement, height or velocity")
 
 
 def _wrong(text: str, is_place: bool) -> str:
