@@ -23,7 +23,14 @@ from workbench.locks import FolderLock
 from workbench.plain import plain
 from workbench.runs.items import Item
 from workbench.runs.status import GOING, WELL, Status, run_status
-from workbench.runs.submission import RECORD, destination, new_folder, read_record, submit
+from workbench.runs.submission import (
+    RECORD,
+    SOURCE,
+    destination,
+    new_folder,
+    read_record,
+    submit,
+)
 from workbench.runs.submission import submit_again as submit_run_again
 
 __all__ = [
@@ -212,9 +219,9 @@ class BatchStatus:
         for item in self.items:
             seconds = "" if item.seconds is None else f"{item.seconds:.0f}"
             table.append((item.name, item.state, seconds, item.message))
-        wide = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            f"  {name:<{wide[0]}}  {state:<{wide[1]}}  {seconds:>{wide[2]}}  {message}".rstrip()
+        wide = max(len(name) for name, *_ in table)
+        lines = [  # of one layout, whatever the states: who watches sees what differs
+            f"  {name:<{wide}}  {state:<{len(_NOT_SUBMITTED)}}  {seconds:>7}  {message}".rstrip()
             for name, state, seconds, message in table
         ]
         return "\n".join([self.head, *lines])
@@ -264,7 +271,7 @@ def _item(name: str, status: Status) -> ItemStatus:
     elif status.state in ("waiting", "lost"):
         message = f"job {status.job}"
     else:
-        message = status.error.partition("\n")[0]
+        message = status.error.partition("\n")[0].removeprefix(f"{status.folder / SOURCE}: ")
     return ItemStatus(name, status.state, status.seconds, message)
 
 

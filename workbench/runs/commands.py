@@ -131,7 +131,7 @@ def _tell(what: str, folder: Path) -> None:
 @click.argument(
     "folder", metavar="[RUN]", required=False, type=click.Path(exists=True, file_okay=False)
 )
-@click.option("--watch", is_flag=True, help="Tell again when something has changed, to the end.")
+@click.option("--watch", is_flag=True, help="Tell what changes, to the end.")
 @click.pass_context
 def status(ctx: click.Context, folder: str | None, watch: bool) -> None:
     """Tell where the submitted run in the folder RUN stands; without one, each of those in `runs`.
@@ -155,9 +155,10 @@ def status(ctx: click.Context, folder: str | None, watch: bool) -> None:
     click.echo(found)
     while watch and found.going:
         time.sleep(_WATCHED_EVERY_S)
-        before, found = found, look(folder)
-        if str(found) != str(before):
-            click.echo(found)
+        before, found = str(found).splitlines(), look(folder)
+        for line in str(found).splitlines():
+            if line not in before:
+                click.echo(line)
     ctx.exit(int(not found.well))
 
 

@@ -64,12 +64,11 @@ def read_items(
     """
     known = notebook_parameters(notebook)
     columns, rows = _read(Path(table))
-    wrong = _wrong_columns(columns, known)
-    if not wrong:
-        wrong += _wrong_names(rows) + _wrong_outputs(rows, known, common)
-        items = _named(rows, known)
-        for row, item in zip(rows, items, strict=True):
-            wrong += _wrong_values(row, item, known)
+    items = _named(rows, known)
+    wrong = _wrong_columns(columns, known) + _wrong_names(rows)
+    wrong += _wrong_outputs(rows, known, common)
+    for row, item in zip(rows, items, strict=True):
+        wrong += _wrong_values(row, item, known)
     if wrong:
         more = [f"and {len(wrong) - _TOLD} more"] if len(wrong) > _TOLD else []
         raise BadInput("\n  ".join([f"{table} does not fit {notebook}:", *wrong[:_TOLD], *more]))

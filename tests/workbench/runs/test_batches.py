@@ -11,7 +11,7 @@ import pytest
 
 from workbench.clusters.queues import JobState, Slurm
 from workbench.errors import NoCluster
-from workbench.runs import batches, submission
+from workbench.runs import batches, commands, submission
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def carry_out(workbench_command, monkeypatch):
     def call(folder, fails=False):
         def run(notebook, output, *args, **options):
             if fails:
-                raise ValueError(f"no data for {folder.name}\nmore")
+                raise ValueError(f"{notebook}: no data for {folder.name}\nmore")
             shutil.copyfile(notebook, output)
 
         monkeypatch.setattr(submission, "run_notebook", run)
@@ -103,6 +103,23 @@ def test_each_item_is_a_run_and_only_what_is_not_done_is_submitted_again(
     carry_out(jobs["4"])
     assert workbench_command("status", "all").exit_code == 0
     assert json.loads((tmp_path / "all" / "summary.json").read_text())["counts"] == {"done": 3}
+
+
+def test_of_a_batch_that_is_watched_only_what_changes_is_told_again(
+    workbench_command, notebook, queue, carry_out, monkeypatch
+):
+    jobs, _ = queue
+    workbench_command("submit", notebook, *SUBMIT)
+    left = list(jobs.values())
+    monkeypatch.setattr(commands.time, "sleep", lambda seconds: carry_out(left.pop(0)))
+    seen = workbench_command("status", "all", "--watch")
+    assert seen.exit_code == 0
+    assert [line.split()[0] for line in seen.output.splitlines()] == [
+        *("all:", "item", "a", "b", "c"),
+        *("all:", "a"),
+        *("all:", "b"),
+        *("all:", "c"),
+    ]
 
 
 def test_where_the_queue_takes_no_more_the_rest_is_submitted_later(
