@@ -47,6 +47,14 @@ class Block:
     counts: dict[str, int]
     steps: dict[str, tuple[int, float]] = field(default_factory=dict)
 
+    def table(self, component: str, columns: Sequence[str] | None = None) -> Any:
+        """Read its rows, or some columns of them, as a pyarrow.Table."""
+        import pyarrow as pa
+
+        with pa.memory_map(str(self.files[component])) as file:
+            table = pa.ipc.open_file(file).read_all()
+            return table.select(list(columns)) if columns else table
+
 
 def store_block(
     number: int,
@@ -88,12 +96,7 @@ class Band:
         """Read the rows of the band, by northing and then easting, as a pyarrow.Table."""
         import pyarrow as pa
 
-        tables = []
-        for block in self.blocks:
-            with pa.memory_map(str(block.files[component])) as file:
-                table = pa.ipc.open_file(file).read_all()
-                tables.append(table.select(columns) if columns else table)
-        table = pa.concat_tables(tables)
+        table = pa.concat_tables([block.table(component, columns) for block in self.blocks])
         return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
 
 

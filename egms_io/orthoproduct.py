@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from egms_io.cubes import cube_of
+from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
-from egms_io.writers.outputs import Format, Output, write_product
+from egms_io.mosaics import mosaic_blocks, mosaic_plan
+from egms_io.plan import Plan
+from egms_io.writers.outputs import PER_AREA, Format, Output, write_product
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -105,3 +109,115 @@ class OrthoProduct(FinishedProduct):
         return write_product(
             self, output, client=self.client, overwrite=overwrite, production_date=production_date
         )
+
+
+def outputs_of(
+    plans: Sequence[Plan],
+    folder: Path,
+    formats: Sequence[Format],
+    name: str | None = None,
+    version: int = 1,
+) -> list[Output]:
+    """Return where the products of one or several areas are written to.
+
+    Returns
+    -------
+    One `Output` for a single area. Of several, each has the official formats under its own name
+    (ZIP and velocity GeoTIFFs), and one mosaic, the last, has the formats that hold any extent;
+    `name` is that of the mosaic.
+
+    Raises
+    ------
+    BadArgument
+        As for `Output` and `egms_io.mosaics.mosaic_plan`; for areas whose files would have the same
+        names.
+    """
+    if len(plans) == 1:
+        return [Output(plans[0], folder, tuple(formats), name, version)]
+    own = tuple(wanted for wanted in formats if wanted in PER_AREA)
+    shared = tuple(wanted for wanted in formats if wanted not in PER_AREA)
+    if name and not shared:
+        raise BadArgument(f"name={name!r}: several areas keep their names; only a mosaic gets one")
+    outputs = [Output(plan, folder, own, None, version) for plan in plans if own]
+    stems = [output.provenance for output in outputs]
+    for number, stem in enumerate(stems):
+        if stem in stems[:number]:
+            raise BadArgument(
+                f"two of the areas would be written to {stem.name.removesuffix('_provenance.json')}"
+                "*: several areas must be different tiles"
+            )
+    if shared:
+        outputs.append(Output(mosaic_plan(plans), folder, shared, name, version))
+    return outputs
+
+
+@dataclass
+class OrthoMosaic(OrthoProduct):
+    """The products of several areas, and all of them side by side as one; see `egms_io.ortho`.
+
+    Attributes
+    ----------
+    areas
+        The product of each area, by name.
+    """
+
+    areas: list[OrthoProduct] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, products: Sequence[OrthoProduct]) -> OrthoMosaic:
+        """Put products side by side.
+
+        Raises
+        ------
+        BadArgument
+            For areas that overlap or whose cells are of different sizes.
+        """
+        plan = mosaic_plan([product.plan for product in products])
+        areas = sorted(products, key=lambda product: product.area.name)
+        counts: Counter[str] = Counter()
+        warnings = list(plan.warnings)
+        for product in areas:
+            counts.update(product.report["cells"])
+            warnings += [f"{product.area.name}: {text}" for text in product.report["warnings"]]
+        report = {
+            "area": plan.area.name,
+            "bounds": plan.area.lattice.bounds,
+            "cell_m": plan.area.lattice.cell_m,
+            "cells": dict(counts),
+            "skipped": [entry for product in areas for entry in product.report["skipped"]],
+            "warnings": warnings,
+            "areas": {product.area.name: product.report for product in areas},
+        }
+        blocks = mosaic_blocks(plan, areas)
+        return cls(plan, blocks, areas[0].folder, report, areas[0].client, areas=areas)
+
+    def write(
+        self,
+        folder: str | Path,
+        formats: Sequence[Format] = ("zip", "tiff", "parquet"),
+        overwrite: bool = False,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        production_date: dt.date | None = None,
+    ) -> list[Path]:
+        """Write the files of each area, under its official name where it has one, and the mosaic.
+
+        ``zip``, ``tiff`` and ``cog`` are written for each area, the other formats once for all.
+        Parameters and errors are those of `OrthoProduct.write`; `name` is that of the mosaic.
+        """
+        plans = [product.plan for product in self.areas]
+        outputs = outputs_of(plans, Path(folder), formats, name, version)
+        for output in outputs:  # so that nothing is written where one of them is refused
+            output.needed(overwrite=overwrite)
+        written = []
+        for output in outputs:
+            (product,) = [one for one in self.areas if one.plan is output.plan] or [self]
+            written += write_product(
+                product,
+                output,
+                client=self.client,
+                overwrite=overwrite,
+                production_date=production_date,
+            )
+        return written

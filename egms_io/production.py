@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.cells import areas_in
 from egms_io.emptiness import why_empty
 from egms_io.formats.names import BurstName
 from egms_io.mapreduce.graph import Outcome, compute_blocks
@@ -21,7 +22,8 @@ from egms_io.method.seriesmodels import (
     years_since_first,
 )
 from egms_io.method.timekernel import Kernel
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.mosaics import mosaic_plan
+from egms_io.orthoproduct import OrthoMosaic, OrthoProduct
 from egms_io.plan import Duplicates, Md5Policy, OnError, Plan
 from egms_io.planning import Source, plan_ortho
 from workbench.disks import make_folder
@@ -65,7 +67,7 @@ def ortho(
     aoi
         A tile name (``"E45N17"``), bounds (west, south, east, north in m, EPSG:3035), a polygon in
         EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is
-        inside.
+        inside. A list of these makes the product of each, from the bursts that reach it.
     start, end, step_days
         Output dates. By default those of the official lattice on which every burst that gives
         points to the area has data.
@@ -102,7 +104,8 @@ def ortho(
     Returns
     -------
     OrthoProduct
-        Empty, with a warning in its report, where no cell is seen from both passes.
+        Empty, with a warning in its report, where no cell is seen from both passes. Of several
+        areas an `egms_io.OrthoMosaic`: the product of each, and all of them as one.
 
     Raises
     ------
@@ -120,25 +123,31 @@ def ortho(
     of the series. Results have the same bytes for any order of rows, batches, workers and
     schedulers on one kind of processor.
     """
-    plan = plan_ortho(
-        bursts,
-        aoi=aoi,
-        start=start,
-        end=end,
-        step_days=step_days,
-        cell_m=cell_m,
-        kernel=kernel,
-        kernel_rate=kernel_rate,
-        max_gap_days=max_gap_days,
-        combine=combine,
-        gnss_model=gnss_model,
-        on_error=on_error,
-        duplicates=duplicates,
-        md5=md5,
-        max_missing=max_missing,
-        max_cut=max_cut,
-    )
-    return carry_out(plan, client=client, work=work)
+    plans = [
+        plan_ortho(
+            bursts,
+            aoi=area,
+            start=start,
+            end=end,
+            step_days=step_days,
+            cell_m=cell_m,
+            kernel=kernel,
+            kernel_rate=kernel_rate,
+            max_gap_days=max_gap_days,
+            combine=combine,
+            gnss_model=gnss_model,
+            on_error=on_error,
+            duplicates=duplicates,
+            md5=md5,
+            max_missing=max_missing,
+            max_cut=max_cut,
+        )
+        for area in areas_in(aoi)
+    ]
+    if len(plans) > 1:
+        mosaic_plan(plans)  # refuses areas that overlap, before any work
+    products = [carry_out(plan, client=client, work=work) for plan in plans]
+    return products[0] if len(products) == 1 else OrthoMosaic.of(products)
 
 
 def carry_out(

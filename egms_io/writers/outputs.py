@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Format = Literal["zip", "tiff", "cog", "parquet", "zarr"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+PER_AREA: tuple[Format, ...] = ("zip", "tiff", "cog")  # of several areas each has its own
 
 _SUFFIXES: dict[Format, str] = {
     "zip": ".zip",
@@ -173,7 +174,7 @@ def write_product(
     *,
     client: Client | None,
     overwrite: bool,
-    production_date: dt.date | None,
+    production_date: dt.date | None = None,
 ) -> list[Path]:
     """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
     if not output.needed(overwrite=overwrite):
