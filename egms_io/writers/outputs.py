@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -24,6 +24,7 @@ from egms_io.tiles import is_tile_name
 from egms_io.writers.archives import deflate_bands, write_archive
 from egms_io.writers.geoparquets import write_geoparquet
 from egms_io.writers.geotiffs import write_velocity_cog, write_velocity_tiff
+from egms_io.writers.statistics import write_statistics_tiff
 from egms_io.writers.zarrcubes import write_zarr
 from workbench.disks import make_folder
 from workbench.files import Check, sweep
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Format = Literal["zip", "tiff", "cog", "parquet", "zarr"]
+Format = Literal["zip", "tiff", "cog", "statistics", "parquet", "zarr"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PER_AREA: tuple[Format, ...] = ("zip", "tiff", "cog")  # of several areas each has its own
 
@@ -44,18 +45,21 @@ _SUFFIXES: dict[Format, str] = {
     "zip": ".zip",
     "tiff": ".tiff",
     "cog": "_cog.tiff",
+    "statistics": "_statistics.tiff",
     "parquet": ".parquet",
     "zarr": ".zarr.zip",
 }
 _WRITERS: dict[Format, Callable[[FinishedProduct, str, Path], None]] = {
     "tiff": write_velocity_tiff,
     "cog": write_velocity_cog,
+    "statistics": write_statistics_tiff,
     "parquet": write_geoparquet,
     "zarr": write_zarr,
 }
-_CHECKS: dict[str, Check] = {
+_CHECKS: dict[str, Check] = {  # by how names end; the first that fits counts
     ".zip": whole_zip,
     ".md5": whole_text,
+    _SUFFIXES["statistics"]: partial(whole_raster, sparse=True),
     ".tiff": whole_raster,
     ".parquet": whole_parquet,
 }
@@ -165,7 +169,7 @@ class Output:
 
 
 def _check(path: Path) -> None:
-    _CHECKS[path.suffix](path)
+    next(check for end, check in _CHECKS.items() if path.name.endswith(end))(path)
 
 
 def write_product(

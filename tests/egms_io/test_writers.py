@@ -18,10 +18,11 @@ from zarr.storage import ZipStore
 
 import egms_io
 from egms_io.errors import BadArgument
+from egms_io.formats.cellfields import CELL_FIELDS
 from workbench.errors import OutputExists
 
 DAY = dt.date(2025, 3, 9)
-ALL = ("zip", "tiff", "cog", "parquet", "zarr")
+ALL = ("zip", "tiff", "cog", "statistics", "parquet", "zarr")
 STEM = "EGMS_L3_custom_{}_2020_2020_1"
 
 
@@ -57,7 +58,7 @@ def test_paths_given_are_the_files_there(product, folder):
     assert {path.name for path in paths} | {"EGMS_L3_custom_2020_2020_1_provenance.json"} == {
         path.name for path in folder.iterdir()
     }
-    suffixes = [".zip", ".md5", ".tiff", "_cog.tiff", ".parquet", ".zarr.zip"]
+    suffixes = [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".zarr.zip"]
     expected = [STEM.format(c) + suffix for c in "EU" for suffix in suffixes]
     assert sorted(path.name for path in paths) == sorted(expected)
 
@@ -125,6 +126,12 @@ def test_zarr(frame, component, folder, product, bounds):
         pixel = cube.sel(x=row["easting"], y=row["northing"])
         np.testing.assert_allclose(pixel["displacement"], row[dates].to_numpy(float), rtol=1e-6)
         assert float(pixel["mean_velocity"]) == pytest.approx(row["mean_velocity"], rel=1e-6)
+        for field in CELL_FIELDS:
+            expected = np.float32(row[field.name])
+            assert np.array_equal(pixel[field.name], expected, equal_nan=True)
+    assert {field.name: cube[field.name].attrs["units"] for field in CELL_FIELDS} == {
+        field.name: field.unit for field in CELL_FIELDS
+    }
     assert np.isfinite(cube["mean_velocity"]).sum() == len(frame)
     assert float(cube["y"][0]) == bounds[3] - 50
 
@@ -227,11 +234,14 @@ def test_files_of_other_parameters_are_not_replaced_unasked(
 
 
 @pytest.mark.parametrize("component", ["E"], indirect=True)
-@pytest.mark.parametrize("suffix", [".zip", ".md5", ".tiff", "_cog.tiff", ".parquet", ".zarr.zip"])
+@pytest.mark.parametrize(
+    "suffix", [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".zarr.zip"]
+)
 def test_a_file_that_is_torn_is_written_again(
     tmp_path, bursts, bounds, component, suffix, caplog, contents
 ):
-    kind = {"_cog.tiff": "cog", ".zarr.zip": "zarr", ".md5": "zip"}.get(suffix, suffix[1:])
+    kind = suffix.removesuffix(".tiff").removesuffix(".zip").strip("._") or suffix[1:]
+    kind = "zip" if kind == "md5" else kind
     product = egms_io.ortho(bursts, aoi=bounds)
     whole = contents(product.write(tmp_path, formats=(kind,), production_date=DAY))
     path = tmp_path / (STEM.format(component) + suffix)
