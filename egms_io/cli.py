@@ -130,6 +130,9 @@ def egms() -> None:
     help="Share of the dates that one burst may cut off; a burst that would cut more is left out.",
 )  # fmt: skip
 @click.option(
+    "--min-points", default=1, show_default=True, help="Points that a cell needs in each pass."
+)
+@click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True,
     default=("zip", "tiff", "parquet"), show_default=True, help="Files to write; repeatable.",
 )  # fmt: skip

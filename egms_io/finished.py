@@ -147,7 +147,8 @@ class FinishedProduct:
         """East component: one row per cell, in the columns of the product, unrounded.
 
         A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. After
-        the dates come ``cell`` (key), ``condition`` and the points of each pass.
+        the dates come ``cell`` (key), ``condition``, the points and the scatter of each pass, and
+        the formal error; see `egms_io.formats.cellfields`.
         """
         return self._frame("E")
 

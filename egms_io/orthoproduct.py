@@ -51,9 +51,10 @@ class OrthoProduct(FinishedProduct):
         Returns
         -------
         xarray.Dataset
-            ``displacement`` (component, time, y, x; mm), the statistics (component, y, x) and
-            ``height_ortho``, ``condition`` and the points of each pass (y, x): float32, NaN
-            where there is no cell or the value is not determined; ``component`` is east, up.
+            ``displacement`` (component, time, y, x; mm) and all
+            `egms_io.formats.cellfields.CELL_FIELDS`: (component, y, x), or (y, x) what both
+            components share; float32, NaN where there is no cell or the value is not determined;
+            ``component`` is east, up.
             Units stand in the attributes, the CRS in ``spatial_ref``.
 
         Raises

@@ -55,6 +55,7 @@ def ortho(
     md5: Md5Policy = "error",
     max_missing: float = 0.1,
     max_cut: float = 0.1,
+    min_points: int = 1,
 ) -> OrthoProduct:
     """Make the L3 Ortho product (east and up displacement) of an area from L2 bursts.
 
@@ -100,6 +101,9 @@ def ortho(
     max_cut
         A burst that would take a larger share of the dates that both passes cover is left out and
         named (see `egms_io.method.periods.choose_period`); 1 keeps all.
+    min_points
+        Cells with fewer points in either pass are left out. With one point in a pass a cell has no
+        ``formal_error``.
 
     Returns
     -------
@@ -141,6 +145,7 @@ def ortho(
             md5=md5,
             max_missing=max_missing,
             max_cut=max_cut,
+            min_points=min_points,
         )
         for area in areas_in(aoi)
     ]

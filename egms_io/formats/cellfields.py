@@ -44,4 +44,7 @@ CELL_FIELDS = (
     CellField("condition", "1", "condition of the look directions, 1 is best", True),
     CellField("points_ascending", "1", "points seen from the ascending pass", True),
     CellField("points_descending", "1", "points seen from the descending pass", True),
+    CellField("scatter_ascending", "mm", "standard deviation of ascending points", True),
+    CellField("scatter_descending", "mm", "standard deviation of descending points", True),
+    CellField("formal_error", "mm", "of a displacement, from the scatter of the points"),
 )

@@ -108,6 +108,7 @@ def test_skipped_inputs_are_4(call, sample, tmp_path):
         (("--aoi", AREA, "--step-days", 0), "--step-days 0: the step"),
         (("--aoi", AREA, "--max-cut", 2), "--max-cut 2.0: a share"),
         (("--aoi", AREA, "--max-missing", -1), "--max-missing -1.0: a share"),
+        (("--aoi", AREA, "--min-points", 0), "--min-points 0: a whole number"),
     ],
 )
 def test_bad_arguments_are_2(call, sample, tmp_path, words, told):

@@ -297,6 +297,7 @@ def test_an_empty_product_gives_headers_and_empty_rasters(tmp_path, bursts, boun
         ({"combine": "pass"}, "by-pass"),
         ({"max_missing": 0.5}, "missing50"),
         ({"gnss_model": 2.1}, "gnss"),
+        ({"min_points": 2}, "points2"),
         ({"start": "2020-02-02"}, "20200202-20200818"),
         ({"step_days": 12, "kernel": "linear"}, "12d-linear"),
     ],
