@@ -133,6 +133,21 @@ class FinishedProduct:
         """Number of cells with a solution."""
         return sum(block.cells for block in self.blocks)
 
+    @cached_property
+    def velocity_limit(self) -> float:
+        """End of a colour scale for the velocities of both components, whole mm / yr.
+
+        The 99th percentile of their size; 1 where no velocity is known.
+        """
+        speeds = [
+            np.abs(block.table(component, ["mean_velocity"])["mean_velocity"].to_numpy())
+            for block in self.blocks
+            for component in ("E", "U")
+        ]
+        known = np.concatenate([*speeds, []])
+        known = known[~np.isnan(known)]
+        return max(float(np.ceil(np.percentile(known, 99))), 1.0) if len(known) else 1.0
+
     @property
     def bands(self) -> list[Band]:
         """Rows of blocks that have cells, south to north."""
@@ -161,7 +176,7 @@ class FinishedProduct:
         import geopandas as gpd
         import pyarrow as pa
 
-        tables = [band.table(component) for band in self.bands] or [_no_cells(self.method)]
+        tables = [band.table(component) for band in self.bands] or [no_cells(self.method)]
         frame = pa.concat_tables(tables).to_pandas()
         points = gpd.points_from_xy(frame["easting"], frame["northing"])
         frame = gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
@@ -169,7 +184,7 @@ class FinishedProduct:
         return frame
 
 
-def _no_cells(method: Method) -> Any:
+def no_cells(method: Method) -> Any:
     """Return a table of the product without a row."""
     none = np.empty(0)
     statistics = dict.fromkeys(STATISTICS, none)

@@ -84,7 +84,8 @@ class OrthoProduct(FinishedProduct):
             ``zip`` (official CSV and XML, with its ``.md5``), ``tiff`` (mean velocity), ``cog``
             (the same as a compressed cloud-optimised GeoTIFF), ``statistics`` (every value of
             `egms_io.formats.cellfields.CELL_FIELDS` as a band of a sparse GeoTIFF), ``parquet``
-            (GeoParquet), ``zarr`` (cube of time, y, x).
+            (GeoParquet), ``gpkg`` (GeoPackage with a style for QGIS), ``zarr`` (cube of time, y,
+            x).
         overwrite
             Replace files that are there. Otherwise files of the same inputs and parameters are left
             as they are, and others make the call fail before anything is written.

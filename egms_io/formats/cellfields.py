@@ -48,3 +48,5 @@ CELL_FIELDS = (
     CellField("scatter_descending", "mm", "standard deviation of descending points", True),
     CellField("formal_error", "mm", "of a displacement, from the scatter of the points"),
 )
+
+VELOCITY_RAMP = "RdBu"  # colours of velocities, by the name that matplotlib has for them

@@ -22,6 +22,7 @@ from egms_io.formats.names import product_stem
 from egms_io.plan import Plan
 from egms_io.tiles import is_tile_name
 from egms_io.writers.archives import deflate_bands, write_archive
+from egms_io.writers.geopackages import write_geopackage
 from egms_io.writers.geoparquets import write_geoparquet
 from egms_io.writers.geotiffs import write_velocity_cog, write_velocity_tiff
 from egms_io.writers.statistics import write_statistics_tiff
@@ -30,14 +31,14 @@ from workbench.disks import make_folder
 from workbench.files import Check, sweep
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.wholerasters import whole_raster
-from workbench.wholefiles import whole_parquet, whole_text, whole_zip
+from workbench.wholefiles import whole_geopackage, whole_parquet, whole_text, whole_zip
 
 if TYPE_CHECKING:
     from distributed import Client
 
 log = logging.getLogger(__name__)
 
-Format = Literal["zip", "tiff", "cog", "statistics", "parquet", "zarr"]
+Format = Literal["zip", "tiff", "cog", "statistics", "parquet", "gpkg", "zarr"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PER_AREA: tuple[Format, ...] = ("zip", "tiff", "cog")  # of several areas each has its own
 
@@ -47,6 +48,7 @@ _SUFFIXES: dict[Format, str] = {
     "cog": "_cog.tiff",
     "statistics": "_statistics.tiff",
     "parquet": ".parquet",
+    "gpkg": ".gpkg",
     "zarr": ".zarr.zip",
 }
 _WRITERS: dict[Format, Callable[[FinishedProduct, str, Path], None]] = {
@@ -54,6 +56,7 @@ _WRITERS: dict[Format, Callable[[FinishedProduct, str, Path], None]] = {
     "cog": write_velocity_cog,
     "statistics": write_statistics_tiff,
     "parquet": write_geoparquet,
+    "gpkg": write_geopackage,
     "zarr": write_zarr,
 }
 _CHECKS: dict[str, Check] = {  # by how names end; the first that fits counts
@@ -62,6 +65,7 @@ _CHECKS: dict[str, Check] = {  # by how names end; the first that fits counts
     _SUFFIXES["statistics"]: partial(whole_raster, sparse=True),
     ".tiff": whole_raster,
     ".parquet": whole_parquet,
+    ".gpkg": whole_geopackage,
 }
 
 
@@ -191,7 +195,7 @@ def write_product(
         # Workers deflate the text while this process writes the other formats.
         texts = {
             component: stack.enter_context(deflate_bands(product, component, client))
-            for component in COMPONENTS
+            for component in (COMPONENTS if "zip" in output.formats else ())
         }
         for wanted in output.formats:
             for component in COMPONENTS if wanted in _WRITERS else ():

@@ -76,16 +76,19 @@ def test_values_are_those_of_the_areas_with_empty_dates_where_one_has_none(
 
 def test_one_file_holds_all_areas(mosaic, tmp_path):
     paths = {
-        path.name: path for path in mosaic.write(tmp_path, formats=("parquet", "zarr"), name="west")
+        path.name: path
+        for path in mosaic.write(tmp_path, formats=("parquet", "gpkg", "zarr"), name="west")
     }
     assert sorted(paths) == sorted(
         f"EGMS_L3_west_{c}_2020_2020_1{suffix}"
         for c in "EU"
-        for suffix in (".parquet", ".zarr.zip")
+        for suffix in (".parquet", ".gpkg", ".zarr.zip")
     )
     table = gpd.read_parquet(paths["EGMS_L3_west_E_2020_2020_1.parquet"])
     dates = list(mosaic.method.dates)
     np.testing.assert_allclose(table[dates], mosaic.east[dates], rtol=1e-6, atol=1e-6)
+    layer = "EGMS_L3_west_E_2020_2020_1"
+    assert gpd.read_file(paths[f"{layer}.gpkg"], layer=layer)["pid"].tolist() == list(table["pid"])
     with ZipStore(paths["EGMS_L3_west_E_2020_2020_1.zarr.zip"], mode="r") as opened:
         cube = xr.open_zarr(opened, consolidated=False)
         assert dict(cube.sizes) == {"time": len(dates), "y": 1000, "x": 2000}

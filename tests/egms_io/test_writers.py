@@ -22,7 +22,7 @@ from egms_io.formats.cellfields import CELL_FIELDS
 from workbench.errors import OutputExists
 
 DAY = dt.date(2025, 3, 9)
-ALL = ("zip", "tiff", "cog", "statistics", "parquet", "zarr")
+ALL = ("zip", "tiff", "cog", "statistics", "parquet", "gpkg", "zarr")
 STEM = "EGMS_L3_custom_{}_2020_2020_1"
 
 
@@ -58,7 +58,16 @@ def test_paths_given_are_the_files_there(product, folder):
     assert {path.name for path in paths} | {"EGMS_L3_custom_2020_2020_1_provenance.json"} == {
         path.name for path in folder.iterdir()
     }
-    suffixes = [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".zarr.zip"]
+    suffixes = [
+        ".zip",
+        ".md5",
+        ".tiff",
+        "_cog.tiff",
+        "_statistics.tiff",
+        ".parquet",
+        ".gpkg",
+        ".zarr.zip",
+    ]
     expected = [STEM.format(c) + suffix for c in "EU" for suffix in suffixes]
     assert sorted(path.name for path in paths) == sorted(expected)
 
@@ -235,7 +244,8 @@ def test_files_of_other_parameters_are_not_replaced_unasked(
 
 @pytest.mark.parametrize("component", ["E"], indirect=True)
 @pytest.mark.parametrize(
-    "suffix", [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".zarr.zip"]
+    "suffix",
+    [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".gpkg", ".zarr.zip"],
 )
 def test_a_file_that_is_torn_is_written_again(
     tmp_path, bursts, bounds, component, suffix, caplog, contents
