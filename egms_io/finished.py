@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from egms_io.cells import Area, block_place
 from egms_io.formats.l3 import l3_table
@@ -139,14 +140,14 @@ class FinishedProduct:
 
         The 99th percentile of their size; 1 where no velocity is known.
         """
-        speeds = [
-            np.abs(block.table(component, ["mean_velocity"])["mean_velocity"].to_numpy())
-            for block in self.blocks
-            for component in ("E", "U")
-        ]
-        known = np.concatenate([*speeds, []])
-        known = known[~np.isnan(known)]
+        speeds = np.abs(np.concatenate([self.velocities("E"), self.velocities("U")]))
+        known = speeds[~np.isnan(speeds)]
         return max(float(np.ceil(np.percentile(known, 99))), 1.0) if len(known) else 1.0
+
+    def velocities(self, component: str) -> npt.NDArray[np.float64]:
+        """Return the mean velocity of each cell, (cells,) mm / yr, in the order of the blocks."""
+        tables = [block.table(component, ["mean_velocity"]) for block in self.blocks]
+        return np.concatenate([*(table["mean_velocity"].to_numpy() for table in tables), []])
 
     @property
     def bands(self) -> list[Band]:

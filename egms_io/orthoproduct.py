@@ -15,13 +15,14 @@ from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
 from egms_io.mosaics import mosaic_blocks, mosaic_plan
 from egms_io.plan import Plan
+from egms_io.productviews import html_view, text_view
 from egms_io.writers.outputs import PER_AREA, Format, Output, write_product
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-@dataclass
+@dataclass(repr=False)
 class OrthoProduct(FinishedProduct):
     """East and up displacement of an area; see `egms_io.ortho`.
 
@@ -39,11 +40,20 @@ class OrthoProduct(FinishedProduct):
         The Dask client that writes, None for this process.
     holder
         A temporary folder around `folder` that is removed with the product, or None.
+    written
+        The files that `write` gave.
     """
 
     report: dict[str, Any]
     client: Client | None = None
     holder: TemporaryDirectory[str] | None = None
+    written: list[Path] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return text_view(self, self.report, self.written)
+
+    def _repr_html_(self) -> str:
+        return html_view(self, self.report, self.written)
 
     def to_xarray(self) -> Any:
         """Return the product as a Dataset on the rectangle of its cells, in memory.
@@ -109,9 +119,14 @@ class OrthoProduct(FinishedProduct):
             When files of other inputs or parameters are in the way.
         """
         output = Output(self.plan, Path(folder), tuple(formats), name, version)
-        return write_product(
+        paths = write_product(
             self, output, client=self.client, overwrite=overwrite, production_date=production_date
         )
+        self._note(paths)
+        return paths
+
+    def _note(self, paths: Sequence[Path]) -> None:
+        self.written = list(dict.fromkeys([*self.written, *paths]))
 
 
 def outputs_of(
@@ -154,7 +169,7 @@ def outputs_of(
     return outputs
 
 
-@dataclass
+@dataclass(repr=False)
 class OrthoMosaic(OrthoProduct):
     """The products of several areas, and all of them side by side as one; see `egms_io.ortho`.
 
@@ -186,6 +201,11 @@ class OrthoMosaic(OrthoProduct):
             "area": plan.area.name,
             "bounds": plan.area.lattice.bounds,
             "cell_m": plan.area.lattice.cell_m,
+            "bursts": [
+                {"area": product.area.name, **entry}
+                for product in areas
+                for entry in product.report["bursts"]
+            ],
             "cells": dict(counts),
             "skipped": [entry for product in areas for entry in product.report["skipped"]],
             "warnings": warnings,
@@ -223,4 +243,5 @@ class OrthoMosaic(OrthoProduct):
                 overwrite=overwrite,
                 production_date=production_date,
             )
+        self._note(written)
         return written
