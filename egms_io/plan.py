@@ -151,7 +151,7 @@ class Plan:
             f"by-{method.combine}": method.combine != standard.combine,
             f"missing{100 * method.max_missing:g}": method.max_missing != standard.max_missing,
             f"points{method.min_points}": method.min_points != standard.min_points,
-            "gnss": isinstance(method.gnss_model, int | float),
+            "gnss": method.gnss_model is not None and not isinstance(method.gnss_model, str),
         }
         words = [word for word, so in departs.items() if so]
         return tuple(re.sub(r"[^A-Za-z0-9-]", "-", word) for word in words)

@@ -120,7 +120,7 @@ def _check_limits(max_missing: float, max_cut: float, min_points: int) -> None:
     for option, share in (("max_missing", max_missing), ("max_cut", max_cut)):
         if not 0 <= share <= 1:
             raise BadArgument(f"{option}={share}: a share between 0 and 1")
-    if int(min_points) != min_points or min_points < 1:
+    if not (min_points >= 1 and min_points % 1 == 0):
         raise BadArgument(f"min_points={min_points}: a whole number of points, at least 1")
 
 

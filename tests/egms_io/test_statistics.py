@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import rasterio
 
 import egms_io
 from egms_io.formats.cellfields import CELL_FIELDS
+from egms_io.writers import geotiffs
 from egms_io.writers.cellwindows import cell_windows
 from workbench.errors import BadFile
 from workbench.rasters.wholerasters import whole_raster, written_raster
@@ -64,6 +66,27 @@ def test_size_and_memory_follow_the_cells_and_not_the_area(bursts, wide, bounds,
     assert sizes[1] < sizes[0] + 8 * tiles + 100_000  # a place and a length for every tile
     assert sizes[1] < 200_000
     assert peaks[1] < 4 * len(CELL_FIELDS) * 256 * 256 * 6  # a few tiles of all bands
+
+
+def test_a_wide_cube_holds_only_chunks_with_cells(wide, tmp_path):
+    """All dates of all pixels would be 10 GB."""
+    tracemalloc.start()
+    (path, _) = wide.write(tmp_path, formats=("zarr",))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    with zipfile.ZipFile(path) as archive:
+        chunks = [name for name in archive.namelist() if name.startswith("displacement/c/")]
+    assert len(chunks) == len(list(cell_windows(wide, "E", [], 100))) == 4
+    assert peak < 100e6
+
+
+def test_a_large_velocity_raster_is_said_to_be_one(bursts, tmp_path, monkeypatch, caplog):
+    product = egms_io.ortho(bursts, aoi="E45N20")
+    product.write(tmp_path / "small", formats=("tiff",))
+    assert "statistics" not in caplog.text
+    monkeypatch.setattr(geotiffs, "LARGE", 1_000_000)
+    product.write(tmp_path / "large", formats=("tiff",))
+    assert f"0.0 GB for {product.cells} cells; the format statistics" in caplog.text
 
 
 @pytest.mark.parametrize("side", [1, 3, 7, 256])

@@ -159,6 +159,6 @@ def test_cells_with_too_few_points_are_left_out_and_counted(bursts, bounds):
     none = egms_io.ortho(bursts, aoi=bounds, min_points=1000)
     assert none.cells == 0
     assert "have fewer than 1000 points in a pass (min_points)" in none.report["warnings"][-1]
-    for wrong in (0, 1.5):
+    for wrong in (0, 1.5, float("nan"), float("inf")):
         with pytest.raises(BadArgument, match="min_points"):
             egms_io.ortho(bursts, aoi=bounds, min_points=wrong)
