@@ -127,8 +127,9 @@ def netcdf_file(
 def whole_store(path: str | os.PathLike[str]) -> None:
     """See that a Zarr store is whole as far as its files say.
 
-    None of them is empty, and the last chunk of each array can be decoded. (A chunk of nothing but
-    fill values has no file, so none can be missed.)
+    None of them is empty, chunks of Blosc are as long as their heads say, and the last chunk of
+    each array can be decoded. (A chunk of nothing but fill values has no file, so none can be
+    missed.)
 
     Parameters
     ----------
@@ -145,6 +146,7 @@ def whole_store(path: str | os.PathLike[str]) -> None:
     try:
         group = zarr.open_group(str(path), mode="r")
         for _, array in group.arrays():
+            _check_lengths(Path(path) / array.path, array)
             if array.size:
                 _ = array[tuple(slice(size - 1, size) for size in array.shape)]
     except Exception as error:  # whatever zarr and its codecs raise
@@ -152,6 +154,26 @@ def whole_store(path: str | os.PathLike[str]) -> None:
     for file in Path(path).rglob("*"):
         if file.is_file() and not file.stat().st_size:
             raise BadFile(f"{path}: {file.relative_to(path)} is empty")
+
+
+def _check_lengths(folder: Path, array: Any) -> None:
+    """Check chunks of Blosc, which decodes what lies behind them in memory if they were cut off.
+
+    Bytes 12 to 15 of a chunk hold its length (C-Blosc, README_CHUNK_FORMAT).
+    """
+    from numcodecs import Blosc
+    from zarr.codecs import BloscCodec
+
+    if not any(isinstance(codec, Blosc | BloscCodec) for codec in array.compressors):
+        return
+    for chunk in folder.rglob("*"):
+        if chunk.is_file() and chunk.name not in ("zarr.json", ".zarray", ".zattrs"):
+            with chunk.open("rb") as file:
+                length = int.from_bytes(file.read(16)[12:], "little")
+            if length != chunk.stat().st_size:
+                raise BadFile(
+                    f"{chunk.relative_to(folder)} has {chunk.stat().st_size} bytes of {length}"
+                )
 
 
 def whole_netcdf(path: str | os.PathLike[str]) -> None:
