@@ -21,6 +21,7 @@ from workbench.rasters.windows import BLOCK
 __all__ = [
     "TIME_CHUNK",
     "aligned",
+    "check_chunks",
     "encoding",
     "netcdf_file",
     "open_store",
@@ -127,9 +128,8 @@ def netcdf_file(
 def whole_store(path: str | os.PathLike[str]) -> None:
     """See that a Zarr store is whole as far as its files say.
 
-    None of them is empty, chunks of Blosc are as long as their heads say, and the last chunk of
-    each array can be decoded. (A chunk of nothing but fill values has no file, so none can be
-    missed.)
+    What `check_chunks` finds, and the last chunk of each array can be decoded. (A chunk of nothing
+    but fill values has no file, so none can be missed.)
 
     Parameters
     ----------
@@ -143,37 +143,60 @@ def whole_store(path: str | os.PathLike[str]) -> None:
     """
     import zarr
 
+    check_chunks(path)
     try:
-        group = zarr.open_group(str(path), mode="r")
-        for _, array in group.arrays():
-            _check_lengths(Path(path) / array.path, array)
+        for _, array in zarr.open_group(str(path), mode="r").arrays():
             if array.size:
                 _ = array[tuple(slice(size - 1, size) for size in array.shape)]
     except Exception as error:  # whatever zarr and its codecs raise
         raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
-    for file in Path(path).rglob("*"):
+
+
+def check_chunks(path: str | os.PathLike[str]) -> None:
+    """See that no file of a Zarr store is empty, and that chunks of Blosc are not cut off.
+
+    Blosc decodes what lies behind a short chunk in memory, which gives numbers that nobody wrote.
+    How long a chunk is say its bytes 12 to 15 (C-Blosc, README_CHUNK_FORMAT). Nothing is decoded.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+
+    Raises
+    ------
+    BadFile
+        If a file is shorter than it must be.
+    """
+    import zarr
+
+    store = Path(path)
+    for file in store.rglob("*"):
         if file.is_file() and not file.stat().st_size:
             raise BadFile(f"{path}: {file.relative_to(path)} is empty")
+    try:
+        arrays = [array for _, array in zarr.open_group(str(path), mode="r").arrays()]
+    except Exception as error:  # whatever zarr raises
+        raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
+    for array in filter(_by_blosc, arrays):
+        for chunk in (store / array.path).rglob("*"):
+            if chunk.is_file() and chunk.name not in ("zarr.json", ".zarray", ".zattrs"):
+                _check_length(chunk, store)
 
 
-def _check_lengths(folder: Path, array: Any) -> None:
-    """Check chunks of Blosc, which decodes what lies behind them in memory if they were cut off.
-
-    Bytes 12 to 15 of a chunk hold its length (C-Blosc, README_CHUNK_FORMAT).
-    """
-    from numcodecs import Blosc
+def _by_blosc(array: Any) -> bool:
+    from numcodecs import Blosc  # type: ignore[import-untyped]
     from zarr.codecs import BloscCodec
 
-    if not any(isinstance(codec, Blosc | BloscCodec) for codec in array.compressors):
-        return
-    for chunk in folder.rglob("*"):
-        if chunk.is_file() and chunk.name not in ("zarr.json", ".zarray", ".zattrs"):
-            with chunk.open("rb") as file:
-                length = int.from_bytes(file.read(16)[12:], "little")
-            if length != chunk.stat().st_size:
-                raise BadFile(
-                    f"{chunk.relative_to(folder)} has {chunk.stat().st_size} bytes of {length}"
-                )
+    return any(isinstance(codec, Blosc | BloscCodec) for codec in array.compressors)
+
+
+def _check_length(chunk: Path, store: Path) -> None:
+    with chunk.open("rb") as file:
+        length = int.from_bytes(file.read(16)[12:], "little")
+    size = chunk.stat().st_size
+    if size != length:
+        raise BadFile(f"{store}: {chunk.relative_to(store)} has {size} bytes of {length}")
 
 
 def whole_netcdf(path: str | os.PathLike[str]) -> None:
