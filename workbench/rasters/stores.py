@@ -21,7 +21,7 @@ from workbench.rasters.windows import BLOCK
 __all__ = [
     "TIME_CHUNK",
     "aligned",
-    "check_chunks",
+    "check_store",
     "encoding",
     "netcdf_file",
     "open_store",
@@ -128,7 +128,7 @@ def netcdf_file(
 def whole_store(path: str | os.PathLike[str]) -> None:
     """See that a Zarr store is whole as far as its files say.
 
-    What `check_chunks` finds, and the last chunk of each array can be decoded. (A chunk of nothing
+    What `check_store` finds, and the last chunk of each array can be decoded. (A chunk of nothing
     but fill values has no file, so none can be missed.)
 
     Parameters
@@ -143,7 +143,7 @@ def whole_store(path: str | os.PathLike[str]) -> None:
     """
     import zarr
 
-    check_chunks(path)
+    check_store(path)
     try:
         for _, array in zarr.open_group(str(path), mode="r").arrays():
             if array.size:
@@ -152,7 +152,7 @@ def whole_store(path: str | os.PathLike[str]) -> None:
         raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
 
 
-def check_chunks(path: str | os.PathLike[str]) -> None:
+def check_store(path: str | os.PathLike[str]) -> None:
     """See that no file of a Zarr store is empty, and that chunks of Blosc are not cut off.
 
     Blosc decodes what lies behind a short chunk in memory, which gives numbers that nobody wrote.
