@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from egms_io.errors import BadBurst, EgmsError
 from egms_io.formats.archive import open_csv
+from egms_io.formats.badrows import Fault, faults
 from egms_io.formats.bursts import HEADER_BYTES, Burst, to_laea
 from egms_io.formats.pids import decode
 from egms_io.formats.plausible import (
@@ -199,7 +200,10 @@ class _Table:
             faulty.add(fault.number)
         tally["bad rows"] += len(faulty)
         kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
-        points = self._arrow(b"\n".join(kept))
+        try:
+            points = self._arrow(b"\n".join(kept))
+        except pa.ArrowInvalid as error:
+            raise BadBurst(str(error)) from error
         return _Rows(points, text, line, text.count(b"\n"), frozenset(faulty))
 
     def plausible(self, rows: _Rows, remarks: Remarks) -> Points:
@@ -221,6 +225,9 @@ class _Table:
         jump = "" if np.isnan(before) else f", {before:g} mm at the acquisition before"
         remarks.add("impossible", int(wild.sum()), f"{place}: {value:g} mm{jump}")
         return points.take(np.flatnonzero(~wild))
+
+    def _faults(self, text: bytes, line: int) -> Iterator[Fault]:
+        return faults(text, line, self.header, self.numbers.values(), pid=self.pid)
 
     def _plain(self, text: bytes) -> Points | None:
         """Read rows of plain numbers; None where one is not plain, which `_arrow` looks into."""
@@ -273,38 +280,6 @@ class _Table:
             series=[column(date) for date in self.dates],
         )
 
-    def _faults(self, text: bytes, line: int) -> Iterator[_Fault]:
-        """Find the bad rows of a text the slow way, with line and column."""
-        places = [(self.header.index(name), name) for name in self.numbers.values()]
-        for number, row in enumerate(text.rstrip(b"\n").split(b"\n"), line):
-            values = row.decode("utf-8", errors="replace").rstrip("\r").split(",")
-            if values == [""]:
-                continue
-            if len(values) != len(self.header):
-                yield _Fault(number, f"has {len(values)} fields, the header {len(self.header)}")
-                continue
-            wrong = [
-                (name, what)
-                for place, name in places
-                if (what := _wrong(values[place], name in ("easting", "northing")))
-            ]
-            if wrong:
-                value = values[self.header.index(wrong[0][0])]
-                yield _Fault(number, f"column {wrong[0][0]}: {value!r} {wrong[0][1]}")
-            elif self.pid and (fault := _pid_fault(values[self.header.index("pid")])):
-                yield _Fault(number, fault)
-
-
-class _Fault(str):
-    """What is wrong with one line of a table, and which line it is."""
-
-    number: int
-
-    def __new__(cls, number: int, what: str) -> _Fault:
-        fault = super().__new__(cls, f"line {number}: {what}")
-        fault.number = number
-        return fault
-
 
 @dataclass(frozen=True)
 class _Rows:
@@ -344,25 +319,6 @@ def _unmarked(values: Floats, marks: Floats, name: str, rows: _Rows, remarks: Re
     return clean
 
 
-def _wrong(text: str, is_place: bool) -> str:
-    """Return what is wrong with a field that should be a number, empty when nothing is."""
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return "is not a number"
-    absurd = abs(value) > MAX_NUMBER and not is_place
-    return "is no displacement, height or velocity" if absurd else ""
-
-
-def _pid_fault(pid: str) -> str:
-    """Return what is wrong with a PID, empty when nothing is."""
-    try:
-        decode([pid.encode()])
-    except EgmsError as error:
-        return f"column pid: {error}"
-    return "" if pid else "column pid: empty"
-
-
 def _check_coordinates(path: Path, points: Points) -> None:
     """Refuse points that cannot be in Europe's LAEA grid."""
     west, south, east, north = LAEA_EUROPE
@@ -381,4 +337,5 @@ def _pid_numbers(column: Any) -> npt.NDArray[np.int64]:
     """Return PIDs as integers: equal exactly where the PIDs are."""
     if column.null_count:
         raise EgmsError(f"{column.null_count} rows have no pid")
-    return decode(column.to_numpy().astype("S")) if len(column) else np.empty(0, np.int64)
+    texts = column.cast("binary").to_numpy()
+    return decode(texts.astype("S")) if len(texts) else np.empty(0, np.int64)
