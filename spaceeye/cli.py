@@ -128,7 +128,7 @@ def run(source: Path, output: Path, **options: Any) -> None:
     SOURCE is a folder of L2A SAFE products, a folder of GeoTIFFs with masks, a netCDF or Zarr cube,
     or a JSON file of STAC items. A run that was stopped goes on when it is started again.
     """
-    from spaceeye.production import run as carry_out
+    from spaceeye.production.running import run as carry_out
     from workbench.clusters import client_or_none
 
     reading = _reading(options)

@@ -1,0 +1,91 @@
+"""What a run writes: the names of its files, and how they are opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spaceeye.errors import BadInput
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["FORMATS", "IMAGES", "MANIFEST", "NETCDF", "QUALITY", "STORE", "Result", "of_paths"]
+
+FORMATS = ("cog", "zarr", "netcdf")
+"""What `spaceeye.run` can write."""
+
+STORE, NETCDF, MANIFEST = "spaceeye.zarr", "spaceeye.nc", "manifest.json"
+IMAGES, QUALITY = "images", "quality"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run has written.
+
+    Attributes
+    ----------
+    folder
+        Of the results.
+    images
+        One COG per date, in order; empty where the format was not asked for.
+    quality
+        As many COGs of what the images rest on: flag, age and support, float32, age and support NaN
+        where a pixel was never observed.
+    zarr, netcdf
+        The store and the file; None where the format was not asked for.
+    """
+
+    folder: Path
+    images: tuple[Path, ...] = ()
+    quality: tuple[Path, ...] = ()
+    zarr: Path | None = None
+    netcdf: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files and stores of the result."""
+        return [*self.images, *self.quality, *(path for path in (self.zarr, self.netcdf) if path)]
+
+    def open(self) -> xr.Dataset:
+        """Open the result, lazily.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `spaceeye.interpolate` returns it: DN and nodata as they are stored, not scaled.
+
+        Raises
+        ------
+        BadInput
+            If the run wrote images only.
+        """
+        import xarray as xr
+
+        from workbench.rasters.stores import open_store
+
+        if self.zarr:
+            return open_store(self.zarr)
+        if self.netcdf:
+            return xr.open_dataset(self.netcdf, mask_and_scale=False, chunks={})
+        raise BadInput(f"{self.folder} holds images only: run with formats=('cog', 'zarr')")
+
+
+def of_paths(folder: Path, paths: Iterable[Path]) -> Result:
+    """Return the result that consists of these files of a folder.
+
+    Parameters
+    ----------
+    folder
+        Of the results.
+    paths
+        As `Result.paths` gives them.
+    """
+    found = list(paths)
+    images, quality = (
+        tuple(path for path in found if path.parent == folder / name) for name in (IMAGES, QUALITY)
+    )
+    store, file = (folder / name if folder / name in found else None for name in (STORE, NETCDF))
+    return Result(folder, images, quality, store, file)
