@@ -12,13 +12,23 @@ from spaceeye.errors import BadInput
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FORMATS", "IMAGES", "MANIFEST", "NETCDF", "QUALITY", "STORE", "Result", "of_paths"]
+__all__ = [
+    "CATALOG",
+    "FORMATS",
+    "IMAGES",
+    "MANIFEST",
+    "NETCDF",
+    "QUALITY",
+    "STORE",
+    "Result",
+    "of_paths",
+]
 
 FORMATS = ("cog", "zarr", "netcdf")
 """What `spaceeye.run` can write."""
 
 STORE, NETCDF, MANIFEST = "spaceeye.zarr", "spaceeye.nc", "manifest.json"
-IMAGES, QUALITY = "images", "quality"
+IMAGES, QUALITY, CATALOG = "images", "quality", "items.json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,10 @@ class Result:
     quality
         As many COGs of what the images rest on: flag, age and support, float32, age and support NaN
         where a pixel was never observed.
+    items
+        As many STAC items, JSON, beside the images.
+    catalog
+        All items in one file, a FeatureCollection; None without images.
     zarr, netcdf
         The store and the file; None where the format was not asked for.
     """
@@ -41,13 +55,16 @@ class Result:
     folder: Path
     images: tuple[Path, ...] = ()
     quality: tuple[Path, ...] = ()
+    items: tuple[Path, ...] = ()
+    catalog: Path | None = None
     zarr: Path | None = None
     netcdf: Path | None = None
 
     @property
     def paths(self) -> list[Path]:
         """All files and stores of the result."""
-        return [*self.images, *self.quality, *(path for path in (self.zarr, self.netcdf) if path)]
+        single = (self.catalog, self.zarr, self.netcdf)
+        return [*self.images, *self.quality, *self.items, *(path for path in single if path)]
 
     def open(self) -> xr.Dataset:
         """Open the result, lazily.
@@ -84,8 +101,11 @@ def of_paths(folder: Path, paths: Iterable[Path]) -> Result:
         As `Result.paths` gives them.
     """
     found = list(paths)
-    images, quality = (
-        tuple(path for path in found if path.parent == folder / name) for name in (IMAGES, QUALITY)
+    images, quality, items = (
+        tuple(path for path in found if path.parent == folder / name and path.suffix == suffix)
+        for name, suffix in ((IMAGES, ".tif"), (QUALITY, ".tif"), (IMAGES, ".json"))
     )
-    store, file = (folder / name if folder / name in found else None for name in (STORE, NETCDF))
-    return Result(folder, images, quality, store, file)
+    catalog, store, file = (
+        folder / name if folder / name in found else None for name in (CATALOG, STORE, NETCDF)
+    )
+    return Result(folder, images, quality, items, catalog, store, file)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 import numpy as np
 import xarray as xr
 
 from spaceeye.dates import output_dates
 from spaceeye.interpolation import choose_damping, interpolate
-from spaceeye.production.results import IMAGES, MANIFEST, NETCDF, QUALITY, STORE, Result
+from spaceeye.production.items import write_items
+from spaceeye.production.results import CATALOG, IMAGES, MANIFEST, NETCDF, QUALITY, STORE, Result
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
@@ -117,6 +120,7 @@ class _Production:
         if result.images:
             with record.phase("images"):
                 _write_images(store, result, found.attrs, self.client)
+                write_items(result, open_store(store))
         if result.netcdf and not result.netcdf.exists():
             with record.phase("netcdf"):
                 netcdf_file(open_store(store), result.netcdf)
@@ -146,7 +150,17 @@ class _Production:
 
 def _check(path: Path) -> None:
     """Read the end of a result; raise where it is not whole."""
-    {".tif": whole_raster, ".zarr": whole_store, ".nc": whole_netcdf}[path.suffix](path)
+    checks: dict[str, Callable[[Path], object]] = {
+        ".tif": whole_raster,
+        ".zarr": whole_store,
+        ".nc": whole_netcdf,
+        ".json": _whole_json,
+    }
+    checks[path.suffix](path)
+
+
+def _whole_json(path: Path) -> None:
+    json.loads(path.read_text("utf-8"))
 
 
 def _clear_other(result: Result, manifest: Manifest) -> None:
@@ -155,10 +169,14 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
     if path.exists() and Manifest.load(path).key == manifest.key:
         return
     path.unlink(missing_ok=True)
-    for image in (result.folder / IMAGES).glob("spaceeye_*.tif"):
-        image.unlink()
-    for image in (result.folder / QUALITY).glob("quality_*.tif"):
-        image.unlink()
+    for name in (
+        f"{IMAGES}/spaceeye_*.tif",
+        f"{IMAGES}/spaceeye_*.json",
+        f"{QUALITY}/quality_*.tif",
+    ):
+        for image in result.folder.glob(name):
+            image.unlink()
+    (result.folder / CATALOG).unlink(missing_ok=True)
     for name in (STORE, ".work"):
         shutil.rmtree(result.folder / name, ignore_errors=True)
     with suppress(FileNotFoundError):
@@ -187,7 +205,6 @@ def _write_images(
 def write_images(store: str, start: int, count: int, folder: str, tags: dict[str, str]) -> None:
     """Write the images of some dates of a store; one chunk of it in time is read once."""
     cube = open_store(store).isel(time=slice(start, start + count))
-    write_cogs(cube["reflectance"], Path(folder) / IMAGES, tags=tags)
     seen = cube["flag"] != 1
     layers = [cube["flag"], cube["age"].where(seen), cube["support"].where(seen)]
     names = xr.DataArray(list(LAYERS), dims="band", name="band")
@@ -196,7 +213,9 @@ def write_images(store: str, start: int, count: int, folder: str, tags: dict[str
         scale_factor=1.0, add_offset=0.0
     )
     said = {"flag_meanings": "0 between observations, 1 never, 2 beyond max_gap, 3 extrapolated"}
-    write_cogs(quality, Path(folder) / QUALITY, prefix="quality", tags={**tags, **said})
+    with dask.config.set(scheduler="synchronous"):
+        write_cogs(cube["reflectance"], Path(folder) / IMAGES, tags=tags)
+        write_cogs(quality, Path(folder) / QUALITY, prefix="quality", tags={**tags, **said})
 
 
 def _promised(folder: Path, dates: Any, formats: set[str]) -> Result:
@@ -208,6 +227,8 @@ def _promised(folder: Path, dates: Any, formats: set[str]) -> Result:
         folder,
         tuple(images),
         tuple(quality),
+        tuple(image.with_suffix(".json") for image in images),
+        folder / CATALOG if images else None,
         folder / STORE if "zarr" in formats else None,
         folder / NETCDF if "netcdf" in formats else None,
     )

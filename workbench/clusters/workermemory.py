@@ -35,8 +35,9 @@ _LONGEST_PAUSE_S = 5.0
 _STUCK_AFTER_S = 30.0  # in which a paused worker that runs nothing has not resumed
 
 # glibc's own adjustment ends at these values; where it begins, at 128 kB, arrays are mapped anew.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT = {_M_TRIM_THRESHOLD: 64 * 1024**2, _M_MMAP_THRESHOLD: 32 * 1024**2}
+# Each thread would keep its own; those of Zarr and GDAL come and go, and their pieces add up.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_KEPT = {_M_TRIM_THRESHOLD: 64 * 1024**2, _M_MMAP_THRESHOLD: 32 * 1024**2, _M_ARENA_MAX: 1}
 _GDAL_SHARE, _GDAL_LEAST_MB = 0.1, 64
 _DASKS_OWN = "65536"
 
