@@ -118,6 +118,13 @@ def spaceeye() -> None:
     show_default=True,
     help="Repeatable.",
 )
+@click.option(
+    "--index",
+    "indices",
+    type=click.Choice(["ndvi", "evi", "ndwi", "mndwi", "ndmi", "nbr"], case_sensitive=False),
+    multiple=True,
+    help="Repeatable: a spectral index to write as well.",
+)
 @_OFFSET
 @skip_bad_option
 @overwrite_option

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from spaceeye.indices import INDICES
 from spaceeye.production.results import Result
 from workbench.files import write_json
 from workbench.rasters.cubes import grid_of
@@ -62,6 +63,9 @@ def write_items(result: Result, cube: xr.Dataset) -> None:
             result.images, result.quality, values["time"].values, strict=True
         )
     ]
+    for name, paths in result.indices.items():
+        for item, path in zip(found, paths, strict=True):
+            item["assets"][name] = _index(name, path)
     for path, item in zip(result.items, found, strict=True):
         if not path.exists():
             write_json(path, _seen_from(item, path.parent))
@@ -106,6 +110,16 @@ def _item(
                 ],
             },
         },
+    }
+
+
+def _index(name: str, path: Path) -> dict[str, Any]:
+    return {
+        "href": path,
+        "type": _COG,
+        "title": INDICES[name].long_name,
+        "roles": ["data"],
+        "bands": [{"name": name, "data_type": "float32", "nodata": "nan"}],
     }
 
 

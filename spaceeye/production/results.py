@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ __all__ = [
     "CATALOG",
     "FORMATS",
     "IMAGES",
+    "INDICES",
     "MANIFEST",
     "NETCDF",
     "QUALITY",
@@ -28,7 +29,7 @@ FORMATS = ("cog", "zarr", "netcdf")
 """What `spaceeye.run` can write."""
 
 STORE, NETCDF, MANIFEST = "spaceeye.zarr", "spaceeye.nc", "manifest.json"
-IMAGES, QUALITY, CATALOG = "images", "quality", "items.json"
+IMAGES, QUALITY, INDICES, CATALOG = "images", "quality", "indices", "items.json"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Result:
     quality
         As many COGs of what the images rest on: flag, age and support, float32, age and support NaN
         where a pixel was never observed.
+    indices
+        By name of the index as many COGs of one band, float32, NaN where it is missing.
     items
         As many STAC items, JSON, beside the images.
     catalog
@@ -55,6 +58,7 @@ class Result:
     folder: Path
     images: tuple[Path, ...] = ()
     quality: tuple[Path, ...] = ()
+    indices: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     items: tuple[Path, ...] = ()
     catalog: Path | None = None
     zarr: Path | None = None
@@ -64,7 +68,8 @@ class Result:
     def paths(self) -> list[Path]:
         """All files and stores of the result."""
         single = (self.catalog, self.zarr, self.netcdf)
-        return [*self.images, *self.quality, *self.items, *(path for path in single if path)]
+        dated = (self.images, self.quality, *self.indices.values(), self.items)
+        return [path for paths in (*dated, single) for path in paths if path]
 
     def open(self) -> xr.Dataset:
         """Open the result, lazily.
@@ -105,7 +110,12 @@ def of_paths(folder: Path, paths: Iterable[Path]) -> Result:
         tuple(path for path in found if path.parent == folder / name and path.suffix == suffix)
         for name, suffix in ((IMAGES, ".tif"), (QUALITY, ".tif"), (IMAGES, ".json"))
     )
+    indices: dict[str, tuple[Path, ...]] = {}
+    for path in found:
+        if path.parent == folder / INDICES:
+            name = path.name.partition("_")[0]
+            indices[name] = (*indices.get(name, ()), path)
     catalog, store, file = (
         folder / name if folder / name in found else None for name in (CATALOG, STORE, NETCDF)
     )
-    return Result(folder, images, quality, items, catalog, store, file)
+    return Result(folder, images, quality, indices, items, catalog, store, file)

@@ -31,6 +31,7 @@ def run(
     formats: Iterable[str] = ("cog",),
     time_range: tuple[Any, Any] | None = None,
     reading: Mapping[str, Any] | None = None,
+    indices: str | Iterable[str] = (),
     client: Client | None = None,
     overwrite: bool = False,
     **options: Any,
@@ -43,7 +44,8 @@ def run(
         Whatever `spaceeye.read` understands.
     output
         Folder for the results: ``images/spaceeye_YYYYMMDD.tif`` with
-        ``quality/quality_YYYYMMDD.tif``, ``spaceeye.zarr``, ``spaceeye.nc``, and ``summary.json``.
+        ``quality/quality_YYYYMMDD.tif`` and STAC items, ``spaceeye.zarr``, ``spaceeye.nc``, and
+        ``summary.json``.
     formats
         Of ``"cog"``, ``"zarr"`` and ``"netcdf"``.
     time_range
@@ -51,6 +53,9 @@ def run(
         acquisition. Acquisitions up to 48 days outside are read as well, to support the ends.
     reading
         Further options of the reader, such as ``{"aoi": …, "clear": …}``.
+    indices
+        Names of `spaceeye.indices.INDICES`, such as ``"ndvi"``: computed from the interpolated
+        reflectance, written as ``indices/ndvi_YYYYMMDD.tif`` and as variables of store and file.
     client
         Dask cluster; None for the threads of this process.
     overwrite
@@ -85,6 +90,8 @@ def run(
 
         source = listed(source)
     inputs = _records(source)
+    if indices:
+        options["indices"] = (indices,) if isinstance(indices, str) else tuple(indices)
     parameters = {"formats": sorted(formats), **_plain(reading), **_plain(options)}
     manifest = Manifest(tuple(inputs), parameters, version("eo-workbench"))
     with Run(

@@ -15,9 +15,20 @@ import numpy as np
 import xarray as xr
 
 from spaceeye.dates import output_dates
+from spaceeye.indices import INDICES as FORMULAS
+from spaceeye.indices import checked_indices, with_indices
 from spaceeye.interpolation import choose_damping, interpolate
 from spaceeye.production.items import write_items
-from spaceeye.production.results import CATALOG, IMAGES, MANIFEST, NETCDF, QUALITY, STORE, Result
+from spaceeye.production.results import (
+    CATALOG,
+    IMAGES,
+    INDICES,
+    MANIFEST,
+    NETCDF,
+    QUALITY,
+    STORE,
+    Result,
+)
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
@@ -86,10 +97,12 @@ def produce(
     }
     for name, number in counts.items():
         record.count(name, number)
-    result = _promised(folder, dates, formats)
+    indices = checked_indices(options.get("indices", ()), stack["band"].values)
+    result = _promised(folder, dates, formats, indices)
     path = folder / MANIFEST
     if check_outputs(result.paths, path, manifest, overwrite=overwrite, check=_check):
-        _Production(result, manifest, client, record).write(stack, options)
+        plain = {name: value for name, value in options.items() if name != "indices"}
+        _Production(result, indices, manifest, client, record).write(stack, plain)
     shutil.rmtree(folder / ".work", ignore_errors=True)
     manifest.finish(path, result.paths, counts)
 
@@ -99,6 +112,7 @@ class _Production:
     """A run that has something to write."""
 
     result: Result
+    indices: tuple[str, ...]
     manifest: Manifest
     client: Client | None
     record: Run
@@ -145,7 +159,7 @@ class _Production:
         replace(self.manifest, decisions=found.attrs).save(path)
         if found["reflectance"].chunks is None:
             found = found.chunk({"time": -1, "band": -1, "y": BLOCK, "x": BLOCK})
-        return found
+        return with_indices(found, self.indices)
 
 
 def _check(path: Path) -> None:
@@ -173,6 +187,7 @@ def _clear_other(result: Result, manifest: Manifest) -> None:
         f"{IMAGES}/spaceeye_*.tif",
         f"{IMAGES}/spaceeye_*.json",
         f"{QUALITY}/quality_*.tif",
+        *(f"{INDICES}/{name}_*.tif" for name in FORMULAS),
     ):
         for image in result.folder.glob(name):
             image.unlink()
@@ -188,23 +203,33 @@ def _write_images(
 ) -> None:
     """Write the images that are missing, those of one chunk in time in one call."""
     folder = result.folder
-    for name in (IMAGES, QUALITY):
+    for name in (IMAGES, QUALITY, INDICES):
         sweep_images(folder / name)
+    every = [result.images, result.quality, *result.indices.values()]
     tags = {key: str(value) for key, value in attrs.items()}
     tasks = Tasks(client, label="images", unit="groups of dates")
     for start in range(0, len(result.images), TIME_CHUNK):
         part = slice(start, start + TIME_CHUNK)
-        group = [*result.images[part], *result.quality[part]]
-        if not all(path.exists() for path in group):
-            count = len(group) // 2
-            tasks.submit(write_images, str(store), start, count, str(folder), tags, tag=start)
+        if not all(path.exists() for paths in every for path in paths[part]):
+            dates = (start, start + len(result.images[part]))
+            indices = tuple(result.indices)
+            tasks.submit(write_images, str(store), dates, str(folder), tags, indices, tag=start)
     for _ in tasks:
         pass
 
 
-def write_images(store: str, start: int, count: int, folder: str, tags: dict[str, str]) -> None:
-    """Write the images of some dates of a store; one chunk of it in time is read once."""
-    cube = open_store(store).isel(time=slice(start, start + count))
+def write_images(
+    store: str,
+    dates: tuple[int, int],
+    folder: str,
+    tags: Mapping[str, str],
+    indices: tuple[str, ...],
+) -> None:
+    """Write the images of some dates of a store, from a first to before a last.
+
+    Those of one chunk in time are read together.
+    """
+    cube = open_store(store).isel(time=slice(*dates))
     seen = cube["flag"] != 1
     layers = [cube["flag"], cube["age"].where(seen), cube["support"].where(seen)]
     names = xr.DataArray(list(LAYERS), dims="band", name="band")
@@ -216,19 +241,28 @@ def write_images(store: str, start: int, count: int, folder: str, tags: dict[str
     with dask.config.set(scheduler="synchronous"):
         write_cogs(cube["reflectance"], Path(folder) / IMAGES, tags=tags)
         write_cogs(quality, Path(folder) / QUALITY, prefix="quality", tags={**tags, **said})
+        for name in indices:
+            values = cube[name].expand_dims(band=[name], axis=1)
+            about = {**tags, **cube[name].attrs}
+            write_cogs(values, Path(folder) / INDICES, prefix=name, tags=about)
 
 
-def _promised(folder: Path, dates: Any, formats: set[str]) -> Result:
-    images, quality = (
-        [folder / name / dated_name(prefix, date) for date in dates] if "cog" in formats else []
-        for name, prefix in ((IMAGES, "spaceeye"), (QUALITY, "quality"))
-    )
+def _promised(folder: Path, dates: Any, formats: set[str], indices: tuple[str, ...]) -> Result:
+    def dated(name: str, prefix: str) -> tuple[Path, ...]:
+        return tuple(folder / name / dated_name(prefix, date) for date in dates)
+
+    store = folder / STORE if "zarr" in formats else None
+    file = folder / NETCDF if "netcdf" in formats else None
+    if "cog" not in formats:
+        return Result(folder, zarr=store, netcdf=file)
+    images = dated(IMAGES, "spaceeye")
     return Result(
         folder,
-        tuple(images),
-        tuple(quality),
+        images,
+        dated(QUALITY, "quality"),
+        {name: dated(INDICES, name) for name in indices},
         tuple(image.with_suffix(".json") for image in images),
-        folder / CATALOG if images else None,
-        folder / STORE if "zarr" in formats else None,
-        folder / NETCDF if "netcdf" in formats else None,
+        folder / CATALOG,
+        store,
+        file,
     )

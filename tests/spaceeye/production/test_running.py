@@ -184,7 +184,7 @@ def test_the_published_iteration_can_be_written(folder, tmp_path):
 def test_overwriting_leaves_no_stale_image(images, tmp_path):
     spaceeye.run(images, tmp_path, alpha=1.0, output_times=4)
     result = spaceeye.run(images, tmp_path, alpha=1.0, output_times=9, overwrite=True)
-    assert sorted((tmp_path / "images").iterdir()) == sorted(result.images)
+    assert sorted((tmp_path / "images").iterdir()) == sorted([*result.images, *result.items])
 
 
 def test_a_run_that_failed_goes_on_with_the_other_blocks(images, reference, tmp_path, monkeypatch):
