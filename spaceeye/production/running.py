@@ -108,7 +108,8 @@ def run(
             done = Manifest.load(folder / MANIFEST)
         else:
             shutil.rmtree(folder / ".work", ignore_errors=True)  # of a run killed at its very end
-            logger.info("%s is complete: nothing to do", folder)
+            outputs = done.finished["outputs"]
+            logger.info("%d outputs are up to date beside %s", len(outputs), folder / MANIFEST)
             for name, number in done.finished["counts"].items():
                 record.count(name, number)
         for name, value in done.decisions.items():

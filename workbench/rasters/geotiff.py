@@ -254,7 +254,7 @@ def _write_plain(
             )  # fmt: skip
             described(file, cube["band"].values)
             file.scales, file.offsets = [scale] * file.count, [offset] * file.count
-            stamp = np.datetime_as_string(time, unit="s")
+            stamp = str(np.datetime_as_string(time, unit="s")).replace("-", ":").replace("T", " ")
             files.append(described(file, tags={"TIFFTAG_DATETIME": stamp, **tags}))
         for window in windows(grid.shape):
             rows, cols = window.slices
