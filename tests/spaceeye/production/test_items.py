@@ -84,7 +84,7 @@ def test_a_box_across_the_antimeridian_goes_from_east_to_west(tmp_path):
     cube = xr_zeros(grid, dtype="uint16").expand_dims(time=[np.datetime64("2022-01-01", "ns")])
     cube = cube.expand_dims(band=["B04"], axis=1)
     image = tmp_path / "images" / "spaceeye_20220101.tif"
-    made = Result(tmp_path, (image,), (image,), (image.with_suffix(".json"),))
+    made = Result(tmp_path, (image,), (image,), items=(image.with_suffix(".json"),))
     image.parent.mkdir()
     write_items(made, xr.Dataset({"reflectance": cube}))
     item = json.loads(made.items[0].read_text())
