@@ -1,4 +1,4 @@
-"""The command ``workbench spaceeye``: run, workflow, info.
+"""The command ``workbench spaceeye``: run, workflow, report, info.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -118,6 +118,13 @@ def spaceeye() -> None:
     show_default=True,
     help="Repeatable.",
 )
+@click.option(
+    "--index",
+    "indices",
+    type=click.Choice(["ndvi", "evi", "ndwi", "mndwi", "ndmi", "nbr"], case_sensitive=False),
+    multiple=True,
+    help="Repeatable: a spectral index to write as well.",
+)
 @_OFFSET
 @skip_bad_option
 @overwrite_option
@@ -128,7 +135,7 @@ def run(source: Path, output: Path, **options: Any) -> None:
     SOURCE is a folder of L2A SAFE products, a folder of GeoTIFFs with masks, a netCDF or Zarr cube,
     or a JSON file of STAC items. A run that was stopped goes on when it is started again.
     """
-    from spaceeye.production import run as carry_out
+    from spaceeye.production.running import run as carry_out
     from workbench.clusters import client_or_none
 
     reading = _reading(options)
@@ -237,6 +244,35 @@ def workflow(
     for rasters in sinks.values():
         for raster in rasters:
             click.echo(raster.path)
+
+
+@spaceeye.command(epilog=example("workbench spaceeye report images/ -o report/"))
+@click.argument("source", type=_PATH)
+@click.option("-o", "--output", required=True, type=_PATH, help="Folder for table and figure.")
+@click.option(
+    "--least-clear",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.8,
+    show_default=True,
+    help="Clear share of the dates that are hidden.",
+)
+@click.option(
+    "--dates", type=click.IntRange(1), default=20, show_default=True, help="Most dates to hide."
+)
+@_OFFSET
+@overwrite_option
+def report(source: Path, output: Path, offset: int | None, **options: Any) -> None:
+    """Say how well hidden dates of SOURCE are predicted from the others.
+
+    Per band the mean absolute error, RMSE and bias of damped interpolation, linear interpolation,
+    the nearest date and Whittaker smoothing, over a sample of pixels: a table (CSV) and a figure.
+    """
+    from spaceeye.holdout import report as write_report
+
+    reading = {} if offset is None else {"offset": offset}
+    table = write_report(source, output, reading=reading, **options)
+    click.echo(table)
+    click.echo(table.with_suffix(".png"))
 
 
 @spaceeye.command(epilog=example("workbench spaceeye info images/"))

@@ -31,6 +31,9 @@ __all__ = [
     "zarr_store",
 ]
 
+CONVENTIONS = "CF-1.8"
+CRS_VARIABLE = "spatial_ref"
+
 TIME_CHUNK = 8
 """Dates in one chunk of a store; parts of a result are whole chunks long."""
 
@@ -274,24 +277,50 @@ def replace_folder(hidden: Path, path: Path) -> None:
 
 
 def _cf(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a copy that states packing and fill value once (CF conventions, 8.1).
+    """Return a copy that follows the CF conventions.
 
-    They are kept as attrs of uint16 variables with a scale, whose fill value is 0, and dropped from
-    the attrs of all others; the encoding that variables were read with is dropped.
+    Packing and fill value are stated once (8.1): they are kept as attrs of uint16 variables with a
+    scale, whose fill value is 0, and dropped from the attrs of all others; the encoding that
+    variables were read with is dropped. Variables on a map name their CRS (5.6); flags have the
+    type of their variable (3.5).
     """
     found = dataset.copy()
+    found.attrs = {**dataset.attrs, "Conventions": CONVENTIONS}
+    mapped = CRS_VARIABLE in dataset.coords
     for name in found.data_vars:
         attrs = dict(found[name].attrs)
-        for key in ("scale_factor", "add_offset", "_FillValue"):
+        for key in ("scale_factor", "add_offset", "_FillValue", "grid_mapping"):
             attrs.pop(key, None)
         variable = found[name].copy(deep=False)
+        if "flag_values" in attrs:
+            attrs["flag_values"] = np.asarray(attrs["flag_values"], variable.dtype)
         variable.attrs = attrs
         variable.encoding = {}
         found[name] = variable
+        if mapped and {"y", "x"} <= set(variable.dims):
+            # named among the coordinates too: xarray then keeps it where nothing else is asked
+            found[name].attrs |= {"grid_mapping": CRS_VARIABLE, "coordinates": CRS_VARIABLE}
         if dataset[name].dtype == np.uint16 and "scale_factor" in dataset[name].attrs:
             for key in ("scale_factor", "add_offset"):
                 found[name].attrs[f"{key}"] = dataset[name].attrs.get(key, 0.0)
             found[name].attrs["_FillValue"] = np.uint16(0)
+    return found.assign_coords(_axes(dataset)) if mapped else found
+
+
+def _axes(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return the coordinates with the standard names of their axes (CF conventions, 4 and 5.6)."""
+    kind = dataset[CRS_VARIABLE].attrs.get("grid_mapping_name")
+    names = ("longitude", "latitude") if kind == "latitude_longitude" else (
+        "projection_x_coordinate", "projection_y_coordinate"
+    )  # fmt: skip
+    axes = {"x": (names[0], "X"), "y": (names[1], "Y"), "time": ("time", "T")}
+    found = {}
+    for dim, (name, axis) in axes.items():
+        if dim in dataset.coords:
+            found[dim] = dataset[dim].copy(deep=False)
+            found[dim].attrs = {"standard_name": name, "axis": axis, **dataset[dim].attrs}
+            if dim != "time":
+                found[dim].encoding = {"_FillValue": None}  # a place is never missing (2.5.1)
     return found
 
 
