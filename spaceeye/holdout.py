@@ -26,6 +26,7 @@ from spaceeye.sampling import places
 from spaceeye.series import as_series
 from workbench.figures import light_grid, open_frame, panels, titled
 from workbench.files import atomic, atomic_path
+from workbench.progress import progress, quieter
 from workbench.runs import Run
 from workbench.sentinel2.sources import listed, read
 from workbench.wholefiles import whole_picture
@@ -159,7 +160,8 @@ def errors_of(
         By the names of the methods.
     """
     found: dict[str, list[Floats]] = {name: [] for name in methods}
-    for place in hidden:
+    label = f"hidden dates, {days:g} days around them" if days else "hidden dates"
+    for place in progress(hidden, label=label, unit="date"):
         others, time = hide(stack, place, days), stack["time"].values[place]
         seen = stack["weight"].values[place] > 0
         truth = reflectance_of(stack)[place][:, seen]
@@ -331,6 +333,7 @@ def report(
         raise BadInput(f"least_clear={least_clear}, dates={dates}: a share above 0, and 1 or more")
     folder, source = Path(output), listed(source)
     asked = {"source": str(source)[:200], "least_clear": least_clear, "dates": dates}
+    asked |= {name: str(value) for name, value in (reading or {}).items()}
     with Run(folder, system="spaceeye", parameters=asked) as record:
         stack = thinned(read(source, **dict(reading or {})), PIXELS)
         clear = held_out_dates(stack, least_clear)
@@ -346,7 +349,8 @@ def report(
         logger.info("%d dates of %d are hidden one by one", len(hidden), stack.sizes["time"])
         chosen: list[float] = []
         methods = {**METHODS, DAMPED: interpolated("auto", chosen)}
-        found = {days: errors_of(stack, hidden, days, methods) for days in WITHIN}
+        with quieter("spaceeye.damping", "spaceeye.interpolation"):
+            found = {days: errors_of(stack, hidden, days, methods) for days in WITHIN}
         record.set("alpha_days", dict(Counter(f"{alpha:g}" for alpha in chosen)))
         bands = [str(band) for band in stack["band"].values]
         table = folder / "holdout.csv"
