@@ -18,11 +18,11 @@ $(VENV)/pip: constraints.txt
 
 # What the demo needs: the systems and notebooks, no test tools.
 $(VENV)/lab: $(VENV)/pip pyproject.toml
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[lab]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[lab]"
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[all]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]"
 	@touch $@ $(VENV)/lab
 
 setup: $(VENV)/all ## Make .venv with everything
