@@ -1,0 +1,1 @@
+"""EFAST: Sentinel-2 images of any day, with the change that Sentinel-3 saw in between."""
