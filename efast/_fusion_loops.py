@@ -17,7 +17,7 @@ from workbench.machinecode import compiled
 __all__ = ["fuse_rows"]
 
 SPAN = 240  # fine pixels along a row that are treated together, so that they stay in the cache
-ZERO, ONE = np.float32(0), np.float32(1)
+ZERO, ONE, INFINITE = np.float32(0), np.float32(1), np.float32(np.inf)
 
 
 @compiled
@@ -146,11 +146,11 @@ def add_image(weight, change, counts, every, apart, size, bands, summed, total, 
             total[b, p] += weight[p] * counts[b, p]
     for p in range(size):
         counted = weight[p] * every[p]
-        if counted > ZERO:
-            said[0, p] += counted
-            said[1, p] += ONE
-            said[2, p] += counted * apart
-            said[3, p] = min(said[3, p], apart)
+        here = ONE if counted > ZERO else ZERO
+        said[0, p] += counted
+        said[1, p] += here
+        said[2, p] += counted * apart
+        said[3, p] = min(said[3, p], apart if counted > ZERO else INFINITE)
 
 
 @compiled
@@ -226,7 +226,7 @@ def fuse_rows(
             sums = 1 if alike else bands
             for t in range(weights.shape[0]):
                 summed[:], total[:], said[:3] = ZERO, ZERO, ZERO
-                said[3] = np.float32(np.inf)
+                said[3] = INFINITE
                 for i in range(images):
                     if weights_of(weights[t, i], top, down, left, across, start, size, row, weight):
                         add_image(weight, change[i], counts[i], every[i], apart[t, i], size, sums,
