@@ -18,6 +18,7 @@ from machine import Seconds, timed
 from pyarrow import csv
 
 from egms_io.dates import date_columns
+from egms_io.formats.inflating import open_member
 from egms_io.formats.l2 import write_burst
 from egms_io.formats.l3 import format_dataframe, l3_text
 from egms_io.sample import sample_tracks
@@ -50,7 +51,7 @@ def text_formatting(case: Case, repeats: int) -> list[list[Any]]:
 
 
 def floor(case: Case, repeats: int) -> tuple[dict[str, Seconds], dict[str, int]]:
-    """Time unzip, parse of the needed columns and deflate level 6; count the bytes."""
+    """Time ISA-L unzip, pyarrow parse of the needed columns and deflate level 6; count bytes."""
     product = case.whole()
     tables = [pa.concat_tables([band.table(name) for band in product.bands]) for name in "EU"]
     texts = [l3_text(table) for table in tables]
@@ -70,9 +71,18 @@ def floor(case: Case, repeats: int) -> tuple[dict[str, Seconds], dict[str, int]]
     return found, moved | sizes
 
 
+def pandas_reading(case: Case, repeats: int) -> Seconds:
+    """Time `pandas.read_csv` of the bursts, unzipped before."""
+    paths = []
+    for path in case.paths:
+        paths.append(case.scratch / f"{path.stem}.csv")
+        paths[-1].write_bytes(_unzip(path))
+    return timed(lambda: [pd.read_csv(path) for path in paths], repeats)[0]
+
+
 def _unzip(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(f"{path.stem}.csv")
+    with zipfile.ZipFile(path) as archive, open_member(archive, f"{path.stem}.csv") as stream:
+        return stream.read()
 
 
 def _parse(content: bytes) -> Any:

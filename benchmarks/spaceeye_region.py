@@ -1,16 +1,18 @@
 """A large region in bounded memory: GeoTIFFs of many acquisitions to daily images on workers.
 
 ``generate DIR`` writes simulated images and masks (a few patterns, so that they compress); ``run
-DIR`` makes a Zarr store of output dates from them on a local cluster and prints seconds and the
-resident memory of every process.
+DIR`` makes images of output dates from them on a local cluster and prints seconds and the resident
+memory of every process.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,23 +37,25 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--bands", type=int, default=10, help="of the ten that are read")
     parser.add_argument("--alpha", default="1", help="days, or auto")
+    parser.add_argument("--noise", type=int, default=0, help="of the images, DN")
+    parser.add_argument("--format", default="zarr", choices=("cog", "zarr", "netcdf"))
+    parser.add_argument("--memory", default="4GB", help="of a worker")
     arguments = parser.parse_args()
     if arguments.action == "generate":
-        generate(arguments.folder, arguments.size, arguments.acquisitions)
+        generate(arguments.folder, arguments.size, arguments.acquisitions, arguments.noise)
     else:
         alpha = arguments.alpha if arguments.alpha == "auto" else float(arguments.alpha)
-        bands = BANDS[: arguments.bands]
-        run(arguments.folder, arguments.step_days, arguments.workers, bands, alpha)
+        run(arguments, BANDS[: arguments.bands], alpha)
 
 
-def generate(folder: Path, size: int, acquisitions: int) -> None:
+def generate(folder: Path, size: int, acquisitions: int, noise: int) -> None:
     """Write the images and masks, two at a time."""
     folder.mkdir(parents=True)
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(_image, [folder] * acquisitions, [size] * acquisitions, range(acquisitions)))
+        list(pool.map(partial(_image, folder, size, noise), range(acquisitions)))
 
 
-def _image(folder: Path, size: int, number: int) -> None:
+def _image(folder: Path, size: int, noise: int, number: int) -> None:
     import rasterio
     from rasterio.transform import from_origin
 
@@ -70,45 +74,49 @@ def _image(folder: Path, size: int, number: int) -> None:
         file.descriptions = BANDS
         file.update_tags(BOA_OFFSET_APPLIED="1")
         for band in range(10):
-            file.write(field + np.uint16(100 * band), band + 1)
+            grain = rng.integers(0, noise + 1, field.shape, np.uint16)
+            file.write(field + np.uint16(100 * band) + grain, band + 1)
     cloud = np.kron(rng.random((size // 32, size // 32)) < 0.5, np.ones((32, 32), bool))
     mask = named.with_name(f"{named.stem}_mask.tif")
     with rasterio.open(mask, "w", count=1, dtype="uint8", **profile) as file:
         file.write(cloud.astype(np.uint8), 1)
 
 
-def run(
-    folder: Path, step_days: int, workers: int, bands: tuple[str, ...], alpha: float | str
-) -> None:
-    """Make a store of output dates and print what it took."""
+def run(asked: argparse.Namespace, bands: tuple[str, ...], alpha: float | str) -> None:
+    """Make images of output dates and print what it took."""
     import spaceeye
 
     log_to_stderr()
     print_facts("SpaceEye, a large region: machine", machine())
-    output = folder / "out"
+    output = asked.folder / "out"
     shutil.rmtree(output, ignore_errors=True)
-    with workbench.connect("local", jobs=workers, wait_for=workers, memory_limit="4GB") as client:
+    workers, memory = asked.workers, asked.memory
+    with workbench.connect("local", jobs=workers, wait_for=workers, memory_limit=memory) as client:
         began = time.perf_counter()
         with Watch() as watch:
-            result = spaceeye.run(
-                folder,
+            spaceeye.run(
+                asked.folder,
                 output,
-                formats=["zarr"],
+                formats=[asked.format],
                 client=client,
                 alpha=alpha,
-                output_times=step_days,
+                output_times=asked.step_days,
                 reading={"bands": bands},
             )
         wall = time.perf_counter() - began
-    sizes = result.open()["reflectance"].sizes
-    header = ("dates x bands x rows x columns", "wall s", "CPU s", "worker peaks, MiB", "all, MiB")
+    told = json.loads((output / "summary.json").read_text())
+    header = ("dates", "format", "wall s", "CPU s", "worker peaks, MiB", "all, MiB")
     peaks = " ".join(f"{peak:.0f}" for peak in watch.worker_peaks)
-    shape = " x ".join(str(size) for size in sizes.values())
     print_table(
-        f"{workers} workers of one thread, 4 GB each",
+        f"{workers} workers of one thread, {memory} each",
         header,
-        [(shape, wall, watch.cpu_seconds, peaks, round(watch.peak_total))],
-    )
+        [
+            (
+                str(told["counts"]["dates"]), asked.format, wall, watch.cpu_seconds, peaks,
+                round(watch.peak_total),
+            )
+        ],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from egms_io.method.seriesmodels import model_estimation
     from egms_io.method.timekernel import interpolate_time_columns
-    from egms_io.orthoproduct import OrthoProduct
+    from egms_io.orthoproduct import OrthoMosaic, OrthoProduct
     from egms_io.placeseries import place_series
     from egms_io.production import ortho
     from egms_io.sample import write_sample
@@ -40,6 +40,7 @@ __all__ = [
     "BadProduct",
     "EgmsError",
     "FieldSpec",
+    "OrthoMosaic",
     "OrthoProduct",
     "OutputNamingConvention",
     "cell_id_to_coords",

@@ -68,6 +68,13 @@ class Lattice:
         west, south = self.column0 * self.cell_m, self.row0 * self.cell_m
         return west, south, west + self.columns * self.cell_m, south + self.rows * self.cell_m
 
+    def overlaps(self, other: Lattice) -> bool:
+        """Return whether two lattices with cells of one size share a cell."""
+        return (
+            max(self.column0, other.column0)
+            < min(self.column0 + self.columns, other.column0 + other.columns)
+        ) and (max(self.row0, other.row0) < min(self.row0 + self.rows, other.row0 + other.rows))
+
     def keys(self, easting: npt.ArrayLike, northing: npt.ArrayLike) -> Ints:
         """Return the key of each point's cell, ``row * columns + column``, -1 outside.
 
@@ -213,6 +220,21 @@ def area_of(aoi: Any, cell_m: float = 100) -> Area:
     _check_extent(bounds)
     lattice = Lattice.covering(bounds, cell_m)
     return Area(lattice, _name(lattice))
+
+
+def areas_in(aoi: Any) -> list[Any]:
+    """Return the areas of a list of them, or the one that is given, in what `area_of` takes."""
+    if not isinstance(aoi, list | tuple) or not aoi or all(map(_is_number, aoi)):
+        return [aoi]
+    return list(aoi)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def compute_cell_id(easting: npt.ArrayLike, northing: npt.ArrayLike, lattice: Lattice) -> Ints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -20,13 +20,14 @@ from egms_io.errors import BadArgument, EgmsError
 from egms_io.figures import comparison_plot, place_plot
 from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.mosaics import MosaicPlan
+from egms_io.orthoproduct import OrthoMosaic, OrthoProduct, outputs_of
 from egms_io.placeseries import parse_points, place_series
-from egms_io.plan import Md5Policy
+from egms_io.plan import Md5Policy, Plan
 from egms_io.planning import plan_ortho
 from egms_io.production import carry_out
 from egms_io.summary import describe
-from egms_io.writers.outputs import FORMATS, Output
+from egms_io.writers.outputs import FORMATS, Output, write_product
 from workbench.clusters import client_or_none
 from workbench.errors import OutputExists
 from workbench.files import atomic, atomic_path
@@ -103,7 +104,7 @@ def egms() -> None:
     "areas",
     required=True,
     multiple=True,
-    help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file; repeatable for tiles.",
+    help="Tile (E45N17), west,south,east,north (m, EPSG:3035), or a file; repeatable.",
 )
 @click.option("-o", "--output", required=True, type=_FILE, help="Folder for the product.")
 @click.option("--start", help="First output date, 2020-01-03.  [default: when all bursts began]")
@@ -129,6 +130,9 @@ def egms() -> None:
     help="Share of the dates that one burst may cut off; a burst that would cut more is left out.",
 )  # fmt: skip
 @click.option(
+    "--min-points", default=1, show_default=True, help="Points that a cell needs in each pass."
+)
+@click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True,
     default=("zip", "tiff", "parquet"), show_default=True, help="Files to write; repeatable.",
 )  # fmt: skip
@@ -146,40 +150,47 @@ def egms() -> None:
 def ortho(bursts: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Make the east and up product of an area from L2 bursts (files, or one folder).
 
-    With several areas one after the other is made, each from the bursts that reach it.
+    With several areas each is made from the bursts that reach it: ZIP and velocity GeoTIFFs for
+    each, under its official name where it has one, the other formats as one mosaic.
     """
     formats, name, version = (options.pop(key) for key in ("formats", "name", "version"))
-    cluster, jobs = options.pop("cluster"), options.pop("jobs")
-    overwrite, keep = options.pop("overwrite"), options.pop("keep_work")
+    cluster, overwrite, keep = (options.pop(key) for key in ("cluster", "overwrite", "keep_work"))
     areas = options.pop("areas")
     asked = {"aoi": " ".join(areas), **{key: str(value) for key, value in options.items()}}
     options |= {
         "on_error": "skip" if options.pop("skip_bad") else "raise",
         "duplicates": "latest" if options.pop("latest") else "raise",
     }
-    targets = []
-    for text in areas:
-        plan = plan_ortho(_inputs(bursts), aoi=_area(text), **options)
-        targets.append(Output(plan, output, tuple(formats), name, version))
-    _check_apart(targets)
+    plans = [plan_ortho(_inputs(bursts), aoi=_area(text), **options) for text in areas]
+    targets = outputs_of(plans, output, formats, name, version)
     todo = [target for target in targets if target.needed(overwrite=overwrite)]
     if not todo:
         click.echo(f"nothing to do: {output} holds {'this product' if len(areas) == 1 else 'all'}")
         raise SystemExit(SKIPPED if _skipped_before(output) else 0)
-    work, codes = output / ".work", set()
-    inputs = {record["path"]: record for target in todo for record in target.plan.inputs}
+    whole = isinstance(todo[-1].plan, MosaicPlan)  # which is made of all areas
+    wanted = plans if whole else [target.plan for target in todo]
+    work = output / ".work"
+    inputs = {record["path"]: record for plan in wanted for record in plan.inputs}
     with (
-        client_or_none(cluster, jobs=jobs) as client,
+        client_or_none(**cluster) as client,
         Run(
             output, system="egms", parameters=asked, inputs=list(inputs.values()), client=client
         ) as run,
     ):
-        for target in todo:
-            product = _make(target, run, client, work, overwrite=overwrite)
-            run.set("report" if len(areas) == 1 else f"report {product.area.name}", product.report)
-            codes.add(_exit_code(product))
+        products = []
+        for plan in wanted:
+            products.append(_make(plan, run, client, work))
+            report = "report" if len(areas) == 1 else f"report {plan.area.name}"
+            run.set(report, products[-1].report)
+            _write(products[-1], [target for target in todo if target.plan is plan], run, overwrite)
+        if whole:
+            mosaic = OrthoMosaic.of(products)
+            _warn(run, mosaic.plan.warnings)
+            _write(mosaic, todo[-1:], run, overwrite)
         if not keep:  # while the folder is still ours: the next run may begin right after
             shutil.rmtree(work)
+    codes = {_exit_code(product) for product in products}
+    codes |= {0} if len(todo) < len(targets) else set()
     raise SystemExit(NOTHING if codes == {NOTHING} else SKIPPED if SKIPPED in codes else 0)
 
 
@@ -258,33 +269,27 @@ def info(file: Path, as_json: bool) -> None:
         click.echo(f"{name:<22} {value}")
 
 
-def _make(target: Output, run: Run, client: Any, work: Path, *, overwrite: bool) -> OrthoProduct:
-    """Compute and write one product, and enter it in the record of the run."""
+def _make(plan: Plan, run: Run, client: Any, work: Path) -> OrthoProduct:
+    """Compute one product, and enter it in the record of the run."""
     with run.phase("compute"):
-        product = carry_out(target.plan, client=client, work=work)
-    for warning in product.report["warnings"]:
-        run.warnings.append({"message": _option_words(warning)})
+        product = carry_out(plan, client=client, work=work)
+    _warn(run, product.report["warnings"])
     run.count("cells", product.cells)
     run.count("skipped inputs", len(product.report["skipped"]))
-    if product.cells:
-        with run.phase("write"):
-            paths = product.write(
-                target.folder, target.formats, overwrite, name=target.name, version=target.version
-            )
-        for path in paths:
-            click.echo(run.output(path))
     return product
 
 
-def _check_apart(targets: list[Output]) -> None:
-    """Refuse areas whose files would have the same names."""
-    stems = [target.provenance for target in targets]
-    for number, stem in enumerate(stems):
-        if stem in stems[:number]:
-            raise BadArgument(
-                f"two of the areas would be written to {stem.name.removesuffix('_provenance.json')}"
-                "*: several areas must be different tiles, without --name"
-            )
+def _write(product: OrthoProduct, targets: list[Output], run: Run, overwrite: bool) -> None:
+    """Write a product that has cells, and enter its files in the record of the run."""
+    for target in targets if product.cells else ():
+        with run.phase("write"):
+            paths = write_product(product, target, client=product.client, overwrite=overwrite)
+        for path in paths:
+            click.echo(run.output(path))
+
+
+def _warn(run: Run, warnings: Sequence[str]) -> None:
+    run.warnings += [{"message": _option_words(warning)} for warning in warnings]
 
 
 def _inputs(bursts: tuple[Path, ...]) -> Any:

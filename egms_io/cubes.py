@@ -8,14 +8,10 @@ import numpy as np
 
 from egms_io.errors import BadProduct
 from egms_io.finished import FinishedProduct
+from egms_io.formats.cellfields import CELL_FIELDS
 from egms_io.formats.l3 import COMPONENTS
-from egms_io.method.seriesmodels import STATISTICS
 from egms_io.tiles import CRS
 
-_UNITS = {"rmse_ts": "mm", "mean_velocity": "mm / yr", "acceleration": "mm / yr2",
-          "seasonality": "mm", "height_ortho": "m", "condition": "1",
-          "points_ascending": "1", "points_descending": "1"}  # fmt: skip
-_OF_THE_CELL = ("height_ortho", "condition", "points_ascending", "points_descending")
 LARGEST = 4 * 2**30  # bytes of a cube in memory; larger ones are written as Zarr instead
 
 
@@ -50,12 +46,13 @@ def cube_of(product: FinishedProduct) -> Any:
     planes: dict[str, Any] = {
         "displacement": (("component", "time", "y", "x"), series, {"units": "mm"})
     }
-    for name in STATISTICS:
-        values = np.array([grid(frame[name]) for frame in frames])
-        units = {"units": _UNITS[name.removesuffix("_std")]}
-        planes[name] = (("component", "y", "x"), values, units)
-    for name in _OF_THE_CELL:
-        planes[name] = (("y", "x"), grid(product.east[name]), {"units": _UNITS[name]})
+    for field in CELL_FIELDS:
+        about = {"units": field.unit, "long_name": field.words}
+        if field.shared:
+            planes[field.name] = (("y", "x"), grid(product.east[field.name]), about)
+        else:
+            both = np.array([grid(frame[field.name]) for frame in frames])
+            planes[field.name] = (("component", "y", "x"), both, about)
     west, south, _, _ = lattice.bounds
     x = west + (column.min() + np.arange(columns) + 0.5) * side
     y = south + (row.max() - np.arange(rows) + 0.5) * side

@@ -38,6 +38,7 @@ def why_empty(plan: Plan, partials: Sequence[Partial], counts: Counter[str]) -> 
     reasons = {
         "too many dates missing": f"lack more than {plan.method.max_missing:.0%} of the dates "
         "(max_missing)",
+        "too few points": f"have fewer than {plan.method.min_points} points in a pass (min_points)",
         "no date with both passes": "have no date with values of both passes",
         "look directions too alike": f"have look directions too alike (condition above "
         f"{MAX_CONDITION:g})",
@@ -78,6 +79,6 @@ def _cells(counts: Counter[str]) -> int:
     """Return the number of cells with points."""
     reasons = (
         "cells", "one pass only", "look directions too alike", "no date with both passes",
-        "too many dates missing",
+        "too many dates missing", "too few points",
     )  # fmt: skip
     return sum(counts[reason] for reason in reasons)

@@ -15,12 +15,11 @@ from egms_io.comparison import Comparison
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.finished import FinishedProduct
+from egms_io.formats.cellfields import VELOCITY_RAMP
 from egms_io.method.seriesmodels import model_curve, years_since_first
 from egms_io.placeseries import NEAR_M
 from egms_io.tiles import CRS
 from workbench.figures import BLUE, GREY, ORANGE, panels, titled
-
-_VELOCITY = "RdBu"
 
 
 def burst_map(frame: Any, *, note: str = "") -> Any:
@@ -35,7 +34,7 @@ def burst_map(frame: Any, *, note: str = "") -> Any:
     speed = frame["mean_velocity"]
     limit = max(float(np.ceil(np.percentile(np.abs(speed), 99))), 1.0)
     points = axis.scatter(
-        frame["easting"] / 1000, frame["northing"] / 1000, c=speed, s=3, cmap=_VELOCITY,
+        frame["easting"] / 1000, frame["northing"] / 1000, c=speed, s=3, cmap=VELOCITY_RAMP,
         vmin=-limit, vmax=limit,
     )  # fmt: skip
     bar = figure.colorbar(points, extend="both")
@@ -83,12 +82,10 @@ def velocity_maps(product: FinishedProduct, *, note: str = "", limit: float | No
         End of the colour scale, mm / yr; by default the 99th percentile of both.
     """
     frames = {"East": product.east, "Up": product.up}
-    speeds = np.concatenate([frame["mean_velocity"] for frame in frames.values()])
-    known = np.abs(speeds[~np.isnan(speeds)])
-    limit = limit or float(np.ceil(np.percentile(known, 99))) if len(known) else 1.0
+    limit = limit or product.velocity_limit
     figure, axes = panels(1, 2, size=(11, 4.6), sharey=True)
     for axis, (name, frame) in zip(axes, frames.items(), strict=True):
-        image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, _VELOCITY)
+        image = _cell_map(axis, product, frame, "mean_velocity", -limit, limit, VELOCITY_RAMP)
         axis.set_title(f"{name} velocity")
     bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="both")
     bar.set_label("mm / yr (positive east, up)")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from egms_io.cells import Area, block_place
 from egms_io.formats.l3 import l3_table
@@ -46,6 +47,14 @@ class Block:
     cells: int
     counts: dict[str, int]
     steps: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def table(self, component: str, columns: Sequence[str] | None = None) -> Any:
+        """Read its rows, or some columns of them, as a pyarrow.Table."""
+        import pyarrow as pa
+
+        with pa.memory_map(str(self.files[component])) as file:
+            table = pa.ipc.open_file(file).read_all()
+            return table.select(list(columns)) if columns else table
 
 
 def store_block(
@@ -88,12 +97,7 @@ class Band:
         """Read the rows of the band, by northing and then easting, as a pyarrow.Table."""
         import pyarrow as pa
 
-        tables = []
-        for block in self.blocks:
-            with pa.memory_map(str(block.files[component])) as file:
-                table = pa.ipc.open_file(file).read_all()
-                tables.append(table.select(columns) if columns else table)
-        table = pa.concat_tables(tables)
+        table = pa.concat_tables([block.table(component, columns) for block in self.blocks])
         return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
 
 
@@ -130,6 +134,21 @@ class FinishedProduct:
         """Number of cells with a solution."""
         return sum(block.cells for block in self.blocks)
 
+    @cached_property
+    def velocity_limit(self) -> float:
+        """End of a colour scale for the velocities of both components, whole mm / yr.
+
+        The 99th percentile of their size; 1 where no velocity is known.
+        """
+        speeds = np.abs(np.concatenate([self.velocities("E"), self.velocities("U")]))
+        known = speeds[~np.isnan(speeds)]
+        return max(float(np.ceil(np.percentile(known, 99))), 1.0) if len(known) else 1.0
+
+    def velocities(self, component: str) -> npt.NDArray[np.float64]:
+        """Return the mean velocity of each cell, (cells,) mm / yr, in the order of the blocks."""
+        tables = [block.table(component, ["mean_velocity"]) for block in self.blocks]
+        return np.concatenate([*(table["mean_velocity"].to_numpy() for table in tables), []])
+
     @property
     def bands(self) -> list[Band]:
         """Rows of blocks that have cells, south to north."""
@@ -144,7 +163,8 @@ class FinishedProduct:
         """East component: one row per cell, in the columns of the product, unrounded.
 
         A GeoDataFrame with the cell centre as geometry; displacement in mm, positive east. After
-        the dates come ``cell`` (key), ``condition`` and the points of each pass.
+        the dates come ``cell`` (key), ``condition``, the points and the scatter of each pass, and
+        the formal error; see `egms_io.formats.cellfields`.
         """
         return self._frame("E")
 
@@ -157,7 +177,7 @@ class FinishedProduct:
         import geopandas as gpd
         import pyarrow as pa
 
-        tables = [band.table(component) for band in self.bands] or [_no_cells(self.method)]
+        tables = [band.table(component) for band in self.bands] or [no_cells(self.method)]
         frame = pa.concat_tables(tables).to_pandas()
         points = gpd.points_from_xy(frame["easting"], frame["northing"])
         frame = gpd.GeoDataFrame(frame, geometry=points, crs=CRS)
@@ -165,7 +185,7 @@ class FinishedProduct:
         return frame
 
 
-def _no_cells(method: Method) -> Any:
+def no_cells(method: Method) -> Any:
     """Return a table of the product without a row."""
     none = np.empty(0)
     statistics = dict.fromkeys(STATISTICS, none)

@@ -40,6 +40,8 @@ class Method:
         Path of an A-EPND file, or a constant north velocity (mm / yr), or None.
     max_missing
         A cell with a larger share of unsolved dates is dropped.
+    min_points
+        A cell with fewer points in either pass is dropped.
     facility
         Digit of the producer in the PIDs.
     """
@@ -51,6 +53,7 @@ class Method:
     combine: Combine = "burst"
     gnss_model: str | float | None = None
     max_missing: float = 0.1
+    min_points: int = 1
     facility: int = 1
 
     @property
@@ -133,28 +136,24 @@ class Plan:
     @property
     def departures(self) -> tuple[str, ...]:
         """Words for what makes the product another one than the official of its area."""
-        method, words = self.method, []
+        method, standard = self.method, Method(self.method.dates)
         days = method.days
         step = int((days[1] - days[0]).astype(int)) if len(days) > 1 else OFFICIAL_STEP_DAYS
-        if any(burst.name.level != "L2b" for burst in self.bursts):
-            words.append("L2a")
-        if self.period_given:
-            words.append(f"{method.dates[0]}-{method.dates[-1]}")
-        if step != OFFICIAL_STEP_DAYS:
-            words.append(f"{step}d")
-        standard = Method(method.dates)
-        if method.kernel != standard.kernel:
-            words.append(method.kernel)
-        elif method.kernel_rate != standard.kernel_rate:
-            words.append(f"rate{method.kernel_rate:g}")
-        if method.max_gap_days != standard.max_gap_days:
-            words.append(f"gap{method.max_gap_days:g}d")
-        if method.combine != standard.combine:
-            words.append(f"by-{method.combine}")
-        if method.max_missing != standard.max_missing:
-            words.append(f"missing{100 * method.max_missing:g}")
-        if method.gnss_model is not None and not isinstance(method.gnss_model, str):
-            words.append("gnss")
+        other_kernel = method.kernel != standard.kernel
+        other_rate = method.kernel_rate != standard.kernel_rate
+        departs = {
+            "L2a": any(burst.name.level != "L2b" for burst in self.bursts),
+            f"{method.dates[0]}-{method.dates[-1]}": self.period_given,
+            f"{step}d": step != OFFICIAL_STEP_DAYS,
+            method.kernel: other_kernel,
+            f"rate{method.kernel_rate:g}": other_rate and not other_kernel,
+            f"gap{method.max_gap_days:g}d": method.max_gap_days != standard.max_gap_days,
+            f"by-{method.combine}": method.combine != standard.combine,
+            f"missing{100 * method.max_missing:g}": method.max_missing != standard.max_missing,
+            f"points{method.min_points}": method.min_points != standard.min_points,
+            "gnss": method.gnss_model is not None and not isinstance(method.gnss_model, str),
+        }
+        words = [word for word, so in departs.items() if so]
         return tuple(re.sub(r"[^A-Za-z0-9-]", "-", word) for word in words)
 
     @cached_property

@@ -45,6 +45,7 @@ def plan_ortho(
     md5: Md5Policy,
     max_missing: float,
     max_cut: float,
+    min_points: int,
 ) -> Plan:
     """Check a request, open its bursts, and leave out those that do not belong to it.
 
@@ -54,9 +55,7 @@ def plan_ortho(
     _check_choice("md5", md5, Md5Policy)
     _check_choice("duplicates", duplicates, Duplicates)
     _check_choice("combine", combine, Combine)
-    for option, share in (("max_missing", max_missing), ("max_cut", max_cut)):
-        if not 0 <= share <= 1:
-            raise BadArgument(f"{option}={share}: a share between 0 and 1")
+    _check_limits(max_missing, max_cut, min_points)
     area = area_of(aoi, cell_m)
     skip = on_error == "skip"
     sources, others = _sources(bursts)
@@ -99,6 +98,7 @@ def plan_ortho(
         combine=combine,
         gnss_model=_gnss_source(gnss_model),
         max_missing=max_missing,
+        min_points=int(min_points),
         facility=_facility(used),
     )
     options = BurstOptions(per_point=combine == "point", skip_rows=skip, md5=md5)
@@ -114,6 +114,14 @@ def plan_ortho(
         given,
         tuple(others),
     )
+
+
+def _check_limits(max_missing: float, max_cut: float, min_points: int) -> None:
+    for option, share in (("max_missing", max_missing), ("max_cut", max_cut)):
+        if not 0 <= share <= 1:
+            raise BadArgument(f"{option}={share}: a share between 0 and 1")
+    if not (min_points >= 1 and min_points % 1 == 0):
+        raise BadArgument(f"min_points={min_points}: a whole number of points, at least 1")
 
 
 def _sources(bursts: str | Path | Iterable[Source]) -> tuple[list[Source], list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from egms_io.cells import areas_in
 from egms_io.emptiness import why_empty
 from egms_io.formats.names import BurstName
 from egms_io.mapreduce.graph import Outcome, compute_blocks
@@ -21,7 +22,8 @@ from egms_io.method.seriesmodels import (
     years_since_first,
 )
 from egms_io.method.timekernel import Kernel
-from egms_io.orthoproduct import OrthoProduct
+from egms_io.mosaics import mosaic_plan
+from egms_io.orthoproduct import OrthoMosaic, OrthoProduct
 from egms_io.plan import Duplicates, Md5Policy, OnError, Plan
 from egms_io.planning import Source, plan_ortho
 from workbench.disks import make_folder
@@ -53,6 +55,7 @@ def ortho(
     md5: Md5Policy = "error",
     max_missing: float = 0.1,
     max_cut: float = 0.1,
+    min_points: int = 1,
 ) -> OrthoProduct:
     """Make the L3 Ortho product (east and up displacement) of an area from L2 bursts.
 
@@ -65,7 +68,7 @@ def ortho(
     aoi
         A tile name (``"E45N17"``), bounds (west, south, east, north in m, EPSG:3035), a polygon in
         EPSG:3035, or a GeoDataFrame in any CRS. A cell belongs to a polygon if its centre is
-        inside.
+        inside. A list of these makes the product of each, from the bursts that reach it.
     start, end, step_days
         Output dates. By default those of the official lattice on which every burst that gives
         points to the area has data.
@@ -98,11 +101,15 @@ def ortho(
     max_cut
         A burst that would take a larger share of the dates that both passes cover is left out and
         named (see `egms_io.method.periods.choose_period`); 1 keeps all.
+    min_points
+        Cells with fewer points in either pass are left out. With one point in a pass a cell has no
+        ``formal_error``.
 
     Returns
     -------
     OrthoProduct
-        Empty, with a warning in its report, where no cell is seen from both passes.
+        Empty, with a warning in its report, where no cell is seen from both passes. Of several
+        areas an `egms_io.OrthoMosaic`: the product of each, and all of them as one.
 
     Raises
     ------
@@ -120,25 +127,32 @@ def ortho(
     of the series. Results have the same bytes for any order of rows, batches, workers and
     schedulers on one kind of processor.
     """
-    plan = plan_ortho(
-        bursts,
-        aoi=aoi,
-        start=start,
-        end=end,
-        step_days=step_days,
-        cell_m=cell_m,
-        kernel=kernel,
-        kernel_rate=kernel_rate,
-        max_gap_days=max_gap_days,
-        combine=combine,
-        gnss_model=gnss_model,
-        on_error=on_error,
-        duplicates=duplicates,
-        md5=md5,
-        max_missing=max_missing,
-        max_cut=max_cut,
-    )
-    return carry_out(plan, client=client, work=work)
+    plans = [
+        plan_ortho(
+            bursts,
+            aoi=area,
+            start=start,
+            end=end,
+            step_days=step_days,
+            cell_m=cell_m,
+            kernel=kernel,
+            kernel_rate=kernel_rate,
+            max_gap_days=max_gap_days,
+            combine=combine,
+            gnss_model=gnss_model,
+            on_error=on_error,
+            duplicates=duplicates,
+            md5=md5,
+            max_missing=max_missing,
+            max_cut=max_cut,
+            min_points=min_points,
+        )
+        for area in areas_in(aoi)
+    ]
+    if len(plans) > 1:
+        mosaic_plan(plans)  # refuses areas that overlap, before any work
+    products = [carry_out(plan, client=client, work=work) for plan in plans]
+    return products[0] if len(products) == 1 else OrthoMosaic.of(products)
 
 
 def carry_out(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from spaceeye.farmvibes.run import run_workflow
     from spaceeye.interpolation import interpolate, solve
     from spaceeye.knots import evaluate, open_knots, save_knots
-    from spaceeye.production import Result, run
+    from spaceeye.production.results import Result
+    from spaceeye.production.running import run
     from spaceeye.sample import write_sample
     from workbench.rasters.geotiff import write_cogs
     from workbench.sentinel2.cubes import read_cube

@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 EVIDENCE = np.dtype([("flag", np.uint8), ("age", np.int16), ("support", np.float32)])
 """What an output date of a pixel rests on; see `spaceeye.solver.observations.Evidence`."""
 
-MOST_BYTES = 128_000_000
+MOST_BYTES = 32_000_000
 """Most bytes of one block of output; longer ones are divided in time, each part solved anew."""
 
 
@@ -93,24 +93,18 @@ def solved(series: Series, problem: Problem) -> Any:
 
     values, weights = series.values.data, series.weights.data
     bands, *space = values.chunks[1:]
-    size = max(space[0]) * max(space[1]) * sum(bands) * values.dtype.itemsize
-    length = max(1, MOST_BYTES // size // TIME_CHUNK) * TIME_CHUNK
-    parts = []
-    for start in range(0, len(problem.out_days), length):
-        part = problem.part(slice(start, start + length))
-        chunks = ((len(part.out_days),), (sum(bands),), *space)
-        call = partial(_solve, problem=part)
-        parts.append(
-            da.map_blocks(
-                call,
-                values,
-                weights[:, None],
-                chunks=chunks,
-                dtype=values.dtype,
-                meta=np.empty((0,) * 4, values.dtype),
-                name=_name("solve", part, series),
-            )
+    parts = [
+        da.map_blocks(
+            partial(_solve, problem=part),
+            values,
+            weights[:, None],
+            chunks=((len(part.out_days),), (sum(bands),), *space),
+            dtype=values.dtype,
+            meta=np.empty((0,) * 4, values.dtype),
+            name=_name("solve", part, series),
         )
+        for part in _parts(series, problem)
+    ]
     return da.concatenate(parts)
 
 
@@ -137,15 +131,30 @@ def evidence(series: Series, problem: Problem) -> dict[str, Any]:
     import dask.array as da
 
     weights = series.weights.data
-    found = da.map_blocks(
-        partial(_evidence, problem=problem),
-        weights,
-        chunks=((len(problem.out_days),), *weights.chunks[1:]),
-        dtype=EVIDENCE,
-        meta=np.empty((0,) * 3, EVIDENCE),
-        name=_name("evidence", problem, series),
-    )
+    parts = [
+        da.map_blocks(
+            partial(_evidence, problem=part),
+            weights,
+            chunks=((len(part.out_days),), *weights.chunks[1:]),
+            dtype=EVIDENCE,
+            meta=np.empty((0,) * 3, EVIDENCE),
+            name=_name("evidence", part, series),
+        )
+        for part in _parts(series, problem)
+    ]
+    found = da.concatenate(parts)
     return {name: found[name] for name in EVIDENCE.names or ()}
+
+
+def _parts(series: Series, problem: Problem) -> list[Problem]:
+    """Divide a problem in time, so that no block of its results has more than `MOST_BYTES`."""
+    values = series.values.data
+    size = int(np.prod([max(chunk) for chunk in values.chunks[1:]])) * values.dtype.itemsize
+    length = max(1, MOST_BYTES // size // TIME_CHUNK) * TIME_CHUNK
+    return [
+        problem.part(slice(start, start + length))
+        for start in range(0, len(problem.out_days), length)
+    ]
 
 
 def knots(series: Series, alpha: float, engine: str) -> Any:

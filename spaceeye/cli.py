@@ -1,4 +1,4 @@
-"""The command ``workbench spaceeye``: run, workflow, info.
+"""The command ``workbench spaceeye``: run, workflow, report, info.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -12,6 +12,7 @@ import click
 
 from workbench.options import (
     Bounds,
+    Command,
     NumberOr,
     cluster_options,
     example,
@@ -30,6 +31,36 @@ _MODE = click.option(
 _OFFSET = click.option(
     "--offset", type=int, help="To take from the DN, where the files do not say."
 )
+_READING = [
+    click.option(
+        "--aoi",
+        type=Bounds(),
+        metavar="W,S,E,N",
+        help="Region in degrees.  [default: what all images cover]",
+    ),
+    click.option("--bands", metavar="B02,B04,…", help="Bands wanted.  [default: all ten]"),
+    click.option("--resolution", type=float, help="Pixel size, m.  [default: 10]"),
+    click.option(
+        "--clear", metavar="4,5,6,7", help="SCL classes that are clear.  [default: 4, 5, 6 and 7]"
+    ),
+    click.option(
+        "--dilate", type=float, help="Metres by which the rest is widened.  [default: 40]"
+    ),
+    click.option(
+        "--missing-mask",
+        type=click.Choice(["drop", "error", "clear"]),
+        help="An image without a mask: leave out, refuse, or take as clear.  [default: drop]",
+    ),
+    _OFFSET,
+    skip_bad_option,
+]
+
+
+def _reading_options(command: Command) -> Command:
+    """Add the options of the reader, which `_reading` takes out again."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -52,12 +83,6 @@ def spaceeye() -> None:
     "--output-times",
     type=click.Choice(["weekly", "dekads", "monthly"]),
     help="Thursdays; the 5th, 15th and 25th; the 15th of months; instead of --step-days.",
-)
-@click.option(
-    "--aoi",
-    type=Bounds(),
-    metavar="W,S,E,N",
-    help="Region in degrees.  [default: what all images cover]",
 )
 @click.option(
     "--alpha",
@@ -83,17 +108,6 @@ def spaceeye() -> None:
     help="Before the first and after the last observation of a pixel.",
 )
 @click.option("--robust", is_flag=True, help="Distrust observations that contradict all others.")
-@click.option("--bands", metavar="B02,B04,…", help="Bands wanted.  [default: all ten]")
-@click.option("--resolution", type=float, help="Pixel size, m.  [default: 10]")
-@click.option(
-    "--clear", metavar="4,5,6,7", help="SCL classes that are clear.  [default: 4, 5, 6 and 7]"
-)
-@click.option("--dilate", type=float, help="Metres by which the rest is widened.  [default: 40]")
-@click.option(
-    "--missing-mask",
-    type=click.Choice(["drop", "error", "clear"]),
-    help="An image without a mask: leave out, refuse, or take as clear.  [default: drop]",
-)
 @click.option(
     "--date-weights",
     type=click.Choice(["auto", "none"]),
@@ -118,8 +132,14 @@ def spaceeye() -> None:
     show_default=True,
     help="Repeatable.",
 )
-@_OFFSET
-@skip_bad_option
+@click.option(
+    "--index",
+    "indices",
+    type=click.Choice(["ndvi", "evi", "ndwi", "mndwi", "ndmi", "nbr"], case_sensitive=False),
+    multiple=True,
+    help="Repeatable: a spectral index to write as well.",
+)
+@_reading_options
 @overwrite_option
 @cluster_options
 def run(source: Path, output: Path, **options: Any) -> None:
@@ -128,13 +148,13 @@ def run(source: Path, output: Path, **options: Any) -> None:
     SOURCE is a folder of L2A SAFE products, a folder of GeoTIFFs with masks, a netCDF or Zarr cube,
     or a JSON file of STAC items. A run that was stopped goes on when it is started again.
     """
-    from spaceeye.production import run as carry_out
+    from spaceeye.production.running import run as carry_out
     from workbench.clusters import client_or_none
 
     reading = _reading(options)
     start, end, step = (options.pop(name) for name in ("start", "end", "step_days"))
     step = options.pop("output_times") or step
-    with client_or_none(options.pop("cluster"), jobs=options.pop("jobs")) as client:
+    with client_or_none(**options.pop("cluster")) as client:
         result = carry_out(
             source,
             output,
@@ -217,8 +237,7 @@ def workflow(
     output: Path,
     pairs: tuple[tuple[str, str], ...],
     alpha: float | str | None,
-    cluster: str,
-    jobs: int | None,
+    cluster: dict[str, Any],
     **options: Any,
 ) -> None:
     """Run a workflow file of FarmVibes.AI's format, such as spaceeye_interpolation_inference.
@@ -233,24 +252,52 @@ def workflow(
     values = {name: parameter_value(text) for name, text in pairs}
     if alpha is not None:
         options["alpha"] = alpha
-    with client_or_none(cluster, jobs=jobs) as client:
+    with client_or_none(**cluster) as client:
         sinks = run_workflow(workflow, sources, values, client=client, output=output, **options)
     for rasters in sinks.values():
         for raster in rasters:
             click.echo(raster.path)
 
 
+@spaceeye.command(epilog=example("workbench spaceeye report images/ -o report/"))
+@click.argument("source", type=_PATH)
+@click.option("-o", "--output", required=True, type=_PATH, help="Folder for table and figure.")
+@click.option(
+    "--least-clear",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.8,
+    show_default=True,
+    help="Clear share of the dates that are hidden.",
+)
+@click.option(
+    "--dates", type=click.IntRange(1), default=20, show_default=True, help="Most dates to hide."
+)
+@_reading_options
+@overwrite_option
+def report(source: Path, output: Path, **options: Any) -> None:
+    """Say how well hidden dates of SOURCE are predicted from the others.
+
+    Per band the mean absolute error, RMSE and bias of damped interpolation, linear interpolation,
+    the nearest date and Whittaker smoothing, over a sample of pixels: a table (CSV) and a figure.
+    """
+    from spaceeye.holdout import report as write_report
+
+    table = write_report(source, output, reading=_reading(options), **options)
+    click.echo(table)
+    click.echo(table.with_suffix(".png"))
+
+
 @spaceeye.command(epilog=example("workbench spaceeye info images/"))
 @click.argument("source", type=_PATH)
-@_OFFSET
-def info(source: Path, offset: int | None) -> None:
+@_reading_options
+def info(source: Path, **options: Any) -> None:
     """Say what a source of images holds: grid, dates, clear share of each."""
     import numpy as np
     import odc.geo.xr  # noqa: F401  the accessor
 
     from workbench.sentinel2.sources import read, recognise
 
-    stack = read(source, **({} if offset is None else {"offset": offset}))
+    stack = read(source, **_reading(options))
     cube, weight = stack["reflectance"], stack["weight"]
     clear = weight.mean(("y", "x")).compute().values
     click.echo(f"{source}: {recognise(source)}")

@@ -39,8 +39,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     DiskFull
         If there is no room: on the disk, in a quota, below a limit on the size of files.
     NotWritten
-        If the place is read-only, closed to this user or taken by something else, or if GDAL or
-        netCDF could not write for a reason of its own.
+        If the place is read-only, closed to this user or taken by something else, or if GDAL,
+        SQLite or netCDF could not write for a reason of its own.
     """
     try:
         yield
@@ -85,7 +85,7 @@ def _explained(path: Path, error: Exception) -> NotWritten | None:
     module = type(error).__module__.partition(".")[0]
     # GDAL that fails without words makes rasterio raise SystemError; netCDF4 raises RuntimeError.
     of_library = (
-        module == "rasterio"
+        module in ("pyogrio", "rasterio", "sqlite3")
         or isinstance(error, SystemError)
         or (isinstance(error, RuntimeError) and str(error).startswith("NetCDF:"))
     )

@@ -23,7 +23,7 @@ from workbench.disks import make_folder, writing
 from workbench.errors import FolderInUse
 from workbench.files import hostname, is_running
 
-__all__ = ["LOCK", "FolderLock"]
+__all__ = ["LOCK", "FolderLock", "held"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,30 @@ RENEW_S = 15.0
 LOST_S = 240.0
 """Seconds after which a lock of another host that was not renewed counts as left behind; more than
 network file systems may keep an old time of a file in memory (60 s)."""
+
+
+_of_thread = threading.local()
+
+
+@contextmanager
+def held(folder: str | os.PathLike[str], what: str = "run") -> Iterator[None]:
+    """Hold a folder for a block, unless a block around it, in the same thread, holds it already.
+
+    Parameters and errors as for `FolderLock`.
+    """
+    if Path(folder).resolve() in _held_here():
+        yield
+        return
+    with FolderLock(folder, what):
+        yield
+
+
+def _held_here() -> set[Path]:
+    """Return the folders that blocks of this thread hold."""
+    if not hasattr(_of_thread, "folders"):
+        _of_thread.folders = set()
+    folders: set[Path] = _of_thread.folders
+    return folders
 
 
 class FolderLock:
@@ -77,6 +101,7 @@ class FolderLock:
             }
             _write(file, self._content)
         self._ended.clear()
+        _held_here().add(self.path.parent.resolve())
         threading.Thread(target=self._renew, name="workbench-lock", daemon=True).start()
         return self
 
@@ -87,6 +112,7 @@ class FolderLock:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
+        _held_here().discard(self.path.parent.resolve())
         with suppress(OSError), _guarded(self.path, make=False) as file:
             if _read(file) == self._content:
                 self.path.unlink()

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,12 +39,15 @@ class Manifest:
     """Version of the code that writes the outputs."""
     decisions: Mapping[str, Any] = field(default_factory=dict)
     """What the run chose by itself, such as a damping; stored with it, no part of the key."""
+    finished: Mapping[str, Any] = field(default_factory=dict)
+    """What `finish` stores of a run that ended well; no part of the key."""
 
     def __post_init__(self) -> None:
         records = tuple(plain(record, "inputs") for record in self.inputs)
         object.__setattr__(self, "inputs", records)
         object.__setattr__(self, "parameters", plain(self.parameters, "parameters"))
         object.__setattr__(self, "decisions", plain(self.decisions, "decisions"))
+        object.__setattr__(self, "finished", plain(self.finished, "finished"))
 
     @classmethod
     def of_files(
@@ -84,8 +87,9 @@ class Manifest:
             for output in outputs:
                 _remove(Path(output))
         content = asdict(self)
-        if not self.decisions:
-            del content["decisions"]
+        for name in ("decisions", "finished"):
+            if not content[name]:
+                del content[name]
         write_json(path, {**content, "key": self.key})
 
     @classmethod
@@ -104,6 +108,7 @@ class Manifest:
                 dict(content["parameters"]),
                 content["version"],
                 dict(content.get("decisions", {})),
+                dict(content.get("finished", {})),
             )
         except OSError as error:
             raise BadFile(f"{path} cannot be read: {error.strerror}") from error
@@ -118,6 +123,50 @@ class Manifest:
             return {}
         return saved.decisions if saved.key == self.key else {}
 
+    def finish(
+        self, path: str | os.PathLike[str], outputs: Iterable[Path], counts: Mapping[str, int]
+    ) -> None:
+        """Write the manifest of a run that ended well: all its outputs are there and whole.
+
+        Parameters
+        ----------
+        path
+            Of the manifest; the outputs lie beside or below it.
+        outputs
+            Files or folders.
+        counts
+            What a later run, which finds that there is nothing to do, says of them.
+        """
+        folder = Path(path).parent
+        sizes = {output.relative_to(folder).as_posix(): _state(output)[0] for output in outputs}
+        decisions = self.decisions or self.decided(path)
+        finished = {"outputs": sizes, "counts": counts}
+        replace(self, decisions=decisions, finished=finished).save(path)
+
+    def kept(self, path: str | os.PathLike[str]) -> Self | None:
+        """Return the manifest of a finished run of the same key whose outputs are as it left them.
+
+        As it left them: of the same size, and not touched since the manifest was written. None is
+        opened.
+
+        Returns
+        -------
+        Manifest or None
+            With what was decided and, in `finished`, the outputs.
+        """
+        try:
+            saved = type(self).load(path)
+        except BadFile:
+            return None
+        if saved.key != self.key or not saved.finished:
+            return None
+        written = Path(path).stat().st_mtime_ns
+        for name, size in saved.finished["outputs"].items():
+            found, touched = _state(Path(path).parent / name)
+            if found != size or touched > written:
+                return None
+        return saved
+
     def differences(self, new: Manifest) -> list[str]:
         """Say in words what `new` has otherwise: parameters, version, inputs."""
         words = _changed(self.parameters, new.parameters)
@@ -130,6 +179,17 @@ class Manifest:
 
 def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _state(output: Path) -> tuple[int, int]:
+    """Return the bytes of a file or folder and when it was last written; -1 where there is none."""
+    if not output.exists():
+        return -1, 0
+    records = [quick_record(file) for file in _files(output)]
+    return (
+        sum(record["bytes"] for record in records),
+        max((record["modified"] for record in records), default=0),
+    )
 
 
 def _remove(path: Path) -> None:

@@ -8,13 +8,16 @@ anything is loaded or read::
     @skip_bad_option
     @overwrite_option
     @cluster_options
-    def run(aoi, skip_bad, overwrite, cluster, jobs): ...
+    def run(aoi, skip_bad, overwrite, cluster):
+        with client_or_none(**cluster) as client: ...
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -24,17 +27,27 @@ __all__ = [
     "Bounds",
     "ClusterKind",
     "Command",
+    "MemorySize",
     "NumberOr",
+    "Walltime",
+    "WorkerNumbers",
+    "check_workers",
     "cluster_options",
     "example",
     "overwrite_option",
     "skip_bad_option",
+    "worker_options",
 ]
 
 QUEUE_KINDS = ("slurm", "pbs")
 """Batch systems, whose jobs wait in a queue."""
 
-_KINDS = ("none", "local", *QUEUE_KINDS, "existing")
+_NEW_KINDS = ("local", *QUEUE_KINDS)
+_KINDS = ("none", *_NEW_KINDS, "existing")
+_WORKERS = ("jobs", "adapt", "memory", "walltime")  # options of the workers of a new cluster
+
+_LEAST_MEMORY = 10**7  # bytes; less is a forgotten unit
+_WALLTIME = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 """What a decorator takes and gives back."""
@@ -101,6 +114,64 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
+class WorkerNumbers(click.ParamType):  # type: ignore[type-arg]
+    """The least and the most workers as ``MIN,MAX``, which become a tuple of int."""
+
+    name = "MIN,MAX"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return the least and the most."""
+        parts = value.split(",")
+        if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is not MIN,MAX: two whole numbers, such as 0,8", param, ctx)
+        least, most = map(int, parts)
+        if least > most:
+            self.fail(f"{value!r}: the least, {least}, is above the most, {most}", param, ctx)
+        if most == 0:
+            self.fail(f"{value!r}: without a worker nothing would be done", param, ctx)
+        return least, most
+
+
+class MemorySize(click.ParamType):  # type: ignore[type-arg]
+    """An amount of memory with its unit, such as ``8GB`` or ``700MiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the size as typed."""
+        from dask.utils import parse_bytes
+
+        try:
+            size = parse_bytes(value) if value[:1].isdecimal() else -1
+        except (ValueError, OverflowError):
+            size = -1
+        if size < 0:
+            self.fail(f"{value!r} is not a size such as 8GB or 700MiB", param, ctx)
+        if size < _LEAST_MEMORY:
+            self.fail(f"{value!r} is {size} bytes; give a unit, as in 8GB", param, ctx)
+        return str(value)
+
+
+class Walltime(click.ParamType):  # type: ignore[type-arg]
+    """A time as ``H:MM:SS`` or ``D-H:MM:SS``: what Slurm and PBS read alike.
+
+    A number alone would be minutes for one of them and seconds for the other.
+    """
+
+    name = "H:MM:SS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the time as ``HH:MM:SS``."""
+        found = _WALLTIME.fullmatch(value)
+        if found is None or not re.search("[1-9]", value):
+            wanted = "H:MM:SS or D-H:MM:SS, such as 0:30:00 for half an hour"
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return f"{24 * days + hours:02d}:{minutes:02d}:{seconds:02d}"
+
+
 def _number(text: Any) -> float | None:
     """Return a finite number, None for anything else."""
     try:
@@ -116,18 +187,80 @@ def example(*lines: str) -> str:
 
 
 def cluster_options(command: Command) -> Command:
-    """Add ``--cluster`` and ``--jobs``, for `workbench.clusters.client_or_none`."""
-    command = click.option(
-        "--jobs", type=click.IntRange(min=1), metavar="N", help="Workers of the cluster."
-    )(command)
-    return click.option(
+    """Add ``--cluster`` and what its workers are to be like.
+
+    The command gets them as one dict, `cluster`: the arguments of
+    `workbench.clusters.client_or_none`.
+    """
+
+    @functools.wraps(command)
+    def checked(*args: Any, cluster: str, **values: Any) -> Any:
+        workers = {name: values.pop(name) for name in _WORKERS}
+        asked = {"kind": cluster, **check_workers(cluster, workers)}
+        return command(*args, cluster=asked, **values)
+
+    cluster = click.option(
         "--cluster",
         type=ClusterKind(),
         default="none",
         show_default=True,
         metavar="KIND",
         help="none, local, slurm, pbs or the address of a scheduler.",
-    )(command)
+    )
+    return cluster(worker_options(checked))  # type: ignore[return-value]
+
+
+def worker_options(command: Command, jobs_help: str = "Workers of the cluster.") -> Command:
+    """Add ``--jobs``, ``--adapt``, ``--memory`` and ``--walltime``."""
+    options = [
+        click.option("--jobs", type=click.IntRange(min=1), metavar="N", help=jobs_help),
+        click.option(
+            "--adapt",
+            type=WorkerNumbers(),
+            metavar="MIN,MAX",
+            help="Instead of --jobs: between these the number of workers follows the work.",
+        ),
+        click.option("--memory", type=MemorySize(), help="Of each worker, such as 8GB."),
+        click.option(
+            "--walltime",
+            type=Walltime(),
+            metavar="H:MM:SS",
+            help="Of each worker's job, for slurm and pbs.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def check_workers(kind: str, workers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options of workers that were given, if a cluster of this kind heeds them.
+
+    Parameters
+    ----------
+    kind
+        As `ClusterKind` gives it.
+    workers
+        Values by the names of the options of `worker_options`; None where one was not given.
+
+    Raises
+    ------
+    click.UsageError
+        If one has no effect on such a cluster, or two contradict each other.
+    """
+    given = {name: value for name, value in workers.items() if value is not None}
+    for name in given:
+        heeded = QUEUE_KINDS if name == "walltime" else _NEW_KINDS
+        if kind not in heeded:
+            raise click.UsageError(
+                f"--{name} has no effect with --cluster {kind}: it is for workers that are "
+                f"started, by --cluster {' or '.join(heeded)}"
+            )
+    if {"jobs", "adapt"} <= set(given):
+        raise click.UsageError(
+            "--jobs is a fixed number of workers, --adapt lets it follow the work: give one of them"
+        )
+    return given
 
 
 def overwrite_option(command: Command) -> Command:

@@ -6,9 +6,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["log_to_stderr", "progress", "watched"]
+__all__ = ["log_to_stderr", "progress", "quieter", "watched"]
 
 T = TypeVar("T")
 
@@ -120,6 +121,26 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+@contextmanager
+def quieter(*names: str) -> Iterator[None]:
+    """Keep loggers to warnings for a block that calls again and again what reports each time.
+
+    Parameters
+    ----------
+    *names
+        Of loggers, such as that of a package.
+    """
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class _StderrHandler(logging.Handler):

@@ -7,12 +7,21 @@ turns that into one line. Rasters and cubes: `workbench.rasters.wholerasters` an
 from __future__ import annotations
 
 import os
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 from workbench.errors import BadFile
 
-__all__ = ["whole_arrow", "whole_parquet", "whole_picture", "whole_text", "whole_zip"]
+__all__ = [
+    "whole_arrow",
+    "whole_geopackage",
+    "whole_parquet",
+    "whole_picture",
+    "whole_text",
+    "whole_zip",
+]
 
 _LOCAL_HEADER = 30  # bytes before the name of a member (APPNOTE 4.3.7)
 
@@ -56,6 +65,33 @@ def whole_arrow(path: str | os.PathLike[str]) -> None:
         reader = pa.ipc.open_file(file)
         if reader.num_record_batches:
             reader.get_batch(reader.num_record_batches - 1).validate()
+
+
+def whole_geopackage(path: str | os.PathLike[str]) -> int:
+    """See that a GeoPackage has all its pages, and read the last row of each layer.
+
+    Returns
+    -------
+    int
+        Rows of all its layers.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(100)
+    # File format of SQLite, section 1.3: size of a page (1 stands for 65,536) and their number.
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    size = Path(path).stat().st_size
+    if head[:16] != b"SQLite format 3\0" or size != (page if page > 1 else 1 << 16) * pages:
+        raise BadFile(f"{path}: the GeoPackage is cut short")
+    rows = 0
+    with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as base:
+        counted = base.execute("SELECT table_name, feature_count FROM gpkg_ogr_contents").fetchall()
+        for layer, count in counted:
+            name = '"' + layer.replace('"', '""') + '"'
+            last = base.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchall()
+            if bool(count) != bool(last):
+                raise BadFile(f"{path}: layer {layer} lacks its rows")
+            rows += count
+    return rows
 
 
 def whole_text(path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from egms_io.errors import BadBurst
+from egms_io.formats.inflating import open_member
 from egms_io.formats.metadata import MAX_XML_BYTES
 from workbench.files import atomic, file_record
 
@@ -84,7 +85,7 @@ def open_csv(found: Members) -> Iterator[IO[bytes]]:
         with readable(found.path), found.path.open("rb") as file:
             yield file
         return
-    with _opened(found.path) as archive, archive.open(found.csv) as file:
+    with _opened(found.path) as archive, open_member(archive, found.csv) as file:
         yield file
 
 

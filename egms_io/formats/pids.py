@@ -19,8 +19,9 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 POLARISATIONS = ("HH", "HV", "VH", "VV")  # code 0..3
 
 _ALPHABET = np.frombuffer(DIGITS.encode(), np.uint8)
-_VALUE = np.full(256, -1, np.int64)
-_VALUE[_ALPHABET] = np.arange(62)
+MAX_DIGITS = 10
+VALUE = np.full(256, -1, np.int64)
+VALUE[_ALPHABET] = np.arange(62)
 
 
 def encode(numbers: npt.ArrayLike, digits: int) -> npt.NDArray[np.bytes_]:
@@ -64,9 +65,9 @@ def decode(pids: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """
     text = np.atleast_1d(np.asarray(pids, "S"))
     width = text.dtype.itemsize
-    if width > 10:
+    if width > MAX_DIGITS:
         raise EgmsError(f"{text[0].decode(errors='replace')!r} has more than ten characters")
-    values = _VALUE[np.frombuffer(text.tobytes(), np.uint8).reshape(-1, width)]
+    values = VALUE[np.frombuffer(text.tobytes(), np.uint8).reshape(-1, width)]
     bad = (values < 0).any(axis=1)
     if bad.any():
         first = text[bad][0].decode(errors="replace")

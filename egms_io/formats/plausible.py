@@ -48,6 +48,30 @@ class Remarks:
         self.first.setdefault(kind, place)
 
 
+def span(series: list[Floats]) -> tuple[float, float]:
+    """Return the least and the greatest of all values, inf and -inf where there is none.
+
+    Parameters
+    ----------
+    series
+        Arrays of any lengths; NaN is missing.
+    """
+    low = [np.fmin.reduce(values, initial=np.inf) for values in series]
+    high = [np.fmax.reduce(values, initial=-np.inf) for values in series]
+    return min(low, default=np.inf), max(high, default=-np.inf)
+
+
+def are_ordinary(low: float, high: float) -> bool:
+    """Return whether displacements in a span are neither marks nor impossible, whatever they are.
+
+    Parameters
+    ----------
+    low, high
+        As of `span`.
+    """
+    return not (high - low > LARGEST_JUMP_MM or max(high, -low) >= np.abs(MARKS).min())
+
+
 def without_marks(values: Floats, marks: Floats = MARKS) -> tuple[Floats, npt.NDArray[Any]]:
     """Return values with NaN for marks of missing ones, and the rows of these marks.
 
@@ -82,11 +106,7 @@ def impossible(series: list[Floats]) -> tuple[npt.NDArray[np.bool_], tuple[int, 
     """
     count = len(series[0]) if series else 0
     wild = np.zeros(count, bool)
-    if not count:
-        return wild, (0, 0.0, 0.0)
-    low = np.fmin.reduce([np.fmin.reduce(values) for values in series])
-    high = np.fmax.reduce([np.fmax.reduce(values) for values in series])
-    if not (high - low > LARGEST_JUMP_MM or max(high, -low) > LARGEST_MM):
+    if not count or are_ordinary(*span(series)):
         return wild, (0, 0.0, 0.0)
     before = np.full(count, np.nan)
     found: dict[int, tuple[int, float, float]] = {}

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from egms_io.errors import BadBurst, EgmsError
 from egms_io.formats.archive import open_csv
+from egms_io.formats.badrows import Fault, faults
 from egms_io.formats.bursts import HEADER_BYTES, Burst, to_laea
 from egms_io.formats.pids import decode
 from egms_io.formats.plausible import (
@@ -25,7 +27,9 @@ from egms_io.formats.plausible import (
     MARKS,
     MAX_NUMBER,
     Remarks,
+    are_ordinary,
     impossible,
+    span,
     without_marks,
 )
 from egms_io.tiles import CRS, LAEA_EUROPE
@@ -130,7 +134,7 @@ def read_points(
                     rows = table.parse(text, part.path, line, tally, skip_rows=skip_rows)
                 except EgmsError as error:
                     raise BadBurst(f"{part.path}: {error}") from error
-                line += text.count(b"\n")
+                line += rows.lines
                 batch = table.plausible(rows, remarks)
                 if len(batch.easting):
                     tally["rows"] += len(batch.easting)
@@ -181,9 +185,12 @@ class _Table:
         import pyarrow as pa
 
         try:
-            points = self._points(self._arrow(text))
-            _check_sizes(points)
-            return _Rows(points, text, line)
+            plain = self._plain(text)
+            points = plain or self._arrow(text)
+            lines = len(points.easting) if plain else text.count(b"\n")
+            rows = _Rows(points, text, line, lines)
+            rows.check_sizes()
+            return rows
         except (pa.ArrowInvalid, EgmsError) as error:
             if not skip_rows:
                 raise BadBurst(next(self._faults(text, line), str(error))) from error
@@ -193,8 +200,11 @@ class _Table:
             faulty.add(fault.number)
         tally["bad rows"] += len(faulty)
         kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
-        points = self._points(self._arrow(b"\n".join(kept)))
-        return _Rows(points, text, line, frozenset(faulty))
+        try:
+            points = self._arrow(b"\n".join(kept))
+        except pa.ArrowInvalid as error:
+            raise BadBurst(str(error)) from error
+        return _Rows(points, text, line, text.count(b"\n"), frozenset(faulty))
 
     def plausible(self, rows: _Rows, remarks: Remarks) -> Points:
         """Return the points with marks of missing values as NaN, without impossible ones."""
@@ -202,6 +212,8 @@ class _Table:
         names = [self.numbers.get(name, name) for name in ("height_ortho", "gnss_velocity")]
         points.height = _unmarked(points.height, HEIGHT_MARKS, names[0], rows, remarks)
         points.gnss = _unmarked(points.gnss, MARKS, names[1], rows, remarks)
+        if are_ordinary(*rows.span):
+            return points
         points.series = [
             _unmarked(values, MARKS, date, rows, remarks)
             for values, date in zip(points.series, self.dates, strict=True)
@@ -214,7 +226,19 @@ class _Table:
         remarks.add("impossible", int(wild.sum()), f"{place}: {value:g} mm{jump}")
         return points.take(np.flatnonzero(~wild))
 
-    def _arrow(self, text: bytes) -> Any:
+    def _faults(self, text: bytes, line: int) -> Iterator[Fault]:
+        return faults(text, line, self.header, self.numbers.values(), pid=self.pid)
+
+    def _plain(self, text: bytes) -> Points | None:
+        """Read rows of plain numbers; None where one is not plain, which `_arrow` looks into."""
+        from egms_io.formats.plainrows import plain_rows  # loads numba
+
+        found = plain_rows(
+            text, self.header, frozenset(self.numbers.values()), "pid" if self.pid else None
+        )
+        return None if found is None else self._points(*found)
+
+    def _arrow(self, text: bytes) -> Points:
         import pyarrow as pa
         from pyarrow import csv
 
@@ -222,24 +246,25 @@ class _Table:
         if self.pid:
             types["pid"] = pa.string()
         if text.isspace() or not text:
-            return pa.schema(types.items()).empty_table()
-        return csv.read_csv(
-            pa.py_buffer(text),
-            read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
-            parse_options=csv.ParseOptions(quote_char=False),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]
-            ),
-        )
+            table = pa.schema(types.items()).empty_table()
+        else:
+            table = csv.read_csv(
+                pa.py_buffer(text),
+                read_options=csv.ReadOptions(column_names=self.header, block_size=4 * 2**20),
+                parse_options=csv.ParseOptions(quote_char=False),
+                convert_options=csv.ConvertOptions(
+                    include_columns=list(types), column_types=types, null_values=["", "nan", "NaN"]
+                ),
+            )
+        columns = {name: table[name].to_numpy() for name in self.numbers.values()}
+        pids = _pid_numbers(table["pid"]) if self.pid else None
+        return self._points(columns, pids)
 
-    def _points(self, table: Any) -> Points:
-        missing = np.full(table.num_rows, np.nan)
+    def _points(self, columns: dict[str, Floats], pids: npt.NDArray[np.int64] | None) -> Points:
+        missing = np.full(len(columns[self.numbers["los_up"]]), np.nan)
 
         def column(name: str) -> Floats:
-            if name not in self.numbers:
-                return missing
-            values: Floats = table[self.numbers[name]].to_numpy()
-            return values
+            return columns[self.numbers[name]] if name in self.numbers else missing
 
         easting, northing = column("easting"), column("northing")
         if "easting" not in self.numbers:
@@ -251,41 +276,9 @@ class _Table:
             height=column("height_ortho"),
             gnss=column("gnss_velocity"),
             track_angle=column("track_angle"),
-            pid=_pid_numbers(table["pid"]) if self.pid else None,
+            pid=pids,
             series=[column(date) for date in self.dates],
         )
-
-    def _faults(self, text: bytes, line: int) -> Iterator[_Fault]:
-        """Find the bad rows of a text the slow way, with line and column."""
-        places = [(self.header.index(name), name) for name in self.numbers.values()]
-        for number, row in enumerate(text.rstrip(b"\n").split(b"\n"), line):
-            values = row.decode("utf-8", errors="replace").rstrip("\r").split(",")
-            if values == [""]:
-                continue
-            if len(values) != len(self.header):
-                yield _Fault(number, f"has {len(values)} fields, the header {len(self.header)}")
-                continue
-            wrong = [
-                (name, what)
-                for place, name in places
-                if (what := _wrong(values[place], name in ("easting", "northing")))
-            ]
-            if wrong:
-                value = values[self.header.index(wrong[0][0])]
-                yield _Fault(number, f"column {wrong[0][0]}: {value!r} {wrong[0][1]}")
-            elif self.pid and (fault := _pid_fault(values[self.header.index("pid")])):
-                yield _Fault(number, fault)
-
-
-class _Fault(str):
-    """What is wrong with one line of a table, and which line it is."""
-
-    number: int
-
-    def __new__(cls, number: int, what: str) -> _Fault:
-        fault = super().__new__(cls, f"line {number}: {what}")
-        fault.number = number
-        return fault
 
 
 @dataclass(frozen=True)
@@ -295,7 +288,19 @@ class _Rows:
     points: Points
     text: bytes
     first_line: int
+    lines: int
     faulty: frozenset[int] = frozenset()  # lines that gave no point
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """Least and greatest displacement, mm."""
+        return span(self.points.series)
+
+    def check_sizes(self) -> None:
+        """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
+        low, high = span([self.points.height, self.points.gnss])
+        if max(high, -low, self.span[1], -self.span[0]) > MAX_NUMBER:
+            raise EgmsError("a number that is no displacement, height or velocity")
 
     def line_of(self, row: int) -> int:
         """Return the line of the file that a point stands in."""
@@ -312,32 +317,6 @@ def _unmarked(values: Floats, marks: Floats, name: str, rows: _Rows, remarks: Re
         place = f"line {rows.line_of(first)}, column {name}: {values[first]:g}"
         remarks.add("marks", len(marked), place)
     return clean
-
-
-def _check_sizes(points: Points) -> None:
-    """Refuse numbers that are infinite or absurd; the marks of missing values are neither."""
-    for values in (points.height, points.gnss, *points.series):
-        if len(values) and np.fmax.reduce(np.abs(values)) > MAX_NUMBER:
-            raise EgmsError("a number that is no displacement, height or velocity")
-
-
-def _wrong(text: str, is_place: bool) -> str:
-    """Return what is wrong with a field that should be a number, empty when nothing is."""
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return "is not a number"
-    absurd = abs(value) > MAX_NUMBER and not is_place
-    return "is no displacement, height or velocity" if absurd else ""
-
-
-def _pid_fault(pid: str) -> str:
-    """Return what is wrong with a PID, empty when nothing is."""
-    try:
-        decode([pid.encode()])
-    except EgmsError as error:
-        return f"column pid: {error}"
-    return "" if pid else "column pid: empty"
 
 
 def _check_coordinates(path: Path, points: Points) -> None:
@@ -358,4 +337,5 @@ def _pid_numbers(column: Any) -> npt.NDArray[np.int64]:
     """Return PIDs as integers: equal exactly where the PIDs are."""
     if column.null_count:
         raise EgmsError(f"{column.null_count} rows have no pid")
-    return decode(column.to_numpy().astype("S")) if len(column) else np.empty(0, np.int64)
+    texts = column.cast("binary").to_numpy()
+    return decode(texts.astype("S")) if len(texts) else np.empty(0, np.int64)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from isal import isal_zlib
+
 LEVEL = 6
 _BIG = 0xFFFFFFFF
-_POLYNOMIAL = 0xEDB88320  # CRC-32, reflected
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,6 @@ def deflate(content: bytes, level: int = LEVEL) -> Piece:
 def join_crc(first: int, second: int, second_size: int) -> int:
     """Return the CRC-32 of two stretches of bytes put together, from their own.
 
-    Appending n zero bytes is a linear map of the 32 bits, applied here by repeated squaring (as in
-    ``crc32_combine`` of zlib).
-
     Parameters
     ----------
     first, second
@@ -64,15 +62,7 @@ def join_crc(first: int, second: int, second_size: int) -> int:
     second_size
         Bytes of the second.
     """
-    matrix = [_POLYNOMIAL] + [1 << bit for bit in range(31)]  # one zero bit
-    for _ in range(3):
-        matrix = _square(matrix)  # one zero byte
-    while second_size:
-        if second_size & 1:
-            first = _times(matrix, first)
-        second_size >>= 1
-        matrix = _square(matrix)
-    return first ^ second
+    return isal_zlib.crc32_combine(first, second, second_size)
 
 
 def write_zip(
@@ -135,16 +125,3 @@ def _write_end(file: IO[bytes], directory: bytes, count: int) -> None:
         file.write(b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1))
     sizes = (count, count, len(directory), min(start, _BIG))
     file.write(b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, *sizes, 0))
-
-
-def _times(matrix: list[int], vector: int) -> int:
-    product = 0
-    for row in matrix:
-        if vector & 1:
-            product ^= row
-        vector >>= 1
-    return product
-
-
-def _square(matrix: list[int]) -> list[int]:
-    return [_times(matrix, row) for row in matrix]

@@ -18,7 +18,7 @@ from egms_io.cells import Area
 from egms_io.errors import BadBurst
 from egms_io.formats.plausible import MAX_NUMBER
 from egms_io.formats.points import Points
-from egms_io.method.sums import COSINE, MM, Bools, CellSums, Floats, Ints, merge
+from egms_io.method.sums import COSINE, MM, SQUARED_MM, Bools, CellSums, Floats, Ints, merge
 
 
 def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[str]) -> CellSums:
@@ -56,13 +56,20 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         return total((~np.isnan(values[order])).astype(np.int64))
 
     height, gnss = points.height[order], points.gnss[order]
-    weights = los if per_point else np.ones((1, len(order)), np.int64)
+    weights = np.ones((1, len(order)), np.int64)
+    if per_point:
+        weights = np.concatenate([los, weights])
+    squared = np.zeros(len(order))  # whole numbers too, far below 2^53 for one point
     series = np.empty((len(weights), len(points.series), len(cells)), np.int64)
     missing = False
     for k, values in enumerate(points.series):
         column = values[order]
-        missing = missing or bool(np.isnan(column).any())
         series[:, k] = total(_units(column, MM) * weights)
+        steps = np.rint(column * SQUARED_MM)
+        if np.isnan(steps).any():
+            missing = True
+            steps = np.nan_to_num(steps)
+        squared += steps * steps
     sums = CellSums(
         key=cells,
         points=total(np.ones(len(order), np.int64)),
@@ -72,6 +79,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         height=total(_units(height, MM)),
         gnss=total(_units(gnss, MM)),
         series=series,
+        squared=total(squared.astype(np.int64)),
         squares=total(los[[0, 0, 1]] * los[[0, 1, 1]]) if per_point else None,
         present=np.array([count(v) for v in points.series]) if missing else None,
     )

@@ -14,6 +14,7 @@ from egms_io.finished import Block, store_block
 from egms_io.formats.gnss import read_gnss_model
 from egms_io.formats.l3 import l3_table
 from egms_io.mapreduce.partials import Partial, load_block, load_keys
+from egms_io.method.cellerrors import CellErrors
 from egms_io.method.decomposition import MAX_CONDITION, Means, Solution, solve
 from egms_io.method.seriesmodels import DETERMINED, fit, years_since_first
 from egms_io.method.steps import Steps, find_steps, present_dates
@@ -54,6 +55,7 @@ def block_tables(
     height = np.zeros((2, len(key)), np.int64)
     points = np.zeros((2, len(key)), np.int64)
 
+    errors = CellErrors(len(key), method.combine)
     present: dict[int, npt.NDArray[np.bool_]] = {}
 
     def means(*, first: bool) -> Iterator[Means]:
@@ -65,6 +67,7 @@ def block_tables(
             if first:
                 height[:, cells] += [sums.height, sums.heights]
                 points[int(ascending), cells] += sums.points
+                errors.add(sums, cells, ascending=ascending)
                 known = present_dates(part, len(key))
                 if known is not None:
                     present[place] = known
@@ -72,21 +75,30 @@ def block_tables(
 
     solution = solve(means(first=True), len(key), len(method.dates), combine=method.combine)
     missing = np.isnan(solution.east).mean(axis=0)
-    solved = (missing <= method.max_missing) & (missing < 1)
     two_passes = points.all(axis=0)
-    lost = two_passes & (missing == 1)
+    enough = two_passes & (points >= method.min_points).all(axis=0)
+    solved = enough & (missing <= method.max_missing) & (missing < 1)
+    lost = enough & (missing == 1)
     alike = solution.condition > MAX_CONDITION  # NaN where no date has both passes
     counts = {
         "cells": int(solved.sum()),
         "one pass only": int((~two_passes).sum()),
+        "too few points": int((two_passes & ~enough).sum()),
         "look directions too alike": int((lost & alike).sum()),
         "no date with both passes": int((lost & ~alike).sum()),
-        "too many dates missing": int((~solved & (missing < 1)).sum()),
+        "too many dates missing": int((enough & ~solved & (missing < 1)).sum()),
     }
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_height = height[0] / (height[1] * MM)
-    extra = {"points_descending": points[0], "points_ascending": points[1]}
-    tables = _tables(solution, key, solved, mean_height, extra, lattice, method)
+    scatter = errors.scatter()
+    extra = {
+        "points_descending": points[0],
+        "points_ascending": points[1],
+        "scatter_descending": scatter[0],
+        "scatter_ascending": scatter[1],
+    }
+    formal = dict(zip("EU", errors.formal(), strict=True))
+    tables = _tables(solution, key, solved, mean_height, extra, formal, lattice, method)
     for field in DETERMINED:
         counts[f"no {field}"] = int(np.isnan(tables["E"][field].to_numpy()).sum())
     steps = {}
@@ -143,7 +155,7 @@ def burst_means(
     if sums.squares is None:
         series = to_dates(*mean_series(sums))
         return Means(cells, ascending, points, los, series, gnss, gnss_los=los[:, 0])
-    products = np.array([to_dates(channel / (MM * COSINE)) for channel in sums.series])
+    products = np.array([to_dates(channel / (MM * COSINE)) for channel in sums.series[:2]])
     return Means(
         cells,
         ascending,
@@ -163,6 +175,7 @@ def _tables(
     solved: npt.NDArray[np.bool_],
     height: npt.NDArray[np.float64],
     extra: dict[str, npt.NDArray[Any]],
+    formal: dict[str, npt.NDArray[np.float64]],
     lattice: Lattice,
     method: Method,
 ) -> dict[str, Any]:
@@ -186,6 +199,7 @@ def _tables(
                 "cell": key[solved],
                 "condition": solution.condition[solved],
                 **{name: values[solved] for name, values in extra.items()},
+                "formal_error": formal[component][solved],
             },
         )
     return tables

@@ -26,9 +26,9 @@ from workbench.files import atomic
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # raise when the content of a partial changes meaning
+FORMAT = 3  # raise when the content of a partial changes meaning
 
-_COUNTS = ("key", "points", "heights", "velocities", "height", "gnss")
+_COUNTS = ("key", "points", "heights", "velocities", "height", "gnss", "squared")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,7 @@ def _empty(acquisitions: int) -> CellSums:
         height=none,
         gnss=none,
         series=np.empty((1, acquisitions, 0), np.int64),
+        squared=none,
     )
 
 
@@ -182,7 +183,7 @@ def _from_batch(batch: Any, acquisitions: int) -> CellSums:
             return None
         return np.array([batch.column(f"{name}_{number}").to_numpy() for number in range(count)])
 
-    channels = sum(f"series_{channel}_0" in names for channel in (0, 1))
+    channels = sum(f"series_{channel}_0" in names for channel in range(3))
     return CellSums(
         **{name: batch.column(name).to_numpy().copy() for name in _COUNTS},
         los=rows("los", 2),

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from egms_io.method.timekernel import fixed_order_product
+
 MM = 1e4  # units per mm, per mm / yr and per m; files have one decimal
+SQUARED_MM = 1e2  # units per mm in squared displacements, whose sums would not fit otherwise
 COSINE = 1e6  # units per 1 in the parts of the line of sight; files have three decimals
 
 Bools = npt.NDArray[np.bool_]
@@ -40,8 +44,10 @@ class CellSums:
     height, gnss
         (m,) in m / `MM` and mm / yr / `MM`.
     series
-        (1, acquisitions, m) displacement in mm / `MM`; with `squares` (2, acquisitions, m): the
-        displacement times the east and times the up part, in mm / `MM` / `COSINE`.
+        (1, acquisitions, m) displacement in mm / `MM`; with `squares` (3, acquisitions, m): the
+        displacement times the east and times the up part, in mm / `MM` / `COSINE`, and itself.
+    squared
+        (m,) squared displacement, summed over the acquisitions too, in (mm / `SQUARED_MM`)².
     present
         (acquisitions, m) how many points have a value at each acquisition; None when all have.
     """
@@ -54,6 +60,7 @@ class CellSums:
     height: Ints
     gnss: Ints
     series: Ints
+    squared: Ints
     squares: Ints | None = None
     present: Ints | None = None
 
@@ -80,10 +87,13 @@ def merge(parts: Sequence[CellSums]) -> CellSums:
         if name == "key" or first is None:
             merged.setdefault(name, None)
             continue
-        total = np.zeros((*first.shape[:-1], len(key)), np.int64)
+        rows = prod(first.shape[:-1])
+        total = np.zeros((rows, len(key)), np.int64)
         for part, cells in zip(parts, places, strict=True):
-            total[..., cells] += getattr(part, name)  # cells are unique within a part
-        merged[name] = total
+            added = getattr(part, name).reshape(rows, len(cells))
+            for row, values in zip(total, added, strict=True):
+                np.add.at(row, cells, values)  # a fifth of the time of all rows at once
+        merged[name] = total.reshape(*first.shape[:-1], len(key))
     return CellSums(**merged)
 
 
@@ -106,6 +116,31 @@ def mean_series(sums: CellSums) -> tuple[Floats, Bools | None]:
         return sums.series[0] / (sums.points * MM), None
     present = sums.present > 0
     return sums.series[0] / (np.where(present, sums.present, 1) * MM), present
+
+
+def within_cells(sums: CellSums) -> tuple[Floats, Floats]:
+    """Return how far the points of each cell are from their mean series.
+
+    Returns
+    -------
+    squares
+        (m,) mm², Σ (y - ȳ)² over points and acquisitions, with ȳ the mean at the acquisition.
+    freedom
+        (m,) its degrees of freedom, Σ (n - 1) over acquisitions, with n the points with a value.
+
+    Notes
+    -----
+    Σ (y - ȳ)² = Σ y² - (Σ y)² / n. Both sums are of whole numbers and exact, and nothing is
+    rounded before the difference is taken: the formula loses no digits here, unlike with sums in
+    floating point (Chan, Golub and LeVeque, 1983, The American Statistician 37, 242-247).
+    """
+    total = sums.series[-1] / MM
+    count = np.broadcast_to(sums.points, total.shape) if sums.present is None else sums.present
+    known = np.maximum(count, 1)
+    ones = np.ones((1, len(total)))
+    about_mean = fixed_order_product(ones, total**2 / known)[0]
+    squares = sums.squared / SQUARED_MM**2 - about_mean
+    return np.maximum(squares, 0.0), (known - 1).sum(axis=0).astype(float)
 
 
 def mean_gnss(sums: CellSums) -> Floats:

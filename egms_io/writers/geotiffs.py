@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from egms_io.finished import FinishedProduct
 from egms_io.formats.geotiffs import NODATA, geotiff_profile
 from workbench.files import atomic_path, scratch
 from workbench.rasters.wholerasters import written_raster
+
+log = logging.getLogger(__name__)
+
+LARGE = 1 << 30  # bytes of a raster of which most is likely to be empty
 
 
 def write_velocity_tiff(product: FinishedProduct, component: str, path: Path) -> None:
@@ -39,6 +44,13 @@ def _write_plain(product: FinishedProduct, component: str, path: Path) -> None:
 
     lattice = product.area.lattice
     west, _, _, north = lattice.bounds
+    size = 4 * lattice.columns * lattice.rows
+    if size > LARGE:
+        log.warning(
+            "%s: a raster of the whole area takes %.1f GB for %d cells; the format statistics "
+            "holds the same velocities and takes no room for empty ground",
+            product.area.name, size / 1e9, product.cells,
+        )  # fmt: skip
     profile = geotiff_profile(west, north, lattice.columns, lattice.rows, lattice.cell_m)
     with rasterio.open(path, "w", **profile) as raster:
         for window, values in _velocity_rows(product, component):

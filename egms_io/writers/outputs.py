@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -22,41 +22,51 @@ from egms_io.formats.names import product_stem
 from egms_io.plan import Plan
 from egms_io.tiles import is_tile_name
 from egms_io.writers.archives import deflate_bands, write_archive
+from egms_io.writers.geopackages import write_geopackage
 from egms_io.writers.geoparquets import write_geoparquet
 from egms_io.writers.geotiffs import write_velocity_cog, write_velocity_tiff
+from egms_io.writers.statistics import write_statistics_tiff
 from egms_io.writers.zarrcubes import write_zarr
 from workbench.disks import make_folder
 from workbench.files import Check, sweep
+from workbench.locks import held
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.wholerasters import whole_raster
-from workbench.wholefiles import whole_parquet, whole_text, whole_zip
+from workbench.wholefiles import whole_geopackage, whole_parquet, whole_text, whole_zip
 
 if TYPE_CHECKING:
     from distributed import Client
 
 log = logging.getLogger(__name__)
 
-Format = Literal["zip", "tiff", "cog", "parquet", "zarr"]
+Format = Literal["zip", "tiff", "cog", "statistics", "parquet", "gpkg", "zarr"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+PER_AREA: tuple[Format, ...] = ("zip", "tiff", "cog")  # of several areas each has its own
 
 _SUFFIXES: dict[Format, str] = {
     "zip": ".zip",
     "tiff": ".tiff",
     "cog": "_cog.tiff",
+    "statistics": "_statistics.tiff",
     "parquet": ".parquet",
+    "gpkg": ".gpkg",
     "zarr": ".zarr.zip",
 }
 _WRITERS: dict[Format, Callable[[FinishedProduct, str, Path], None]] = {
     "tiff": write_velocity_tiff,
     "cog": write_velocity_cog,
+    "statistics": write_statistics_tiff,
     "parquet": write_geoparquet,
+    "gpkg": write_geopackage,
     "zarr": write_zarr,
 }
-_CHECKS: dict[str, Check] = {
+_CHECKS: dict[str, Check] = {  # by how names end; the first that fits counts
     ".zip": whole_zip,
     ".md5": whole_text,
+    _SUFFIXES["statistics"]: partial(whole_raster, sparse=True),
     ".tiff": whole_raster,
     ".parquet": whole_parquet,
+    ".gpkg": whole_geopackage,
 }
 
 
@@ -164,7 +174,7 @@ class Output:
 
 
 def _check(path: Path) -> None:
-    _CHECKS[path.suffix](path)
+    next(check for end, check in _CHECKS.items() if path.name.endswith(end))(path)
 
 
 def write_product(
@@ -173,9 +183,24 @@ def write_product(
     *,
     client: Client | None,
     overwrite: bool,
+    production_date: dt.date | None = None,
+) -> list[Path]:
+    """Write a product, unless it is there; see `egms_io.OrthoProduct.write`.
+
+    The folder is held, by the run around this call or else by the call: of two that write files of
+    the same names, one would describe what the other has written.
+    """
+    with held(output.folder, "a product being written"):
+        return _write_product(product, output, client, overwrite, production_date)
+
+
+def _write_product(
+    product: FinishedProduct,
+    output: Output,
+    client: Client | None,
+    overwrite: bool,
     production_date: dt.date | None,
 ) -> list[Path]:
-    """Write a product, unless it is there; see `egms_io.OrthoProduct.write`."""
     if not output.needed(overwrite=overwrite):
         return output.paths
     # Files of every format, so that none of an earlier product stays under this provenance.
@@ -186,7 +211,7 @@ def write_product(
         # Workers deflate the text while this process writes the other formats.
         texts = {
             component: stack.enter_context(deflate_bands(product, component, client))
-            for component in COMPONENTS
+            for component in (COMPONENTS if "zip" in output.formats else ())
         }
         for wanted in output.formats:
             for component in COMPONENTS if wanted in _WRITERS else ():

@@ -12,22 +12,30 @@ import numpy as np
 
 from egms_io.cells import BLOCK_CELLS
 from egms_io.finished import FinishedProduct
+from egms_io.formats.cellfields import CELL_FIELDS
 from egms_io.formats.l3 import COMPONENTS
 from egms_io.tiles import CRS
+from egms_io.writers.cellwindows import cell_windows
 from workbench.disks import writing
 from workbench.files import atomic
 from workbench.rasters.stores import whole_store
 
 
 def write_zarr(product: FinishedProduct, component: str, path: Path) -> None:
-    """Write displacement (time, y, x; mm) and mean velocity (y, x; mm / yr).
+    """Write displacement (time, y, x; mm) and the `CELL_FIELDS` (y, x).
 
-    Both are float32, NaN where there is no cell. Open the file with
+    All are float32, NaN where there is no cell. Open the file with
     ``xarray.open_zarr(zarr.storage.ZipStore(path, mode="r"))``.
     """
     with writing(path), TemporaryDirectory(dir=product.folder) as scratch:
         store = Path(scratch) / "cube"
-        _empty_cube(product, component).to_zarr(store, compute=False, consolidated=False)
+        cube = _empty_cube(product, component)
+        sides = {"time": len(cube.time), "y": BLOCK_CELLS, "x": BLOCK_CELLS}
+        chunks = {
+            name: {"chunks": tuple(min(sides[str(dim)], cube.sizes[dim]) for dim in variable.dims)}
+            for name, variable in cube.data_vars.items()
+        }
+        cube.to_zarr(store, compute=False, consolidated=False, encoding=chunks)
         _fill_zarr(product, component, store)
         whole_store(store)
         files = sorted(entry for entry in store.rglob("*") if entry.is_file())
@@ -48,13 +56,14 @@ def _empty_cube(product: FinishedProduct, component: str) -> Any:
     x = west + (np.arange(lattice.columns) + 0.5) * lattice.cell_m
     y = north - (np.arange(lattice.rows) + 0.5) * lattice.cell_m
     shape = (len(days), lattice.rows, lattice.columns)
-    chunks = (len(days), BLOCK_CELLS, BLOCK_CELLS)
-    empty = da.full(shape, np.nan, dtype="float32", chunks=chunks)  # type: ignore[no-untyped-call]
+    # Nothing of it is computed: in one piece, since a task a chunk takes gigabytes for a continent.
+    empty = da.full(shape, np.nan, dtype="float32", chunks=shape)  # type: ignore[no-untyped-call]
+    fields = {
+        field.name: (("y", "x"), empty[0], {"units": field.unit, "long_name": field.words})
+        for field in CELL_FIELDS
+    }
     return xr.Dataset(
-        {
-            "displacement": (("time", "y", "x"), empty, {"units": "mm"}),
-            "mean_velocity": (("y", "x"), empty[0], {"units": "mm / yr"}),
-        },
+        {"displacement": (("time", "y", "x"), empty, {"units": "mm"}), **fields},
         coords={
             "time": days,
             "y": ("y", y, {"units": "m", "standard_name": "projection_y_coordinate"}),
@@ -67,19 +76,11 @@ def _empty_cube(product: FinishedProduct, component: str) -> Any:
 def _fill_zarr(product: FinishedProduct, component: str, path: Path) -> None:
     import zarr
 
-    lattice = product.area.lattice
     store: Any = zarr.open_group(path, mode="r+")
-    for band in product.bands:
-        table = band.table(component)
-        row, column = np.divmod(table["cell"].to_numpy(), lattice.columns)
-        south, north = row.min(), row.max()
-        lines = slice(lattice.rows - 1 - north, lattice.rows - south)
-        line = north - row
-        series = np.full(
-            (len(product.method.dates), north - south + 1, lattice.columns), np.nan, "f4"
-        )
-        series[:, line, column] = [table[date].to_numpy() for date in product.method.dates]
-        velocity = np.full(series.shape[1:], np.nan, "f4")
-        velocity[line, column] = table["mean_velocity"].to_numpy()
-        store["displacement"][:, lines] = series
-        store["mean_velocity"][lines] = velocity
+    dates = list(product.method.dates)
+    names = [field.name for field in CELL_FIELDS]
+    for window in cell_windows(product, component, [*dates, *names], BLOCK_CELLS):
+        place = window.rows, window.columns
+        store["displacement"][:, *place] = window.grid(dates)
+        for name, plane in zip(names, window.grid(names), strict=True):
+            store[name][place] = plane

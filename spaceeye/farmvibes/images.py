@@ -14,9 +14,10 @@ from spaceeye.periods import CHIP
 from workbench.rasters.grids import target_grid
 from workbench.sentinel2.bands import BANDS
 from workbench.sentinel2.cloudweights import ClearRule
+from workbench.sentinel2.filestacks import stack_acquisitions
 from workbench.sentinel2.geotiffs import image_in, mask_in
 from workbench.sentinel2.grids import open_image
-from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
+from workbench.sentinel2.stacks import ReadOptions
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -17,14 +17,14 @@ all bands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 
 from spaceeye.solver.axis import MIN_WEIGHT
+from workbench.machinecode import compiled
 
 __all__ = [
     "blank_range",
@@ -39,22 +39,6 @@ __all__ = [
 
 LEAST = np.float32(MIN_WEIGHT)
 ZERO, ONE, TOP = np.float32(0.0), np.float32(1.0), np.float32(65535.0)
-
-OPTIONS: Any = {"nogil": True, "error_model": "numpy"}
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile without the GIL, and keep the machine code between sessions where that is possible.
-
-    Compiling takes seconds, so it is cached: beside this file where that folder can be written, in
-    the user's cache folder (or ``NUMBA_CACHE_DIR``) otherwise. numba raises where neither can be
-    written, as on workers without a home; there every process compiles for itself. Divisions follow
-    IEEE 754 (1 / 0 is inf), as in numpy.
-    """
-    try:
-        return njit(function, cache=True, **OPTIONS)
-    except RuntimeError:
-        return njit(function, **OPTIONS)
 
 
 def _fma(_context, a, b, c):

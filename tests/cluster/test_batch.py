@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from workbench.runs.batches import batch_status
 from workbench.runs.status import run_status
 from workbench.runs.submission import submit, submit_again
 
@@ -172,6 +173,52 @@ def test_a_failing_notebook_is_seen(site, notebook, tmp_path, patiently):
     patiently(lambda: run_status(folder).state == "failed", 60, "the run to fail")
     assert "ValueError" in run_status(folder).error
     assert "ValueError" in exceptions(folder / "steps.ipynb")
+
+
+COPY = """\
+from pathlib import Path
+text = Path(source).read_text()
+with connect(cluster) as client:
+    Path(output).mkdir(exist_ok=True)
+    Path(output, "script").write_text(client.cluster.job_script())
+    Path(output, "text").write_text(client.submit(str.upper, text).result())"""
+
+
+def test_each_row_of_a_table_is_a_run_and_one_that_fails_stops_no_other(
+    site, start, tmp_path, patiently
+):
+    parameters = 'cluster: str = "none"\noutput: str = ""\nsource: str = ""'
+    cells = [nbformat.v4.new_code_cell(s) for s in (parameters, CONNECT.split("\n")[0], COPY)]
+    cells[0].metadata.tags = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "copy.ipynb")
+    (tmp_path / "t.csv").write_text("name,source\none,1.txt\ntwo,2.txt\nthree,3.txt\n")
+    for number in (1, 3):
+        (tmp_path / f"{number}.txt").write_text(f"text {number}")
+    said = tmp_path / "said"
+    command = ["submit", "copy.ipynb", "--each", "t.csv", "-o", "all", "--cluster", "slurm"]
+    workers = ["--memory", "650MB", "--walltime", "0:05:00", "--driver-memory", "800MB"]
+    assert start(*command, *workers, log=said).wait(60) == 0, said.read_text()
+    folder = tmp_path / "all"
+    patiently(lambda: not batch_status(folder).going, 120, "three runs to end")
+    states = {item.name: item.state for item in batch_status(folder).items}
+    assert states == {"one": "done", "two": "failed", "three": "done"}
+    assert start("status", "all", log=said).wait(30) == 1
+    assert "all: 2 of 3 items done, 1 failed" in said.read_text()
+    assert "No such file or directory: '2.txt'" in said.read_text()
+    script = (folder / "one" / "output" / "script").read_text()
+    assert "#SBATCH --mem=620M" in script
+    assert "#SBATCH -t 00:05:00" in script
+    assert "#SBATCH --mem=763M" in (folder / "one" / "job.sh").read_text()
+    before = (folder / "one" / "summary.json").read_bytes()
+
+    (tmp_path / "2.txt").write_text("text 2")
+    assert start("submit", "all", log=said).wait(60) == 0, said.read_text()
+    assert "1 items" in said.read_text()
+    patiently(lambda: not batch_status(folder).going, 120, "the last run to end")
+    assert json.loads((folder / "summary.json").read_text())["counts"] == {"done": 3}
+    texts = [(folder / name / "output" / "text").read_text() for name in ("one", "two", "three")]
+    assert texts == ["TEXT 1", "TEXT 2", "TEXT 3"]
+    assert (folder / "one" / "summary.json").read_bytes() == before
 
 
 def test_the_environment_of_the_shell_reaches_the_run(site, notebook, monkeypatch, patiently):

@@ -108,6 +108,7 @@ def test_skipped_inputs_are_4(call, sample, tmp_path):
         (("--aoi", AREA, "--step-days", 0), "--step-days 0: the step"),
         (("--aoi", AREA, "--max-cut", 2), "--max-cut 2.0: a share"),
         (("--aoi", AREA, "--max-missing", -1), "--max-missing -1.0: a share"),
+        (("--aoi", AREA, "--min-points", 0), "--min-points 0: a whole number"),
     ],
 )
 def test_bad_arguments_are_2(call, sample, tmp_path, words, told):
@@ -201,22 +202,51 @@ def test_errors_speak_of_options(call, sample, tmp_path):
 
 
 def test_several_tiles_at_once(call, tmp_path, burst_file, points, every):
-    """Two neighbouring tiles, each as if it had been made alone; a third without a point."""
+    """Neighbouring tiles, each as if it had been made alone, and one mosaic; one has no point."""
     for way in (False, True):
         frame = points(way, 80, every("2020-01-02", 40))
         frame["easting"] += 50_000 - 200  # on both sides of easting 4,600,000
         burst_file(tmp_path / "in", frame, ascending=way)
     out, alone = tmp_path / "out", tmp_path / "alone"
     tiles = [word for tile in ("E45N20", "E46N20", "E47N20") for word in ("--aoi", tile)]
-    words = ("egms", "ortho", tmp_path / "in", "--format", "parquet")
+    formats = [word for name in ("zip", "tiff", "parquet") for word in ("--format", name)]
+    words = ("egms", "ortho", tmp_path / "in", *formats)
     first = call(*words, *tiles, "-o", out)
     assert first.exit_code == 0, first.output
-    assert call(*words, "--aoi", "E46N20", "-o", alone).exit_code == 0
-    assert len(list(out.glob("*.parquet"))) == 4
-    for path in alone.glob("*.parquet"):
-        assert (out / path.name).read_bytes() == path.read_bytes()
+    for tile in ("E45N20", "E46N20"):
+        assert call(*words, "--aoi", tile, "-o", alone).exit_code == 0
+    official = [path.name for path in alone.glob("*.tiff")] + [p.name for p in alone.glob("*.md5")]
+    assert len(official) == 8
+    for name in official:  # an archive holds the day, its .md5 file states its bytes
+        assert (out / name).read_bytes() == (alone / name).read_bytes()
+    mosaics = sorted(path.name for path in out.glob("*.parquet"))
+    assert mosaics == [f"EGMS_L3_E45N20-E46N20-E47N20_{c}_2020_2020_1.parquet" for c in "EU"]
     summary = json.loads((out / "summary.json").read_text())
     assert {"report E45N20", "report E46N20", "report E47N20"} <= set(summary["values"])
-    twice = call(*words, "--aoi", "E45N20", "--aoi", "E45N20", "-o", out)
-    assert twice.exit_code == 2
-    assert "different tiles" in twice.stderr
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob("EGMS_*")}
+    assert call(*words, *tiles, "-o", out).exit_code == 0
+    official_ones = call(*words[:3], "--format", "zip", *tiles[:4], "-o", out)
+    assert "nothing to do" in official_ones.stdout
+    assert {path: path.stat().st_mtime_ns for path in out.glob("EGMS_*")} == stamps
+    for path in (out / mosaics[0], out / official[0]):  # a mosaic needs all areas, a tile itself
+        whole = path.read_bytes()
+        path.unlink()
+        again = call(*words, *tiles, "-o", out)
+        assert again.exit_code == 0
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("formats", "told"),
+    [(("zip",), "several areas must be different tiles"), (("parquet",), "overlap")],
+)
+def test_areas_that_cannot_stand_side_by_side(call, sample, tmp_path, formats, told):
+    words = ("egms", "ortho", sample, "--aoi", AREA, "--aoi", AREA, "-o", tmp_path / "out")
+    refused = call(*words, *(word for name in formats for word in ("--format", name)))
+    assert refused.exit_code == 2
+    assert told in refused.stderr
+    assert not (tmp_path / "out").exists()
+    named = call(*words[:3], "--aoi", "E45N20", "--aoi", "E46N20", "--name", "south",
+                 "--format", "zip", "-o", tmp_path / "out")  # fmt: skip
+    assert named.exit_code == 2
+    assert "--name 'south': several areas keep their names" in named.stderr

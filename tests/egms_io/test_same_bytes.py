@@ -13,7 +13,7 @@ import egms_io.mapreduce.burstsums
 from egms_io.formats.points import read_points
 
 DAY = dt.date(2025, 3, 9)
-ALL = ("zip", "tiff", "cog", "parquet", "zarr")
+ALL = ("zip", "tiff", "cog", "statistics", "parquet", "gpkg", "zarr")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def lines(edit_csv, tmp_path, simulated):
 
 
 def test_twice(written, expected, tmp_path):
-    assert len(expected) == 12
+    assert len(expected) == 16
     assert written(tmp_path) == expected
 
 

@@ -4,7 +4,9 @@ import datetime as dt
 import hashlib
 import json
 import os
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from xml.etree.ElementTree import fromstring
 
 import geopandas as gpd
@@ -18,10 +20,14 @@ from zarr.storage import ZipStore
 
 import egms_io
 from egms_io.errors import BadArgument
-from workbench.errors import OutputExists
+from egms_io.formats.cellfields import CELL_FIELDS
+from egms_io.writers import outputs
+from workbench.errors import FolderInUse, OutputExists
+from workbench.locks import LOCK
+from workbench.runs import Run
 
 DAY = dt.date(2025, 3, 9)
-ALL = ("zip", "tiff", "cog", "parquet", "zarr")
+ALL = ("zip", "tiff", "cog", "statistics", "parquet", "gpkg", "zarr")
 STEM = "EGMS_L3_custom_{}_2020_2020_1"
 
 
@@ -57,7 +63,16 @@ def test_paths_given_are_the_files_there(product, folder):
     assert {path.name for path in paths} | {"EGMS_L3_custom_2020_2020_1_provenance.json"} == {
         path.name for path in folder.iterdir()
     }
-    suffixes = [".zip", ".md5", ".tiff", "_cog.tiff", ".parquet", ".zarr.zip"]
+    suffixes = [
+        ".zip",
+        ".md5",
+        ".tiff",
+        "_cog.tiff",
+        "_statistics.tiff",
+        ".parquet",
+        ".gpkg",
+        ".zarr.zip",
+    ]
     expected = [STEM.format(c) + suffix for c in "EU" for suffix in suffixes]
     assert sorted(path.name for path in paths) == sorted(expected)
 
@@ -125,6 +140,12 @@ def test_zarr(frame, component, folder, product, bounds):
         pixel = cube.sel(x=row["easting"], y=row["northing"])
         np.testing.assert_allclose(pixel["displacement"], row[dates].to_numpy(float), rtol=1e-6)
         assert float(pixel["mean_velocity"]) == pytest.approx(row["mean_velocity"], rel=1e-6)
+        for field in CELL_FIELDS:
+            expected = np.float32(row[field.name])
+            assert np.array_equal(pixel[field.name], expected, equal_nan=True)
+    assert {field.name: cube[field.name].attrs["units"] for field in CELL_FIELDS} == {
+        field.name: field.unit for field in CELL_FIELDS
+    }
     assert np.isfinite(cube["mean_velocity"]).sum() == len(frame)
     assert float(cube["y"][0]) == bounds[3] - 50
 
@@ -227,11 +248,15 @@ def test_files_of_other_parameters_are_not_replaced_unasked(
 
 
 @pytest.mark.parametrize("component", ["E"], indirect=True)
-@pytest.mark.parametrize("suffix", [".zip", ".md5", ".tiff", "_cog.tiff", ".parquet", ".zarr.zip"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".zip", ".md5", ".tiff", "_cog.tiff", "_statistics.tiff", ".parquet", ".gpkg", ".zarr.zip"],
+)
 def test_a_file_that_is_torn_is_written_again(
     tmp_path, bursts, bounds, component, suffix, caplog, contents
 ):
-    kind = {"_cog.tiff": "cog", ".zarr.zip": "zarr", ".md5": "zip"}.get(suffix, suffix[1:])
+    kind = suffix.removesuffix(".tiff").removesuffix(".zip").strip("._") or suffix[1:]
+    kind = "zip" if kind == "md5" else kind
     product = egms_io.ortho(bursts, aoi=bounds)
     whole = contents(product.write(tmp_path, formats=(kind,), production_date=DAY))
     path = tmp_path / (STEM.format(component) + suffix)
@@ -239,6 +264,34 @@ def test_a_file_that_is_torn_is_written_again(
     written = product.write(tmp_path, formats=(kind,), production_date=DAY)
     assert contents(written) == whole
     assert f"{path.name} is not whole and is written again: " in caplog.text
+
+
+def test_only_one_at_a_time_writes_into_a_folder(
+    tmp_path, product, bursts, bounds, monkeypatch, contents
+):
+    other = egms_io.ortho(bursts, aoi=bounds, kernel="linear")
+    begun, go_on = threading.Event(), threading.Event()
+    write = outputs._WRITERS["tiff"]
+
+    def slowly(*arguments):
+        begun.set()
+        assert go_on.wait(60)
+        write(*arguments)
+
+    monkeypatch.setitem(outputs._WRITERS, "tiff", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(product.write, tmp_path, ("tiff",))
+        try:
+            assert begun.wait(60)
+            with pytest.raises(FolderInUse, match=f"{tmp_path} is in use by a product being wr"):
+                other.write(tmp_path, ("tiff",), overwrite=True)
+        finally:
+            go_on.set()
+        paths = first.result()
+    assert contents(paths) == contents(product.write(tmp_path / "fresh", ("tiff",)))
+    with Run(tmp_path, system="test"):  # which holds the folder for what is done inside
+        other.write(tmp_path, ("tiff",), overwrite=True)
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_files_of_strangers_are_not_replaced_unasked(tmp_path, product):
@@ -287,6 +340,7 @@ def test_an_empty_product_gives_headers_and_empty_rasters(tmp_path, bursts, boun
         ({"combine": "pass"}, "by-pass"),
         ({"max_missing": 0.5}, "missing50"),
         ({"gnss_model": 2.1}, "gnss"),
+        ({"min_points": 2}, "points2"),
         ({"start": "2020-02-02"}, "20200202-20200818"),
         ({"step_days": 12, "kernel": "linear"}, "12d-linear"),
     ],

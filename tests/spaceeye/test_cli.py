@@ -41,6 +41,7 @@ def test_run_prints_what_it_wrote(sample, tmp_path):
         for folder in ("images/spaceeye", "quality/quality")
         for day in (10, 15, 20)
     ]
+    names += [f"out/images/spaceeye_202201{day}.json" for day in (10, 15, 20)] + ["out/items.json"]
     assert done.stdout.split() == names
     again = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
     assert again.stdout == done.stdout

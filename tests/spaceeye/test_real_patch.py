@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spaceeye import holdout
 from spaceeye.damping import ALPHAS, FALLBACK
 from spaceeye.interpolation import interpolate
 
@@ -40,7 +41,7 @@ def patch(quality, shared_data) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def places(quality, patch) -> list[int]:
-    found = quality.held_out_dates(patch)
+    found = holdout.held_out_dates(patch, quality.CLEAR)
     assert len(found) == 25
     return found
 
@@ -58,7 +59,7 @@ def test_full_series_beats_the_reference(quality, patch, places, days):
 @pytest.mark.parametrize("days", [0, 10])
 def test_auto_always_chooses_and_says_so(quality, patch, places, days):
     for place in places:
-        hidden = quality.hide(patch, place, days)
+        hidden = holdout.hide(patch, place, days)
         attrs = interpolate(hidden, output_times=[patch["time"].values[place]]).attrs
         assert attrs["alpha_tried"] == list(ALPHAS)
         scores = attrs["alpha_leave_one_out_rmse"]
@@ -82,7 +83,7 @@ def test_benchmark_hides_what_it_says(quality, patch, places):
     for place in places[::6]:
         for days in (0, 10):
             gone = np.flatnonzero(np.abs(times - times[place]) <= days * DAY)
-            hidden = quality.hide(patch, place, days)["weight"].values
+            hidden = holdout.hide(patch, place, days)["weight"].values
             assert place in gone
             assert not hidden[gone].any()
             kept = np.delete(np.arange(len(times)), gone)
@@ -92,9 +93,9 @@ def test_benchmark_hides_what_it_says(quality, patch, places):
 def test_tiny_alpha_is_linear_interpolation(quality, patch, places):
     """Ours against the benchmark's, and that against numpy's, at the times of hidden dates."""
     place = places[7]
-    hidden, time = quality.hide(patch, place, 10), patch["time"].values[place]
-    straight = quality.linear(hidden, time)
-    ours = quality.full_series(1e-5)(hidden, time)
+    hidden, time = holdout.hide(patch, place, 10), patch["time"].values[place]
+    straight = holdout.linear(hidden, time)
+    ours = holdout.interpolated(1e-5)(hidden, time)
     np.testing.assert_allclose(ours, straight, rtol=0, atol=1.0e-4)
     days = (patch["time"].values - time) / DAY
     for y, x in ((0, 0), (7, 30), (31, 16)):
@@ -106,7 +107,7 @@ def test_tiny_alpha_is_linear_interpolation(quality, patch, places):
 
 def test_compat_of_the_front_is_the_reference_of_the_benchmark(quality, patch, places):
     place = places[12]
-    hidden, time = quality.hide(patch, place, 0), patch["time"].values[place]
+    hidden, time = holdout.hide(patch, place, 0), patch["time"].values[place]
     found = interpolate(hidden, mode="compat", illumination="region-mean")
     np.testing.assert_array_equal(
         found["time"].values[[0, -1]], patch["time"].values[[0, -1]].astype("datetime64[D]")

@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from workbench import locks
 from workbench.errors import DiskFull, FolderInUse, NotWritten
-from workbench.locks import LOCK, FolderLock
+from workbench.locks import LOCK, FolderLock, held
 
 HOLD = """
 import sys
@@ -143,6 +144,20 @@ def test_a_run_gives_signs(tmp_path, monkeypatch):
         while (tmp_path / LOCK).stat().st_mtime == 1 and time.monotonic() < until:
             time.sleep(0.01)
         assert (tmp_path / LOCK).stat().st_mtime > 1
+
+
+def test_what_a_block_holds_already_is_not_locked_twice(tmp_path):
+    with FolderLock(tmp_path):
+        before = (tmp_path / LOCK).read_text()
+        with held(tmp_path / "." / "", "a part of it"):
+            assert (tmp_path / LOCK).read_text() == before
+        assert (tmp_path / LOCK).exists(), "the block around it holds on"
+        with ThreadPoolExecutor(1) as other:
+            with pytest.raises(FolderInUse):
+                other.submit(held(tmp_path).__enter__).result()
+    with held(tmp_path, "a part"):
+        assert json.loads((tmp_path / LOCK).read_text())["what"] == "a part"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_was_broken_is_not_broken_back(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,3 +184,40 @@ def test_an_output_that_is_not_whole_counts_as_missing(tmp_path, manifest, caplo
     outputs[1].write_bytes(b"")
     assert check_outputs(outputs, record, manifest, overwrite=True, check=check)
     assert not outputs[1].exists()
+
+
+def test_a_finished_run_is_known_by_its_outputs(tmp_path, manifest):
+    record, output, folder = tmp_path / "manifest.json", tmp_path / "a.tif", tmp_path / "b.zarr"
+    assert manifest.kept(record) is None
+    output.write_bytes(b"123")
+    folder.mkdir()
+    (folder / "0.0").write_bytes(b"45")
+    replace(manifest, decisions={"alpha": 3}).save(record)
+    assert manifest.kept(record) is None
+    manifest.finish(record, [output, folder], {"dates": 1})
+    kept = manifest.kept(record)
+    assert kept.finished == {"outputs": {"a.tif": 3, "b.zarr": 2}, "counts": {"dates": 1}}
+    assert kept.decisions == {"alpha": 3}
+    assert kept.key == manifest.key
+    assert replace(manifest, version="2").kept(record) is None
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda folder: (folder / "a.tif").unlink(),
+        lambda folder: (folder / "a.tif").write_bytes(b"1234"),
+        lambda folder: os.utime(folder / "a.tif", ns=(0, 2**62)),
+        lambda folder: (folder / "b.zarr" / "0.0").unlink(),
+        lambda folder: os.utime(folder / "b.zarr" / "0.0", ns=(0, 2**62)),
+    ],
+)
+def test_outputs_that_were_touched_are_not_taken_for_finished(tmp_path, manifest, touch):
+    (tmp_path / "a.tif").write_bytes(b"123")
+    (tmp_path / "b.zarr").mkdir()
+    (tmp_path / "b.zarr" / "0.0").write_bytes(b"45")
+    outputs = [tmp_path / "a.tif", tmp_path / "b.zarr"]
+    manifest.finish(tmp_path / "manifest.json", outputs, {})
+    assert manifest.kept(tmp_path / "manifest.json")
+    touch(tmp_path)
+    assert manifest.kept(tmp_path / "manifest.json") is None

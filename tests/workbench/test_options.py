@@ -13,7 +13,10 @@ from workbench.options import (
     QUEUE_KINDS,
     Bounds,
     ClusterKind,
+    MemorySize,
     NumberOr,
+    Walltime,
+    WorkerNumbers,
     cluster_options,
     overwrite_option,
     skip_bad_option,
@@ -41,8 +44,7 @@ def test_without_options_nothing_is_skipped_replaced_or_sent_out():
         "alpha": "auto",
         "skip_bad": False,
         "overwrite": False,
-        "cluster": "none",
-        "jobs": None,
+        "cluster": {"kind": "none"},
     }
 
 
@@ -53,14 +55,50 @@ def test_values_have_their_types():
         "alpha": 2.0,
         "skip_bad": True,
         "overwrite": True,
-        "cluster": "slurm",
-        "jobs": 3,
+        "cluster": {"kind": "slurm", "jobs": 3},
     }
+
+
+def test_workers_have_their_options():
+    words = "--cluster slurm --adapt 0,8 --memory 1.5GiB --walltime 1-02:30:00"
+    assert eval(run(*words.split()).output)["cluster"] == {
+        "kind": "slurm",
+        "adapt": (0, 8),
+        "memory": "1.5GiB",
+        "walltime": "26:30:00",
+    }
+
+
+@pytest.mark.parametrize("kind", ["none", "local", "existing", "tcp://h:8786"])
+@pytest.mark.parametrize(
+    ("option", "value", "on_local"),
+    [
+        ("--jobs", "2", True),
+        ("--adapt", "0,8", True),
+        ("--memory", "8GB", True),
+        ("--walltime", "2:00:00", False),
+    ],
+)
+def test_an_option_without_effect_is_refused(kind, option, value, on_local):
+    result = run("--cluster", kind, option, value)
+    said = " ".join(result.output.split())
+    if kind == "local" and on_local:
+        assert result.exit_code == 0
+    else:
+        assert result.exit_code == 2
+        assert f"{option} has no effect with --cluster {kind}" in said
+        assert "by --cluster local or slurm or pbs" in said or not on_local
+
+
+def test_a_fixed_and_an_adapting_number_exclude_each_other():
+    result = run("--cluster", "pbs", "--jobs", "2", "--adapt", "0,8")
+    assert result.exit_code == 2
+    assert "give one of them" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("kind", ["none", "local", "slurm", "pbs", "existing", "tcp://h:8786"])
 def test_clusters_are_kinds_or_addresses(kind):
-    assert eval(run("--cluster", kind).output)["cluster"] == kind
+    assert eval(run("--cluster", kind).output)["cluster"] == {"kind": kind}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +107,21 @@ def test_clusters_are_kinds_or_addresses(kind):
         (("--cluster", "slrum"), "'slrum' is not none, local, slurm, pbs, existing or an address"),
         (("--jobs", "0"), "0 is not in the range x>=1"),
         (("--jobs", "two"), "'two' is not a valid integer"),
+        (("--adapt", "5,2"), "'5,2': the least, 5, is above the most, 2"),
+        (("--adapt", "0,0"), "'0,0': without a worker nothing would be done"),
+        (("--adapt", "8"), "'8' is not MIN,MAX"),
+        (("--adapt", "-1,8"), "'-1,8' is not MIN,MAX"),
+        (("--adapt", "1,2,3"), "'1,2,3' is not MIN,MAX"),
+        (("--memory", "8 GB?"), "'8 GB?' is not a size such as 8GB"),
+        (("--memory", "GB"), "'GB' is not a size"),
+        (("--memory", "-8GB"), "'-8GB' is not a size"),
+        (("--memory", "1e999GB"), "'1e999GB' is not a size"),
+        (("--memory", "8"), "'8' is 8 bytes; give a unit"),
+        (("--walltime", "30"), "'30' is not H:MM:SS or D-H:MM:SS"),
+        (("--walltime", "10:00"), "'10:00' is not H:MM:SS"),
+        (("--walltime", "1:60:00"), "'1:60:00' is not H:MM:SS"),
+        (("--walltime", "0:00:00"), "'0:00:00' is not H:MM:SS"),
+        (("--walltime", "2h"), "'2h' is not H:MM:SS"),
         (("--aoi", "1,2,3"), "'1,2,3' is not W,S,E,N: four numbers"),
         (("--aoi", "1,2,3,"), "'1,2,3,' is not W,S,E,N"),
         (("--aoi", "1,2,3,4,five"), "is not W,S,E,N"),
@@ -89,6 +142,8 @@ def test_help_shows_what_to_type():
     text = " ".join(run("--help").output.split())
     for shown in ("--aoi W,S,E,N", "--alpha NUMBER|auto", "--cluster KIND", "--jobs N"):
         assert shown in text
+    for shown in ("--adapt MIN,MAX", "--memory SIZE", "--walltime H:MM:SS"):
+        assert shown in text
     assert "[default: none]" in text
 
 
@@ -96,6 +151,15 @@ def test_the_kinds_are_those_of_the_clusters():
     assert tuple(QUEUES) == QUEUE_KINDS
     with pytest.raises(NoCluster, match="the kinds are: local, slurm, pbs, existing"):
         make_cluster("unheard of")
+
+
+@given(st.integers(0, 9), st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_a_walltime_is_read_alike_by_both_batch_systems(days, hours, minutes, seconds):
+    text = f"{days}-{hours}:{minutes:02d}:{seconds:02d}"
+    expected = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if expected:
+        read = Walltime().convert(text, None, None)
+        assert {queue.walltime_s(read) for queue in QUEUES.values()} == {expected}
 
 
 box = st.tuples(*4 * [st.floats(allow_nan=False, allow_infinity=False)])
@@ -108,7 +172,8 @@ def test_bounds_survive_their_text(bounds):
 
 @given(st.text())
 def test_any_text_gives_a_value_or_a_plain_error(text):
-    for kind in (Bounds(), NumberOr("auto"), ClusterKind()):
+    kinds = (Bounds(), NumberOr("auto"), ClusterKind(), WorkerNumbers(), MemorySize(), Walltime())
+    for kind in kinds:
         try:
             kind.convert(text, None, None)
         except click.BadParameter:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import workbench.progress as module
-from workbench.progress import log_to_stderr, progress, watched
+from workbench.progress import log_to_stderr, progress, quieter, watched
 
 
 @pytest.fixture
@@ -123,3 +123,13 @@ def test_a_message_that_cannot_be_formatted_does_not_stop_the_run(loggers, capsy
     log_to_stderr()
     logging.getLogger("egms_io").info("%d rows", "three")
     assert "Logging error" in capsys.readouterr().err
+
+
+def test_loggers_are_quieter_for_a_block(caplog):
+    caplog.set_level("INFO")
+    log = logging.getLogger("workbench.tried")
+    with quieter("workbench.tried"):
+        log.info("often")
+        log.warning("rarely")
+    log.info("again")
+    assert caplog.messages == ["rarely", "again"]

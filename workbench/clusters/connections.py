@@ -37,6 +37,8 @@ def connect(
     address: str | None = None,
     jobs: int | None = None,
     adapt: Sequence[int] | None = None,
+    memory: int | str | None = None,
+    walltime: str | None = None,
     wait_for: int | None = None,
     timeout: float | str | None = None,
     **options: Any,
@@ -57,6 +59,11 @@ def connect(
         ones are replaced.
     adapt
         Least and most workers, between which their number follows the work; wins over `jobs`.
+    memory
+        Of each worker of a new cluster, as text such as ``"8GB"`` or in bytes; on Slurm and PBS
+        that of its job.
+    walltime
+        Of each job, as the batch system writes it.
     wait_for
         Number of workers to wait for; 0 does not wait. Never more than the cluster begins with.
     timeout
@@ -78,7 +85,12 @@ def connect(
     kind = "existing" if address else kind or setting("cluster.kind")
     if kind != "existing" or jobs is not None:
         first_workers(jobs, adapt)  # refuses numbers that cannot be
-    client = _reach(address, options) if kind == "existing" else _own(kind, jobs, adapt, options)
+    if kind == "existing":
+        client = _reach(address, options)
+    else:
+        asked = {"memory": memory, "walltime": walltime}
+        options |= {name: value for name, value in asked.items() if value is not None}
+        client = _own(kind, jobs, adapt, options)
     wanted = setting("cluster.wait-for") if wait_for is None else wait_for
     tell_of_ended_workers(client)
     try:

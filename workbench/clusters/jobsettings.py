@@ -31,6 +31,7 @@ __all__ = [
     "job_settings",
     "lifetime",
     "preloads",
+    "worker_environment",
 ]
 
 # Dask gives a worker's threads to tasks; a library that starts its own in every task would have
@@ -175,6 +176,42 @@ def lifetime(walltime_s: float) -> list[str]:
     return ["--lifetime", f"{walltime_s - margin:.0f}s", "--lifetime-stagger", f"{stagger:.0f}s"]
 
 
+def worker_environment(
+    kind: str,
+    *,
+    adapt: tuple[int, int] | None = None,
+    memory: str | None = None,
+    walltime: str | None = None,
+) -> dict[str, str]:
+    """Return the variables by which another process finds settings of the workers it connects to.
+
+    They say in the environment what the arguments of `workbench.connect` say, for a notebook that
+    does not pass them on.
+
+    Parameters
+    ----------
+    kind
+        The cluster it is going to ask for: ``"local"``, ``"slurm"`` or ``"pbs"``.
+    adapt, memory, walltime
+        As for `workbench.connect`; None leaves what is configured.
+    """
+    settings = {
+        "adapt": list(adapt) if adapt else None,
+        f"{kind}.memory{'-limit' if kind == 'local' else ''}": memory,
+        f"{kind}.walltime": walltime,
+    }
+    return {
+        _variable(f"workbench.cluster.{name}"): repr(value)
+        for name, value in settings.items()
+        if value is not None
+    }
+
+
+def _variable(key: str) -> str:
+    """Return the variable of the environment in which Dask looks for a setting."""
+    return "DASK_" + key.replace("-", "_").replace(".", "__").upper()
+
+
 def _refuse_processes(kind: str, processes: int) -> None:
     if processes > 1:
         raise NoCluster(
@@ -193,9 +230,7 @@ def _prologue() -> list[str]:
     """
     settings = {key: str(batch_setting(key)) for key in _OF_WORKERS}
     settings["distributed.worker.preload"] = json.dumps(preloads())
-    exports = dict(THREAD_LIMITS)
-    for key, value in settings.items():
-        exports["DASK_" + key.replace("-", "_").replace(".", "__").upper()] = value
+    exports = THREAD_LIMITS | {_variable(key): value for key, value in settings.items()}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     return [*lines, f"cd {shlex.quote(str(Path.cwd()))} || exit 1"]
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dask.config
+from dask.utils import parse_bytes
 
 from workbench.clusters.jobsettings import (
     THREAD_LIMITS,
@@ -55,7 +56,7 @@ def make_cluster(
     asynchronous
         For callers on an event loop, who await what they get, as the Dask panel of JupyterLab does.
     kind, jobs, adapt, **options
-        As for `workbench.connect`.
+        As for `workbench.connect`, memory and walltime among the options.
 
     Raises
     ------
@@ -130,6 +131,10 @@ def _local(request: _Request) -> Cluster:
     options, between = request.options, request.between
     settings = _underscored(setting("cluster.local")) | _underscored(options)
     settings.pop("tls", None)
+    if settings.pop("walltime", None) is not None:
+        raise NoCluster("walltime is that of a job of slurm or pbs; local workers have none")
+    if "memory" in settings:
+        settings["memory_limit"] = _bytes(settings.pop("memory"))
     jobs = request.jobs
     if jobs is None:
         jobs = settings["n_workers"] or setting("cluster.jobs")
@@ -184,6 +189,13 @@ _MAKERS: dict[str, Callable[[_Request], Cluster]] = {
     "slurm": partial(_jobs, "slurm"),
     "pbs": partial(_jobs, "pbs"),
 }
+
+
+def _bytes(memory: int | str) -> int:
+    try:
+        return parse_bytes(memory)
+    except (ValueError, OverflowError) as error:
+        raise NoCluster(f"memory is {memory!r}, not a size such as '8GB': {error}") from error
 
 
 def _underscored(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,9 @@ def more_memory(client: Client) -> str:
         return "start workers with a larger --memory-limit"
     kind = getattr(cluster, "kind", None)
     if kind:
-        return f"give each job more, memory= (jobqueue.{kind}.memory), or fewer cores"
-    return "give each more, memory_limit= (workbench.cluster.local.memory-limit), or have fewer"
+        return f"give each job more, memory= (--memory, jobqueue.{kind}.memory), or fewer cores"
+    setting = "workbench.cluster.local.memory-limit"
+    return f"give each more, memory= (--memory, {setting}), or have fewer"
 
 
 def tell_of_ended_workers(client: Client) -> None:

@@ -35,7 +35,7 @@ _LONGEST_PAUSE_S = 5.0
 _STUCK_AFTER_S = 30.0  # in which a paused worker that runs nothing has not resumed
 
 # glibc's own adjustment ends at these values; where it begins, at 128 kB, arrays are mapped anew.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT = {_M_TRIM_THRESHOLD: 64 * 1024**2, _M_MMAP_THRESHOLD: 32 * 1024**2}
 _GDAL_SHARE, _GDAL_LEAST_MB = 0.1, 64
 _DASKS_OWN = "65536"
@@ -50,6 +50,8 @@ def dask_setup(worker: Worker) -> None:
     if os.environ.get("MALLOC_TRIM_THRESHOLD_", _DASKS_OWN) == _DASKS_OWN:
         for option, value in _KEPT.items():
             libc.mallopt(option, value)
+        # one heap for each thread that works; those of Zarr and GDAL come and go, and theirs add up
+        libc.mallopt(_M_ARENA_MAX, worker.state.nthreads)
     # GDAL's own is a share of the whole machine, whatever a worker may have.
     cache_mb = max(_GDAL_LEAST_MB, _GDAL_SHARE * limit / 1e6)
     os.environ.setdefault("GDAL_CACHEMAX", f"{cache_mb:.0f}")

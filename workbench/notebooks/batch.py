@@ -49,6 +49,7 @@ def run_notebook(
     cwd: str | os.PathLike[str] | None = None,
     timeout: float | None = None,
     log_output: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Path:
     """Run `notebook` with `parameters` and save what it did as `output`, also when it fails.
 
@@ -67,6 +68,8 @@ def run_notebook(
         Seconds that one cell may take; None waits for ever.
     log_output
         Pass on to stderr what the cells print.
+    environment
+        Variables for the kernel, over those of this process.
 
     Returns
     -------
@@ -99,7 +102,15 @@ def run_notebook(
     start = time.perf_counter()
     try:
         with writing(output):
-            _execute(notebook, output, values, cwd=cwd, timeout=timeout, log_output=log_output)
+            _execute(
+                notebook,
+                output,
+                values,
+                cwd=cwd,
+                timeout=timeout,
+                log_output=log_output,
+                environment=environment or {},
+            )
     finally:
         logger.info("notebook: %s (%.1f s)", output, time.perf_counter() - start)
     return output

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from workbench.errors import Interrupted, WorkbenchError
@@ -38,6 +39,7 @@ def execute(
     cwd: str | os.PathLike[str] | None,
     timeout: float | None,
     log_output: bool,
+    environment: Mapping[str, str],
 ) -> None:
     """Run the cells in the interpreter that runs this, and turn failures into one clear error."""
     run = partial(
@@ -53,6 +55,7 @@ def execute(
         stdout_file=_Echo() if log_output else _OfClusters(),
         stderr_file=_Echo() if log_output else _OfClusters(),
         progress_bar=True if watched() else _log_lines(output),
+        kernel_manager_class=_kernel_with(environment),
     )
     try:
         with _quiet():
@@ -78,6 +81,16 @@ def execute(
         raise WorkbenchError(
             f"{notebook}: there is no Python kernel: pip install 'eo-workbench[lab]'"
         ) from error
+
+
+def _kernel_with(environment: Mapping[str, str]) -> type[AsyncKernelManager]:
+    """Return a way to start kernels that have these variables; this process keeps its own."""
+
+    class Manager(AsyncKernelManager):
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(env={**os.environ, **environment}, **options)
+
+    return Manager
 
 
 def _has_run(notebook: Any) -> bool:

@@ -35,6 +35,9 @@ __all__ = [
     "write_cogs",
 ]
 
+DEFLATE = "2"
+"""Level of deflate in COGs: 2.5 times as fast as 6, GDAL's own, and noisy images are no larger."""
+
 _PLAIN = re.compile(r"\.plain-(\d+)-")  # earlier versions named so what a COG is made from
 
 
@@ -251,7 +254,7 @@ def _write_plain(
             )  # fmt: skip
             described(file, cube["band"].values)
             file.scales, file.offsets = [scale] * file.count, [offset] * file.count
-            stamp = np.datetime_as_string(time, unit="s")
+            stamp = str(np.datetime_as_string(time, unit="s")).replace("-", ":").replace("T", " ")
             files.append(described(file, tags={"TIFFTAG_DATETIME": stamp, **tags}))
         for window in windows(grid.shape):
             rows, cols = window.slices
@@ -263,8 +266,8 @@ def _to_cog(source: Path, target: Path) -> None:
     from rasterio.shutil import copy
 
     copy(
-        str(source), str(target), driver="COG", compress="deflate", predictor="yes",
-        blocksize=512, overview_resampling="average", num_threads="all_cpus",
+        str(source), str(target), driver="COG", compress="deflate", level=DEFLATE, predictor="yes",
+        blocksize=512, overview_resampling="average", num_threads="1",
     )  # fmt: skip
 
 

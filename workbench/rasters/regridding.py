@@ -120,10 +120,11 @@ def resampled_on(
     if ratio > 1.5 and aligned(source.grid, target):
         return _mean(source, target, window, round(ratio), nodata)
     rows, cols = positions(target, window, source.grid)
-    pixels, start = _around(source, rows, cols)
     if aligned(source.grid, target) and abs(ratio - 1) < 1e-9:
+        pixels, start = _around(source, rows, cols)
         values, inside = resampling.nearest(pixels, rows, cols, start)
         return _blanked(values, inside, nodata)
+    pixels, start = _around(source, rows, cols, more=1)
     return resampling.bilinear(pixels, rows, cols, start, nodata=nodata)
 
 
@@ -211,14 +212,17 @@ def _blanked(values: Array, inside: npt.NDArray[np.bool_], nodata: float | None)
 
 
 def _around(
-    source: Source, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]
+    source: Source, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64], more: int = 0
 ) -> tuple[Array, tuple[int, int]]:
-    """Read the pixels at the positions and one more around them; return also where it starts."""
+    """Read the pixels at the positions and `more` around them; return also where they start.
+
+    Not one more than is needed: a block of a tiled file would cost nine of its tiles.
+    """
     spans = []
     for at, size in zip((rows, cols), source.grid.shape, strict=True):
-        finite = at[np.isfinite(at)]
-        first = max(int(np.floor(finite.min())) - 1, 0) if finite.size else 0
-        last = min(int(np.floor(finite.max())) + 2, size) if finite.size else 0
+        touched = resampling.cells(at[np.isfinite(at)])
+        first = max(int(touched.min()) - more, 0) if touched.size else 0
+        last = min(int(touched.max()) + 1 + more, size) if touched.size else 0
         if first >= last:
             return np.zeros((0, 0), source.dtype), (0, 0)
         spans.append((first, last))

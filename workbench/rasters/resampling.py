@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bilinear", "mean", "nearest"]
+__all__ = ["bilinear", "cells", "mean", "nearest"]
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -44,7 +44,7 @@ def nearest(
         (y, x) in the type of `source`, and bool; outside the source values are 0 and `inside` is
         False.
     """
-    row, col = _cells(rows) - start[0], _cells(cols) - start[1]
+    row, col = cells(rows) - start[0], cells(cols) - start[1]
     inside_row = (row >= 0) & (row < source.shape[0])
     inside_col = (col >= 0) & (col < source.shape[1])
     if rows.ndim == 1:
@@ -169,7 +169,14 @@ def _consecutive(cells: Ints) -> bool:
     return bool((np.diff(cells.ravel()) == 1).all())
 
 
-def _cells(positions: Floats) -> Ints:
+def cells(positions: Floats) -> Ints:
+    """Return the source pixels that contain some positions, along one axis.
+
+    Parameters
+    ----------
+    positions
+        Finite.
+    """
     return np.floor(positions + _EDGE).astype(np.intp)
 
 

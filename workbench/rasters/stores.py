@@ -21,6 +21,7 @@ from workbench.rasters.windows import BLOCK
 __all__ = [
     "TIME_CHUNK",
     "aligned",
+    "check_store",
     "encoding",
     "netcdf_file",
     "open_store",
@@ -29,6 +30,9 @@ __all__ = [
     "whole_store",
     "zarr_store",
 ]
+
+CONVENTIONS = "CF-1.8"
+CRS_VARIABLE = "spatial_ref"
 
 TIME_CHUNK = 8
 """Dates in one chunk of a store; parts of a result are whole chunks long."""
@@ -127,8 +131,8 @@ def netcdf_file(
 def whole_store(path: str | os.PathLike[str]) -> None:
     """See that a Zarr store is whole as far as its files say.
 
-    None of them is empty, and the last chunk of each array can be decoded. (A chunk of nothing but
-    fill values has no file, so none can be missed.)
+    What `check_store` finds, and the last chunk of each array can be decoded. (A chunk of nothing
+    but fill values has no file, so none can be missed.)
 
     Parameters
     ----------
@@ -142,16 +146,60 @@ def whole_store(path: str | os.PathLike[str]) -> None:
     """
     import zarr
 
+    check_store(path)
     try:
-        group = zarr.open_group(str(path), mode="r")
-        for _, array in group.arrays():
+        for _, array in zarr.open_group(str(path), mode="r").arrays():
             if array.size:
                 _ = array[tuple(slice(size - 1, size) for size in array.shape)]
     except Exception as error:  # whatever zarr and its codecs raise
         raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
-    for file in Path(path).rglob("*"):
+
+
+def check_store(path: str | os.PathLike[str]) -> None:
+    """See that no file of a Zarr store is empty, and that chunks of Blosc are not cut off.
+
+    Blosc decodes what lies behind a short chunk in memory, which gives numbers that nobody wrote.
+    How long a chunk is say its bytes 12 to 15 (C-Blosc, README_CHUNK_FORMAT). Nothing is decoded.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+
+    Raises
+    ------
+    BadFile
+        If a file is shorter than it must be.
+    """
+    import zarr
+
+    store = Path(path)
+    for file in store.rglob("*"):
         if file.is_file() and not file.stat().st_size:
             raise BadFile(f"{path}: {file.relative_to(path)} is empty")
+    try:
+        arrays = [array for _, array in zarr.open_group(str(path), mode="r").arrays()]
+    except Exception as error:  # whatever zarr raises
+        raise BadFile(f"{path}: not a whole Zarr store ({error})") from error
+    for array in filter(_by_blosc, arrays):
+        for chunk in (store / array.path).rglob("*"):
+            if chunk.is_file() and chunk.name not in ("zarr.json", ".zarray", ".zattrs"):
+                _check_length(chunk, store)
+
+
+def _by_blosc(array: Any) -> bool:
+    from numcodecs import Blosc  # type: ignore[import-untyped]
+    from zarr.codecs import BloscCodec
+
+    return any(isinstance(codec, Blosc | BloscCodec) for codec in array.compressors)
+
+
+def _check_length(chunk: Path, store: Path) -> None:
+    with chunk.open("rb") as file:
+        length = int.from_bytes(file.read(16)[12:], "little")
+    size = chunk.stat().st_size
+    if size != length:
+        raise BadFile(f"{store}: {chunk.relative_to(store)} has {size} bytes of {length}")
 
 
 def whole_netcdf(path: str | os.PathLike[str]) -> None:
@@ -229,24 +277,50 @@ def replace_folder(hidden: Path, path: Path) -> None:
 
 
 def _cf(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a copy that states packing and fill value once (CF conventions, 8.1).
+    """Return a copy that follows the CF conventions.
 
-    They are kept as attrs of uint16 variables with a scale, whose fill value is 0, and dropped from
-    the attrs of all others; the encoding that variables were read with is dropped.
+    Packing and fill value are stated once (8.1): they are kept as attrs of uint16 variables with a
+    scale, whose fill value is 0, and dropped from the attrs of all others; the encoding that
+    variables were read with is dropped. Variables on a map name their CRS (5.6); flags have the
+    type of their variable (3.5).
     """
     found = dataset.copy()
+    found.attrs = {**dataset.attrs, "Conventions": CONVENTIONS}
+    mapped = CRS_VARIABLE in dataset.coords
     for name in found.data_vars:
         attrs = dict(found[name].attrs)
-        for key in ("scale_factor", "add_offset", "_FillValue"):
+        for key in ("scale_factor", "add_offset", "_FillValue", "grid_mapping"):
             attrs.pop(key, None)
         variable = found[name].copy(deep=False)
+        if "flag_values" in attrs:
+            attrs["flag_values"] = np.asarray(attrs["flag_values"], variable.dtype)
         variable.attrs = attrs
         variable.encoding = {}
         found[name] = variable
+        if mapped and {"y", "x"} <= set(variable.dims):
+            # named among the coordinates too: xarray then keeps it where nothing else is asked
+            found[name].attrs |= {"grid_mapping": CRS_VARIABLE, "coordinates": CRS_VARIABLE}
         if dataset[name].dtype == np.uint16 and "scale_factor" in dataset[name].attrs:
             for key in ("scale_factor", "add_offset"):
                 found[name].attrs[f"{key}"] = dataset[name].attrs.get(key, 0.0)
             found[name].attrs["_FillValue"] = np.uint16(0)
+    return found.assign_coords(_axes(dataset)) if mapped else found
+
+
+def _axes(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return the coordinates with the standard names of their axes (CF conventions, 4 and 5.6)."""
+    kind = dataset[CRS_VARIABLE].attrs.get("grid_mapping_name")
+    names = ("longitude", "latitude") if kind == "latitude_longitude" else (
+        "projection_x_coordinate", "projection_y_coordinate"
+    )  # fmt: skip
+    axes = {"x": (names[0], "X"), "y": (names[1], "Y"), "time": ("time", "T")}
+    found = {}
+    for dim, (name, axis) in axes.items():
+        if dim in dataset.coords:
+            found[dim] = dataset[dim].copy(deep=False)
+            found[dim].attrs = {"standard_name": name, "axis": axis, **dataset[dim].attrs}
+            if dim != "time":
+                found[dim].encoding = {"_FillValue": None}  # a place is never missing (2.5.1)
     return found
 
 

@@ -12,9 +12,15 @@ from typing import Any
 
 from workbench.clusters.queues import JobState, queue_named
 from workbench.notebooks.cells import cell_state
-from workbench.runs.submission import LOG, RECORD, read_record
+from workbench.runs.submission import LOG, read_record
 
-__all__ = ["Status", "run_status", "submitted_runs"]
+__all__ = ["GOING", "WELL", "Status", "run_status"]
+
+GOING = ("waiting", "running")
+"""States in which something may still change."""
+
+WELL = (*GOING, "done")
+"""States in which nothing has failed."""
 
 _LOG_LINES = 5
 _DASHBOARD = re.compile(r"Dask dashboard: (\S+)")
@@ -28,6 +34,8 @@ class Status:
     state: str
     """waiting, running, done, failed, interrupted, or lost: ended without a word."""
     job: JobState
+    seconds: float | None
+    """How long it took; None before its end."""
     cells: Counter[str]
     """Number of code cells by state: completed, running, failed, pending."""
     error: str
@@ -37,10 +45,29 @@ class Status:
     files: tuple[Path, ...]
     """What there is to look at."""
 
-    def __str__(self) -> str:
+    @property
+    def going(self) -> bool:
+        """Whether something may still change."""
+        return self.state in GOING
+
+    @property
+    def well(self) -> bool:
+        """Whether it has not failed so far."""
+        return self.state in WELL
+
+    @property
+    def progress(self) -> str:
+        """How many cells are done; empty before the first."""
         total = sum(self.cells.values())
-        done = f", {self.cells['completed']} of {total} cells done" if total else ""
-        lines = [f"{self.folder.name}: {self.state}{done}", f"job {self.job}"]
+        return f"{self.cells['completed']} of {total} cells done" if total else ""
+
+    @property
+    def head(self) -> str:
+        """One line: state and progress."""
+        return f"{self.folder.name}: " + ", ".join(filter(None, [self.state, self.progress]))
+
+    def __str__(self) -> str:
+        lines = [self.head, f"job {self.job}"]
         if self.dashboard and self.state == "running":
             lines.append(f"Dask dashboard, on the node of the job: {self.dashboard}")
         if self.error:
@@ -51,8 +78,10 @@ class Status:
         return "\n".join(lines)
 
 
-def run_status(folder: str | os.PathLike[str]) -> Status:
+def run_status(folder: str | os.PathLike[str], job: JobState | None = None) -> Status:
     """Return where the submitted run of `folder` stands.
+
+    `job` is where its job stands, if that is known; else the batch system is asked.
 
     Raises
     ------
@@ -63,8 +92,9 @@ def run_status(folder: str | os.PathLike[str]) -> Status:
     """
     folder = Path(folder).absolute()
     record = read_record(folder)
-    job = str(record["submitted"][-1]["job"])
-    state = queue_named(record["to"]).states([job])[job]
+    if job is None:
+        number = str(record["submitted"][-1]["job"])
+        job = queue_named(record["to"]).states([number])[number]
     notebook = folder / f"{record['name']}.ipynb"
     log = _text(folder / LOG)
     summary = _json(folder / "summary.json")
@@ -76,19 +106,15 @@ def run_status(folder: str | os.PathLike[str]) -> Status:
     dashboards = _DASHBOARD.findall(log)
     return Status(
         folder=folder,
-        state=_state(summary, state, begun=bool(log)),
-        job=state,
+        state=_state(summary, job, begun=bool(log)),
+        job=job,
+        seconds=(summary.get("seconds") or {}).get("wall"),
         cells=_cells(notebook),
         error=(summary.get("error") or {}).get("message", ""),
         dashboard=dashboards[-1] if dashboards else "",
         log=tuple(log.splitlines()[-_LOG_LINES:]),
         files=tuple(path for path in shown if path.exists()),
     )
-
-
-def submitted_runs(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the folders of submitted runs directly below `folder`, by name."""
-    return sorted(path.parent for path in Path(folder).glob(f"*/{RECORD}"))
 
 
 def _state(summary: dict[str, Any], job: JobState, *, begun: bool) -> str:

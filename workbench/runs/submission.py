@@ -33,7 +33,7 @@ __all__ = ["carry_out", "submit", "submit_again"]
 
 RECORD = "run.json"
 LOG = "log.txt"
-_SOURCE = "source.ipynb"
+SOURCE = "source.ipynb"
 _SCRIPT = "job.sh"
 
 
@@ -47,6 +47,7 @@ def submit(
     cwd: str | os.PathLike[str] | None = None,
     timeout: float | None = None,
     job: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Path:
     """Submit a run of `notebook` as one job and return the folder of the run.
 
@@ -64,6 +65,8 @@ def submit(
         Settings of the job over those of ``workbench.submit``: cores, memory, walltime and whatever
         else dask-jobqueue knows for this batch system. Queue, account and prologue are those of
         ``jobqueue.slurm`` or ``jobqueue.pbs``.
+    environment
+        Variables that the job sets before the notebook runs.
 
     Raises
     ------
@@ -78,12 +81,12 @@ def submit(
         values |= read_parameters(file)
     values = plain(values | dict(parameters or {}), "parameters")
     check_parameters(notebook, values)
-    to = to or setting("submit.to") or _named_cluster(notebook, values)
+    to = destination(notebook, values, to)
     queue_named(to).check()
-    folder = _new_folder(notebook, folder)
+    folder = new_folder(notebook, folder)
     if "output" in notebook_parameters(notebook):
         values.setdefault("output", str(folder / "output"))
-    shutil.copyfile(notebook, folder / _SOURCE)
+    shutil.copyfile(notebook, folder / SOURCE)
     settings = {**setting("submit"), **plain(job or {}, "job")}
     settings.pop("to")
     record: dict[str, Any] = {
@@ -94,6 +97,7 @@ def submit(
         "timeout": timeout,
         "to": to,
         "job": settings,
+        "environment": dict(environment or {}),
         "submitted": [],
     }
     try:
@@ -104,11 +108,15 @@ def submit(
     return folder
 
 
-def submit_again(folder: str | os.PathLike[str], job: Mapping[str, Any] | None = None) -> Path:
+def submit_again(
+    folder: str | os.PathLike[str],
+    job: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Path:
     """Submit a run that has ended once more; it goes on from what is finished.
 
-    `job` changes settings of the job, such as the walltime. Raises `WorkbenchError` if the run is
-    still in the queue.
+    `job` changes settings of the job, such as the walltime, and `environment` variables that it
+    sets. Raises `WorkbenchError` if the run is still in the queue.
     """
     folder = Path(folder).absolute()
     record = read_record(folder)
@@ -118,6 +126,7 @@ def submit_again(folder: str | os.PathLike[str], job: Mapping[str, Any] | None =
     if alive:
         raise WorkbenchError(f"{folder} is still in the queue: job {alive[0]}")
     record["job"] |= plain(job or {}, "job")
+    record["environment"] = record.get("environment", {}) | dict(environment or {})
     (folder / "summary.json").unlink(missing_ok=True)
     _send(folder, record)
     return folder
@@ -132,11 +141,11 @@ def carry_out(folder: str | os.PathLike[str]) -> Path:
         folder,
         system="notebook",
         parameters={"notebook": record["notebook"], **record["parameters"]},
-        inputs=[file_record(folder / _SOURCE)],
+        inputs=[file_record(folder / SOURCE)],
     ) as run:
         try:
             run_notebook(
-                folder / _SOURCE,
+                folder / SOURCE,
                 output,
                 record["parameters"],
                 cwd=record["cwd"],
@@ -168,9 +177,17 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(record)
 
 
-def _named_cluster(notebook: Path, values: Mapping[str, Any]) -> str:
-    cluster = values.get("cluster")
-    if cluster in QUEUES:
+def destination(notebook: Path, values: Mapping[str, Any], to: str | None) -> str:
+    """Return the batch system to submit to, for `submit`.
+
+    Raises
+    ------
+    NoCluster
+        If nothing says which.
+    """
+    if named := to or setting("submit.to"):
+        return str(named)
+    if (cluster := values.get("cluster")) in QUEUES:
         return str(cluster)
     raise NoCluster(
         f"where is {notebook} to be submitted? Say to={' or to='.join(map(repr, QUEUES))} "
@@ -178,7 +195,8 @@ def _named_cluster(notebook: Path, values: Mapping[str, Any]) -> str:
     )
 
 
-def _new_folder(notebook: Path, folder: str | os.PathLike[str] | None) -> Path:
+def new_folder(notebook: Path, folder: str | os.PathLike[str] | None) -> Path:
+    """Make the folder of a run: the one asked for, or one named by date and time in ``runs``."""
     if folder is not None:
         wanted = Path(folder).absolute()
         make_folder(wanted.parent)
@@ -221,6 +239,7 @@ def _job_script(folder: Path, record: Mapping[str, Any]) -> str:
     environment = {
         workers_logs: str(folder / "jobs"),
         **{name: os.environ[name] for name in ("DASK_CONFIG",) if name in os.environ},
+        **record["environment"],
     }
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     command = shlex.join([sys.executable, "-m", "workbench", "carry-out", str(folder)])

@@ -18,6 +18,7 @@ import xarray as xr
 
 from workbench.errors import BadFile
 from workbench.rasters.regridding import nearest_on, resampled_on
+from workbench.rasters.stores import check_store
 from workbench.rasters.windows import Window, windows
 from workbench.sentinel2.acquisitions import in_range
 from workbench.sentinel2.bands import BANDS, check_bands
@@ -111,6 +112,8 @@ def read_cube(
     wanted = check_bands(bands)
     path = Path(path)
     with _opened(path) as cube:
+        if path.is_dir():
+            check_store(path)
         variables = find_bands(path, cube, wanted, crs, offset)
         mask_variable, weighing = _find_mask(
             path, cube, crs, opts, mask, mask_kind,

@@ -25,10 +25,11 @@ from workbench.rasters.rasterfiles import Plane, RasterFile
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, check_bands, stack_positions
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule, Kind
+from workbench.sentinel2.filestacks import stack_acquisitions
 from workbench.sentinel2.grids import open_image
 from workbench.sentinel2.identity import Identity, identity_of
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
+from workbench.sentinel2.stacks import ReadOptions
 
 __all__ = ["find_rasters", "image_in", "mask_in", "read_folder"]
 

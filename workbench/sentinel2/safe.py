@@ -22,10 +22,11 @@ from workbench.safexml import read_xml
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, L1C_BANDS, RESOLUTION, check_bands
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule
+from workbench.sentinel2.filestacks import stack_acquisitions
 from workbench.sentinel2.grids import open_image
 from workbench.sentinel2.identity import parse_name
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
+from workbench.sentinel2.stacks import ReadOptions
 
 __all__ = ["ProductMetadata", "find_products", "read_metadata", "read_safe"]
 

@@ -24,9 +24,10 @@ from workbench.rasters.times import to_time
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, COLLECTIONS, AssetTable, check_bands
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule
+from workbench.sentinel2.filestacks import stack_acquisitions
 from workbench.sentinel2.grids import check_grid, open_image
 from workbench.sentinel2.offsets import boa_offset
-from workbench.sentinel2.stacks import ReadOptions, stack_acquisitions
+from workbench.sentinel2.stacks import ReadOptions
 
 __all__ = ["asset_table", "load_items", "read_stac"]
 

@@ -13,7 +13,7 @@ from egms_io.cells import area_of
 from egms_io.errors import BadBurst
 from egms_io.formats.points import Points
 from egms_io.mapreduce.binning import sum_burst, sum_points
-from egms_io.method.sums import COSINE, MM, CellSums, merge
+from egms_io.method.sums import COSINE, MM, SQUARED_MM, CellSums, merge
 
 AREA = area_of((4_500_000, 1_700_000, 4_500_300, 1_700_200))
 DATES = 3
@@ -72,6 +72,8 @@ def slow_sums(rows, *, per_point=False):
                 tenths = Fraction(round(value * 10), 10)
                 cell[name] += tenths
                 cell[f"{name} count"] += 1
+                if name.startswith("series"):
+                    cell["squared"] += tenths**2
                 cell[f"{name} east"] += exact[0] * tenths
                 cell[f"{name} up"] += exact[1] * tenths
         for name, a, b in (("ee", 0, 0), ("eu", 0, 1), ("uu", 1, 1)):
@@ -90,12 +92,12 @@ def check(sums, cells):
             assert Fraction(int(sums.los[axis, place]), int(COSINE)) == cell[f"los{axis}"]
         assert Fraction(int(sums.height[place]), int(MM)) == cell["height"]
         assert Fraction(int(sums.gnss[place]), int(MM)) == cell["gnss"]
+        assert Fraction(int(sums.squared[place]), int(SQUARED_MM) ** 2) == cell["squared"]
         for k in range(DATES):
             present = sums.points[place] if sums.present is None else sums.present[k, place]
             assert present == cell[f"series{k} count"]
-            if sums.squares is None:
-                assert Fraction(int(sums.series[0, k, place]), int(MM)) == cell[f"series{k}"]
-            else:
+            assert Fraction(int(sums.series[-1, k, place]), int(MM)) == cell[f"series{k}"]
+            if sums.squares is not None:
                 for channel, name in enumerate(("east", "up")):
                     exact = Fraction(int(sums.series[channel, k, place]), int(MM * COSINE))
                     assert exact == cell[f"series{k} {name}"]

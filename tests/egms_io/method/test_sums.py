@@ -14,7 +14,7 @@ def test_means_of_sums():
         los=np.array([[-1_200_000, 1_000_000], [1_600_000, 1_500_000]]),
         height=ones, gnss=np.array([30_000, 0]),
         series=np.array([[[10_000, 20_000], [30_000, 0]]]),
-        present=np.array([[2, 1], [1, 0]]),
+        present=np.array([[2, 1], [1, 0]]), squared=ones,
     )  # fmt: skip
     assert mean_los(sums).tolist() == [[-0.6, 0.5], [0.8, 0.75]]
     series, there = mean_series(sums)

@@ -85,6 +85,16 @@ def test_none_means_here(no_address):
     assert client.status == "closed"
 
 
+def test_a_worker_has_the_memory_asked_for(no_address):
+    with workbench.connect("local", jobs=1, memory="400MB") as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        assert [worker["memory_limit"] for worker in workers] == [400_000_000]
+    with pytest.raises(NoCluster, match="memory is '8 GB\\?', not a size such as '8GB'"):
+        workbench.connect("local", memory="8 GB?")
+    with pytest.raises(NoCluster, match="walltime is that of a job"):
+        workbench.connect("local", walltime="1:00:00")
+
+
 def test_an_address_wins_over_the_kind_and_its_cluster_stays(client, monkeypatch, no_address):
     address = client.scheduler.address
     with workbench.connect("local", address=address) as other:
@@ -93,7 +103,7 @@ def test_an_address_wins_over_the_kind_and_its_cluster_stays(client, monkeypatch
     with dask.config.set({"workbench.cluster.address": address}):
         workbench.connect("local").close()
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    with client_or_none("slurm") as third:
+    with client_or_none("slurm", jobs=2, memory="8GB", walltime="1:00:00") as third:
         assert third.scheduler.address == address
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS")
     with workbench.connect(address) as fourth:

@@ -49,7 +49,7 @@ def test_a_worker_that_stays_paused_is_named_while_somebody_waits(
     assert [value for _, value in _released_when_told(small, tasks, caplog)] == [1.0]
     (said, *_) = [line for line in caplog.messages if "no call has ended" in line]
     assert "0 run on 1 workers, 1 wait; 1 of 1 workers are paused for want of memory" in said
-    assert "memory_limit= (workbench.cluster.local.memory-limit)" in said
+    assert "memory= (--memory, workbench.cluster.local.memory-limit)" in said
     assert small.dashboard_link in said
 
 
@@ -75,7 +75,7 @@ def test_a_call_that_needs_more_memory_than_a_worker_has_says_so(no_address, cap
     ) as client:
         tasks = Tasks(client, retries=0)
         tasks.submit(hold_and_wait, 500, tag=None)
-        with pytest.raises(NoCluster, match=r"more memory than they may have: .*memory_limit="):
+        with pytest.raises(NoCluster, match=r"more memory than they may have: .*--memory"):
             list(tasks)
     assert "a worker needed more memory than it may have" in caplog.text
 

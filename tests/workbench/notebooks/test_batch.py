@@ -94,6 +94,22 @@ def test_parameters_keep_their_types_and_later_ones_win(notebook, printed, tmp_p
 
 
 @pytest.mark.notebook
+def test_connect_in_a_notebook_finds_the_workers_asked_for(notebook, printed, tmp_path, command):
+    source = notebook(
+        "from workbench import connect\n"
+        "with connect(cluster, jobs=2) as client:\n"
+        "    workers = client.scheduler_info(n_workers=-1)['workers'].values()\n"
+        "    print([worker['memory_limit'] for worker in workers])\n"
+        "    print(client.cluster._adaptive.maximum)"
+    )
+    asked = ("--adapt", "1,3", "--memory", "450MB")
+    ended = command("run", source.name, "-o", "out.ipynb", *asked, cwd=tmp_path)
+    _, said = ended.communicate(timeout=60)
+    assert ended.returncode == 0, said
+    assert printed(tmp_path / "out.ipynb").split("\n")[:2] == ["[450000000]", "3"]
+
+
+@pytest.mark.notebook
 def test_a_failed_notebook_is_kept_and_the_command_fails(notebook, printed, tmp_path, command):
     source = notebook("print('before')", "1 / 0", "print('after')")
     ended = command("run", source.name, "-o", "deep/out.ipynb", cwd=tmp_path)

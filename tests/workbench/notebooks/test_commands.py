@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import os
+
+import dask
 import nbformat
 import pytest
+
+from workbench.settings import DEFAULTS
 
 
 @pytest.fixture
@@ -76,6 +81,53 @@ def test_a_bad_parameter_file_is_code_two(workbench_command, notebook, tmp_path,
     result = workbench_command("run", notebook, "-f", path)
     assert result.exit_code == 2
     assert "p.yaml" in result.stderr
+
+
+def test_what_workers_are_to_be_like_goes_to_the_kernel_alone(
+    workbench_command, notebook, asked, tmp_path
+):
+    before = dict(os.environ), dask.config.get("workbench.cluster")
+    result = workbench_command("run", notebook, "--memory", "600MB", "--adapt", "1,2")
+    assert result.exit_code == 0, result.output
+    told = asked[0][1]["environment"]
+    found = dask.config.merge(DEFAULTS, dask.config.collect_env(told))["workbench"]["cluster"]
+    assert found["adapt"] == [1, 2]
+    assert found["local"]["memory-limit"] == "600MB"
+    assert before == (dict(os.environ), dask.config.get("workbench.cluster"))
+    for kind in ("slurm", "pbs"):
+        words = ("--cluster", kind, "--memory", "1e9", "--walltime", "1-0:00:00")
+        assert workbench_command("run", notebook, *words).exit_code == 0
+        found = dask.config.collect_env(asked[-1][1]["environment"])["workbench"]["cluster"]
+        assert found == {kind: {"memory": "1e9", "walltime": "24:00:00"}}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--walltime", "1:00:00"), "--walltime has no effect with --cluster local"),
+        (("--cluster", "none", "--memory", "1GB"), "--memory has no effect with --cluster none"),
+        (("-p", "cluster", "tcp://h:1", "--adapt", "0,2"), "no effect with --cluster tcp://h:1"),
+        (("--memory", "8 GB?"), "'8 GB?' is not a size"),
+    ],
+)
+def test_what_has_no_effect_on_the_cluster_is_code_two(
+    workbench_command, notebook, asked, words, said
+):
+    for command in ("run", "submit"):
+        result = workbench_command(command, notebook, *words)
+        assert result.exit_code == 2
+        assert said in " ".join(result.stderr.split())
+    assert not asked
+
+
+def test_workers_of_a_notebook_that_names_no_cluster_are_refused(
+    workbench_command, tmp_path, asked
+):
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "n.ipynb")
+    result = workbench_command("run", tmp_path / "n.ipynb", "--memory", "1GB")
+    assert result.exit_code == 2
+    assert "in its parameter `cluster`, and it has none" in " ".join(result.stderr.split())
+    assert not asked
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import netCDF4
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 
 from workbench.errors import OutputExists
@@ -27,6 +29,35 @@ def test_zarr_and_netcdf_hold_everything(result, tmp_path):
     masked = xr.open_zarr(store, decode_coords="all")["reflectance"]
     expected = (result["reflectance"] * 1e-4).where(result["reflectance"] > 0)
     np.testing.assert_allclose(masked, expected, atol=1e-7)
+
+
+def test_stores_follow_the_conventions(result, tmp_path):
+    """As netCDF4 reads them: the CRS is named, flags have the type of their variable."""
+    file = stores.netcdf_file(result, tmp_path / "a.nc")
+    with netCDF4.Dataset(file) as raw:
+        assert raw.Conventions == "CF-1.8"
+        for name in result.data_vars:
+            assert raw[name].grid_mapping == "spatial_ref"
+        assert raw["spatial_ref"].grid_mapping_name == "transverse_mercator"
+        assert raw["flag"].flag_values.dtype == raw["flag"].dtype == np.uint8
+        assert len(raw["flag"].flag_meanings.split()) == len(raw["flag"].flag_values)
+        assert raw["reflectance"]._FillValue == 0
+        for dim, name in (("x", "projection_x_coordinate"), ("y", "projection_y_coordinate")):
+            assert raw[dim].standard_name == name
+            assert raw[dim].axis == dim.upper()
+            assert "_FillValue" not in raw[dim].ncattrs()
+        assert raw["time"].standard_name == "time"
+    store = stores.zarr_store(result, tmp_path / "a.zarr")
+    for plain in (xr.open_dataset(file), xr.open_zarr(store)):
+        assert plain["reflectance"].odc.crs == result.odc.crs
+        assert plain.attrs["Conventions"] == "CF-1.8"
+        again = stores.netcdf_file(plain, tmp_path / "again.nc", overwrite=True)
+        with netCDF4.Dataset(again) as raw:
+            assert raw["support"].grid_mapping == "spatial_ref"
+        plain.close()
+    with rasterio.open(f"netcdf:{file}:age") as opened:
+        assert opened.crs.to_epsg() == result.odc.crs.to_epsg()
+        assert opened.transform.almost_equals(result.odc.geobox.affine)
 
 
 def test_existing_stores_are_refused_or_replaced(result, tmp_path):

@@ -296,3 +296,13 @@ def test_real_patch(shared_data):
     np.testing.assert_array_equal(coarser["reflectance"].sel(band="B8A"), raw["B8A"])
     with pytest.raises(BadInput, match="nothing tells"):
         read_cube(path)
+
+
+def test_a_chunk_that_is_cut_off_gives_no_made_up_numbers(tmp_path, series):
+    path = tmp_path / "cube.zarr"
+    series.stack.to_zarr(path, zarr_format=2)
+    read_cube(path)
+    chunk = next((path / "reflectance").glob("0.*"))
+    chunk.write_bytes(chunk.read_bytes()[:-100])
+    with pytest.raises(BadFile, match=rf"cube\.zarr: reflectance/{chunk.name} has \d+ bytes of"):
+        read_cube(path)

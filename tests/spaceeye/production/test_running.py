@@ -17,8 +17,10 @@ import rasterio
 from rasterio.transform import from_origin
 
 import spaceeye
-from spaceeye import production
+from spaceeye import blockwise
 from spaceeye.errors import BadFile, BadInput
+from spaceeye.production import writing
+from spaceeye.production.results import Result
 from workbench.errors import OutputExists
 from workbench.rasters import blockwrites
 
@@ -104,8 +106,8 @@ def test_a_second_run_decides_and_writes_nothing(images, tmp_path, monkeypatch):
     """The damping of a finished run stands in its manifest; no pixel is read for it again."""
     spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
     chosen = summary(tmp_path)["values"]
-    monkeypatch.setattr(production, "choose_damping", lambda *_: 1 / 0)
-    monkeypatch.setattr(production, "interpolate", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(writing, "choose_damping", lambda *_: 1 / 0)
+    monkeypatch.setattr(writing, "interpolate", lambda *_, **__: 1 / 0)
     result = spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
     assert result.zarr.exists()
     assert summary(tmp_path)["values"] == chosen
@@ -114,15 +116,61 @@ def test_a_second_run_decides_and_writes_nothing(images, tmp_path, monkeypatch):
         spaceeye.run(images, tmp_path, formats=["zarr"], alpha=3.0, output_times=9)
 
 
+def test_a_complete_run_reads_no_pixel_and_loads_no_library_of_arrays(images, tmp_path):
+    options = {"formats": ["cog", "zarr"], "alpha": 1.0, "output_times": 9}
+    first = spaceeye.run(images, tmp_path, **options)
+    before, told = content(tmp_path), summary(tmp_path)
+    script = f"""
+import sys
+import spaceeye
+result = spaceeye.run({str(images)!r}, {str(tmp_path)!r}, **{options!r})
+heavy = "torch numba xarray dask pandas scipy rasterio matplotlib distributed zarr".split()
+print(len(result.paths), [name for name in heavy if name in sys.modules])
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == f"{len(first.paths)} []"
+    assert content(tmp_path) == before
+    again = summary(tmp_path)
+    del told["counts"]["blocks"]
+    for name in ("counts", "values", "outputs"):
+        assert again[name] == told[name]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_complete_run_opens_nothing(images, tmp_path, monkeypatch, overwrite):
+    options = {"alpha": 1.0, "output_times": 9, "overwrite": overwrite}
+    first = spaceeye.run(images, tmp_path, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "read", lambda *_, **__: 1 / 0)
+        assert spaceeye.run(images, tmp_path, **options) == first
+        os.utime(first.images[0])  # touched since: it is looked at again
+        with pytest.raises(ZeroDivisionError):
+            spaceeye.run(images, tmp_path, **options)
+    spaceeye.run(images, tmp_path, **options)
+    monkeypatch.setattr(writing, "read", lambda *_, **__: 1 / 0)
+    spaceeye.run(images, tmp_path, **options)
+
+
+def test_more_dates_than_one_block_of_results_holds(images, tmp_path, monkeypatch):
+    options = {"formats": ["zarr"], "alpha": 1.0, "output_times": 1}
+    whole = spaceeye.run(images, tmp_path / "whole", **options).open()
+    monkeypatch.setattr(blockwise, "MOST_BYTES", 1)
+    parts = spaceeye.run(images, tmp_path / "parts", **options).open()
+    assert parts.sizes["time"] == 22
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(parts[name], whole[name])
+
+
 def test_a_run_that_goes_on_keeps_its_damping(images, tmp_path, monkeypatch):
     options = {"formats": ("cog", "zarr"), "output_times": 9}
     spaceeye.run(images, tmp_path / "whole", **options)
     with monkeypatch.context() as patched:
-        patched.setattr(production, "write_blocks", lambda *_, **__: 1 / 0)
+        patched.setattr(writing, "write_blocks", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             spaceeye.run(images, tmp_path / "parts", **options)
         patched.undo()
-        patched.setattr(production, "choose_damping", lambda *_: 1 / 0)
+        patched.setattr(writing, "choose_damping", lambda *_: 1 / 0)
         spaceeye.run(images, tmp_path / "parts", **options)
     assert content(tmp_path / "parts") == content(tmp_path / "whole")
 
@@ -136,7 +184,7 @@ def test_the_published_iteration_can_be_written(folder, tmp_path):
 def test_overwriting_leaves_no_stale_image(images, tmp_path):
     spaceeye.run(images, tmp_path, alpha=1.0, output_times=4)
     result = spaceeye.run(images, tmp_path, alpha=1.0, output_times=9, overwrite=True)
-    assert sorted((tmp_path / "images").iterdir()) == sorted(result.images)
+    assert sorted((tmp_path / "images").iterdir()) == sorted([*result.images, *result.items])
 
 
 def test_a_run_that_failed_goes_on_with_the_other_blocks(images, reference, tmp_path, monkeypatch):
@@ -232,7 +280,7 @@ def test_what_cannot_run_is_named(images, tmp_path, source, options, error, word
 
 def test_images_only_cannot_be_opened_as_a_cube(tmp_path):
     with pytest.raises(BadInput, match="holds images only"):
-        production.Result(tmp_path).open()
+        Result(tmp_path).open()
 
 
 def test_every_image_has_its_quality_beside_it(images, tmp_path):
