@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from efast.coarseseries import Extrapolate, interp_time
-from efast.dateweights import date_weights
+from efast.dateweights import cell_weights, kept_images, time_weights
 from efast.errors import BadInput
 
 __all__ = ["CoarseState", "FusionOptions", "coarse_states"]
@@ -26,8 +26,10 @@ class FusionOptions(NamedTuple):
 
     Attributes
     ----------
-    sigma, max_days, minimum_importance
-        See `efast.dateweights.date_weights`.
+    sigma, max_days
+        See `efast.dateweights.time_weights`.
+    minimum_importance
+        See `efast.dateweights.kept_images`.
     extrapolate
         See `efast.coarseseries.interp_time`.
     compat
@@ -48,8 +50,10 @@ class CoarseState(NamedTuple):
     ----------
     targets
         (T,) places of these days among all targets.
-    weights
-        (T, N, y, x) float32, of each fine image.
+    score
+        (N, y, x) float32, 0..1: distance from clouds of the images.
+    in_time, kept
+        (T, N): what the days between count, and which images are used.
     then
         (N, B, y, x) float32: the coarse series at the days of the images, NaN where unknown.
     now
@@ -61,11 +65,45 @@ class CoarseState(NamedTuple):
     """
 
     targets: npt.NDArray[np.intp]
-    weights: Floats
+    score: Floats
+    in_time: npt.NDArray[np.float64]
+    kept: npt.NDArray[np.bool_]
     then: Floats
     now: Floats
     outside: npt.NDArray[np.bool_]
     apart: Floats
+
+    @property
+    def weights(self) -> Floats:
+        """(T, N, y, x) float32, see `efast.dateweights.cell_weights`."""
+        return cell_weights(self.score, self.in_time, self.kept)
+
+    def around(
+        self, origin: tuple[int, int], shape: tuple[int, int], ratio: int
+    ) -> tuple[CoarseState, tuple[int, int]]:
+        """Return what a part of the fine grid needs, and where the part begins in it.
+
+        Parameters
+        ----------
+        origin, shape
+            Fine row and column that the part begins at, and its rows and columns.
+        ratio
+            Fine pixels along a cell.
+
+        Returns
+        -------
+        state, origin
+            With the cells of the part and those around it.
+        """
+        firsts = [max(at // ratio - 1, 0) for at in origin]
+        ends = [-(-(at + size) // ratio) + 1 for at, size in zip(origin, shape, strict=True)]
+        cells = (Ellipsis, *(slice(first, end) for first, end in zip(firsts, ends, strict=True)))
+        cut = {
+            name: np.ascontiguousarray(getattr(self, name)[cells])
+            for name in ("score", "then", "now", "outside")
+        }
+        begins = [at - first * ratio for at, first in zip(origin, firsts, strict=True)]
+        return self._replace(**cut), (begins[0], begins[1])
 
 
 def coarse_states(
@@ -134,13 +172,8 @@ def _state(
 ) -> CoarseState:
     then, _ = interp_time(series, axis, days, extrapolate=options.extrapolate)
     now, outside = interp_time(series, axis, wanted[at], extrapolate=options.extrapolate)
-    weights = date_weights(
-        scores,
-        days,
-        wanted[at],
-        sigma=options.sigma,
-        max_days=options.max_days,
-        minimum_importance=options.minimum_importance,
-    )
+    in_time = time_weights(days, wanted[at], sigma=options.sigma, max_days=options.max_days)
+    kept = kept_images(scores, in_time, options.minimum_importance)
     apart = np.abs(np.subtract.outer(wanted[at], days)).astype(np.float32)
-    return CoarseState(at, weights, then, now, np.asarray(outside.any(axis=1)), apart)
+    beyond = np.asarray(outside.any(axis=1))
+    return CoarseState(at, scores, in_time, kept, then, now, beyond, apart)

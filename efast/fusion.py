@@ -105,9 +105,11 @@ def fuse_block(
     if compat == "dhi":
         known &= np.isfinite(fine[:, 0]) & (fine[:, 0] != 0)
         fine = np.nan_to_num(np.asarray(fine, np.float32))
+        touched = _touched(state, ratio)[_part(fine, origin)]
+    state, origin = state.around(origin, (fine.shape[2], fine.shape[3]), ratio)
     fused = _fused(fine, known, state, ratio, origin, scale, nodata=compat != "dhi")
     if compat == "dhi":
-        fused.values[_touched(state, ratio)[_part(fine, origin)]] = np.nan
+        fused.values[touched] = np.nan
     gaps = np.isnan(fused.values)
     if on_missing_coarse == "s2" and (np.isnan(state.now).any() or np.isnan(state.then).any()):
         flat = state._replace(then=np.zeros_like(state.then), now=np.zeros_like(state.now))
@@ -163,7 +165,7 @@ def _touched(state: CoarseState, ratio: int) -> npt.NDArray[np.bool_]:
         touched: npt.NDArray[np.bool_] = np.isnan(spread)
         return touched
 
-    used: npt.NDArray[np.bool_] = np.asarray(state.weights.any(axis=(2, 3)))
+    used = state.kept & np.asarray((state.score > 0).any(axis=(1, 2)))
     found = []
     for now, images in zip(np.isnan(state.now), used, strict=True):
         then = np.asarray(np.isnan(state.then[images]).any(axis=0))

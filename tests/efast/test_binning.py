@@ -70,7 +70,6 @@ def test_it_is_its_definition(middle, parts):
 
 
 def test_it_is_the_bucket_average_of_pyresample(middle):
-    pytest.importorskip("pyresample")
     import dask.array as da
     from pyresample import create_area_def
     from pyresample.bucket import BucketResampler

@@ -11,7 +11,7 @@ from scipy.interpolate import interp1d
 from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
 from efast.coarseseries import interp_time
 from efast.composites import composite, smooth
-from efast.dateweights import date_weights
+from efast.dateweights import cell_weights, kept_images, time_weights
 from efast.errors import BadInput
 
 
@@ -151,6 +151,11 @@ def test_a_straight_series_is_met_everywhere(slope, start):
     np.testing.assert_allclose(
         found.ravel(), start + slope * np.array([-7, 12, 60]), rtol=1e-4, atol=1e-5
     )
+
+
+def date_weights(score, days, targets, minimum_importance=0.0, **options):
+    in_time = time_weights(days, targets, **options)
+    return cell_weights(score, in_time, kept_images(score, in_time, minimum_importance))
 
 
 def test_weights_of_dates():
