@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("egms_io", "spaceeye", "workbench")
+PACKAGES = ("efast", "egms_io", "spaceeye", "workbench")
 TOP = "|".join((*PACKAGES, "benchmarks", "docs", "notebooks", "tests"))
 GUIDES = [
     *sorted((ROOT / "docs").glob("*.md")),

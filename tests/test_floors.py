@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = ("egms_io", "spaceeye")
+SYSTEMS = ("efast", "egms_io", "spaceeye")
 PACKAGES = ("workbench", *SYSTEMS)
 MOST_FLOORS = 8  # of a system: modules above one another
 

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 EXTRAS = ["docs", "hpc", "lab", "spaceeye", "test"]
 ON_CONDA = {"isal": "python-isal", "torch": "pytorch-cpu"}  # names that differ there
-PACKAGES = ("egms_io", "spaceeye", "workbench")
+PACKAGES = ("efast", "egms_io", "spaceeye", "workbench")
 
 
 @pytest.fixture(scope="module")

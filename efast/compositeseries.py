@@ -1,0 +1,97 @@
+"""From coarse observations with gaps to smoothed composites at regular days."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from efast.cloudscores import cloud_distance, distance_score
+from efast.composites import composite, smooth
+from efast.errors import BadInput
+
+__all__ = ["CompositeOptions", "composite_series"]
+
+FRAME = 2  # cells along the edge that the published program takes for clear
+
+
+class CompositeOptions(NamedTuple):
+    """How composites are made.
+
+    Attributes
+    ----------
+    step
+        Days from one composite to the next.
+    mosaic_days
+        Days over which observations count, half of them on each side.
+    sigma
+        Standard deviation of their weights in time, days.
+    saturation
+        Distance from missing cells beyond which they do not matter, cells.
+    smoothing
+        Standard deviation of the Gaussian, cells; 0 for none.
+    preserve_nan
+        Whether cells without a composite stay without one when smoothed.
+    """
+
+    step: int = 2
+    mosaic_days: float = 100.0
+    sigma: float = 10.0
+    saturation: float = 20.0
+    smoothing: float = 1.0
+    preserve_nan: bool = False
+
+
+def composite_series(
+    coarse: npt.ArrayLike,
+    days: npt.NDArray[np.int64],
+    options: CompositeOptions = CompositeOptions(),  # noqa: B008  a tuple
+    *,
+    compat: str | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return composites over the whole time of the observations.
+
+    Parameters
+    ----------
+    coarse
+        (N, B, y, x) float, NaN where nothing was seen.
+    days
+        (N,) whole days, in any order.
+    options
+        See `CompositeOptions`.
+    compat
+        ``"dhi"``: as the published program.
+
+    Returns
+    -------
+    composites : numpy.ndarray
+        (K, B, y, x) float32, NaN where nothing counts.
+    days : numpy.ndarray
+        (K,) int64: from the first day of the observations to the last.
+
+    Raises
+    ------
+    BadInput
+        If there is no observation or an option is out of its range.
+    """
+    values: Any = np.asarray(coarse, np.float32)
+    if not len(values):
+        raise BadInput("no coarse observation is in the input period")
+    if options.step < 1 or options.smoothing < 0:
+        raise BadInput(
+            f"step={options.step}: at least 1 day; smoothing={options.smoothing}: 0 or more cells"
+        )
+    hidden = np.isnan(values[:, 0]) if compat == "dhi" else np.isnan(values).any(axis=1)
+    if compat == "dhi":
+        inner = np.zeros(hidden.shape[1:], bool)
+        inner[FRAME:-FRAME, FRAME:-FRAME] = True
+        hidden = hidden & inner
+    score = distance_score(cloud_distance(hidden, compat=compat), options.saturation)
+    at = np.arange(days.min(), days.max() + 1, options.step)
+    made = composite(
+        values, score, days, at, sigma=options.sigma, window=options.mosaic_days, compat=compat
+    )
+    if options.smoothing:
+        made = smooth(made, options.smoothing, preserve_nan=options.preserve_nan)
+    return made, at

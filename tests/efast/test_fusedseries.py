@@ -1,0 +1,193 @@
+"""The front door on labelled cubes: what it composes, any chunking, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+import efast
+from efast.bandpairs import band_pairs, coarse_name
+from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
+from efast.coarsestate import coarse_states
+from efast.compositeseries import CompositeOptions, composite_series
+from efast.errors import BadInput
+from efast.fusion import fuse_block
+
+RATIO = 10
+SHAPE = (65, 84)  # no whole number of cells
+TARGETS = ["2023-06-05", "2023-06-20", "2023-07-02"]
+DAY = np.timedelta64(1, "D")
+BEGIN = np.datetime64("2023-06-01T10:30", "ns")
+
+
+def grid(ratio=1, shape=SHAPE, corner=(500_000, 1_600_000), crs="EPSG:32628"):
+    cells = tuple(-(-size // ratio) for size in shape)
+    return GeoBox(cells, Affine(10 * ratio, 0, corner[0], 0, -10 * ratio, corner[1]), crs)
+
+
+def labelled(values, days, bands, box):
+    coords = {**xr_coords(box, always_yx=True), "time": BEGIN + np.array(days) * DAY, "band": bands}
+    return xr.DataArray(values, coords, ("time", "band", "y", "x"))
+
+
+def truth(day, rows, columns):
+    """Reflectance that grows and wanes, a little otherwise at each place."""
+    return 0.2 + 0.1 * np.sin(day / 15) + 0.05 * np.sin(rows / 40) * np.cos(columns / 30)
+
+
+@pytest.fixture(scope="module")
+def cubes():
+    rng = np.random.default_rng(3)
+    fine_days, coarse_days = [0, 5, 11, 20, 25, 33], list(range(-6, 42, 2))
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    bands = ["B04", "B8A"]
+    fine = np.stack([[truth(d + 3 * b, rows, columns) for b in range(2)] for d in fine_days])
+    dn = np.round(fine * 10_000).astype(np.uint16)
+    weight = np.ones((len(fine_days), *SHAPE), np.uint8)
+    for image in range(1, 6):
+        top, left = rng.integers(0, 50, 2)
+        weight[image, top : top + 12, left : left + 15] = 0
+        dn[image, :, top : top + 12, left : left + 15] = 9000
+    dn[0, 1, 30:33] = 0
+    image = labelled(dn, fine_days, bands, grid()).assign_attrs(scale_factor=1e-4)
+    down, along = np.mgrid[:7, :9] * RATIO + RATIO / 2
+    coarse = np.stack([[truth(d + 3 * b, down, along) for b in range(2)] for d in coarse_days])
+    coarse[rng.random(coarse.shape) < 0.1] = np.nan
+    series = labelled(coarse.astype(np.float32), coarse_days, ["Oa08", "Oa17"], grid(RATIO))
+    return xr.Dataset({"reflectance": image, "weight": image[:, 0].copy(data=weight)}), series
+
+
+def test_it_composes_the_steps(cubes):
+    fine, coarse = cubes
+    found = efast.fuse(fine, coarse, TARGETS)
+    days = np.array([0, 5, 11, 20, 25, 33])
+    hidden = fine["weight"].values == 0
+    score = distance_score(cloud_distance(cloudy_cells(hidden, RATIO)), 15)
+    composites, axis = composite_series(coarse.values, np.arange(-6, 42, 2), CompositeOptions())
+    (state,) = coarse_states(score, days, composites, axis, np.array([4, 19, 31]))
+    expected = fuse_block(
+        fine["reflectance"].values, fine["weight"].values, state, RATIO, scale=1e-4
+    )
+    np.testing.assert_array_equal(found["reflectance"].values, expected.values)
+    for name in ("weight", "images", "age", "nearest", "flag"):
+        np.testing.assert_array_equal(found[name].values, getattr(expected, name))
+    np.testing.assert_array_equal(found["time"].values, np.array(TARGETS, "datetime64[ns]"))
+    assert found["reflectance"].dims == ("time", "band", "y", "x")
+    assert list(found["band"].values) == ["B04", "B8A"]
+    assert found.odc.geobox == grid()
+
+
+def test_it_is_near_the_truth(cubes):
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    found = efast.fuse(*cubes, TARGETS)["reflectance"].values
+    expected = [[truth(d + 3 * b, rows, columns) for b in range(2)] for d in (4, 19, 31)]
+    assert np.nanmax(np.abs(found - expected)) < 0.05
+    assert np.sqrt(np.nanmean((found - expected) ** 2)) < 0.015
+
+
+@pytest.mark.parametrize("chunks", [{"y": 20, "x": 30}, {"time": 2, "y": 7}, {"x": 84}])
+def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
+    fine, coarse = cubes
+    monkeypatch.setattr("efast.fusedseries.BLOCK", 20)
+    whole = efast.fuse(fine, coarse, TARGETS)
+    lazy = efast.fuse(fine.chunk(chunks), coarse, TARGETS)
+    assert lazy["reflectance"].chunks is not None
+    assert len(lazy["reflectance"].chunksizes["y"]) == 4
+    xr.testing.assert_identical(whole, lazy.compute())
+
+
+def test_workers_change_no_bit(cubes, client, monkeypatch):
+    fine, coarse = cubes
+    lazy = efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS)
+    xr.testing.assert_identical(efast.fuse(fine, coarse, TARGETS), client.compute(lazy).result())
+
+
+def test_dims_in_any_order_and_composites_as_they_are(cubes):
+    fine, coarse = cubes
+    composites, axis = composite_series(coarse.values, np.arange(-6, 42, 2))
+    given = labelled(composites, axis, ["Oa08", "Oa17"], grid(RATIO))
+    turned = fine.transpose("x", "band", "time", "y")
+    found = efast.fuse(turned, given.transpose("band", ...), TARGETS, composited=True)
+    xr.testing.assert_identical(found, efast.fuse(fine, coarse, TARGETS))
+
+
+def test_flags_among_the_coarse_bands_do_not_shift_the_pairs(cubes):
+    fine, coarse = cubes
+    flags = coarse.isel(band=[0]).assign_coords(band=["CLOUD_flags"])
+    mixed = xr.concat([flags, coarse.isel(band=[1]), coarse.isel(band=[0])], "band")
+    xr.testing.assert_identical(efast.fuse(fine, mixed, TARGETS), efast.fuse(fine, coarse, TARGETS))
+
+
+def test_ndvi(cubes):
+    found = efast.fuse(*cubes, TARGETS, ndvi=True)
+    red, nir = (found["reflectance"].sel(band=band).values for band in ("B04", "B8A"))
+    np.testing.assert_allclose(found["ndvi"].values, (nir - red) / (nir + red), rtol=1e-6)
+
+
+def test_the_published_way(cubes):
+    fine, coarse = cubes
+    found = efast.fuse(fine, coarse, TARGETS, compat="dhi")
+    assert np.isfinite(found["reflectance"]).mean() > 0.5
+    with pytest.raises(BadInput, match="in memory"):
+        efast.fuse(fine.chunk(), coarse, TARGETS, compat="dhi")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda fine, coarse: (fine, coarse * 1e4), "have different units"),
+        (lambda fine, coarse: (fine.drop_vars("weight"), coarse), "need the variables"),
+        (lambda fine, coarse: (fine.isel(time=[]), coarse), "no fine image"),
+        (lambda fine, coarse: (fine, coarse.isel(time=[])), "no coarse date"),
+        (lambda fine, coarse: (fine, coarse.astype("i4")), "give floats"),
+        (lambda fine, coarse: (fine, coarse.isel(y=slice(0, 6))), r"covers \(7, 9\)"),
+        (
+            lambda fine, coarse: (fine, coarse.odc.assign_crs("EPSG:32629")),
+            "EPSG:32628, the coarse series in EPSG:32629",
+        ),
+        (
+            lambda fine, coarse: (fine, coarse.assign_coords(x=coarse["x"] + 20)),
+            "corner 2 pixels off",
+        ),
+        (
+            lambda fine, coarse: (fine, coarse.assign_coords(band=["Oa01", "Oa02"])),
+            "no pair of bands",
+        ),
+    ],
+)
+def test_cubes_that_do_not_go_together(cubes, change, words):
+    fine, coarse = change(*cubes)
+    with pytest.raises(BadInput, match=words):
+        efast.fuse(fine, coarse, TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"bands": {"B08": "Oa17"}}, "no fine band B08; there are B04, B8A"),
+        ({"bands": {"B04": "Oa99"}}, "no coarse band Oa99"),
+        ({"bands": {"B04": "Oa17"}}, r"B04 \(665 nm\) and Oa17 \(865 nm\) are 200 nm apart"),
+        ({"ndvi": True, "bands": {"B04": "Oa08"}}, "B8A is not fused"),
+        ({"composites": {"step": 0}}, "step=0"),
+        ({"compat": "snap"}, "compat='snap'"),
+        ({"cloud_tolerance": 0}, "tolerance=0"),
+    ],
+)
+def test_options_out_of_range(cubes, options, words):
+    with pytest.raises(BadInput, match=words):
+        efast.fuse(*cubes, TARGETS, **options)
+
+
+def test_no_target(cubes):
+    with pytest.raises(BadInput, match="no target date"):
+        efast.fuse(*cubes, [])
+
+
+def test_names_of_bands():
+    assert coarse_name("SDR_Oa04") == coarse_name("Syn_Oa04_reflectance") == "Oa04"
+    assert coarse_name("CLOUD_flags") is None
+    assert band_pairs(["B02", "B8A"], ["SDR_Oa17", "CLOUD_flags"]) == {"B8A": "SDR_Oa17"}
