@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spaceeye.dates import output_dates
+from spaceeye.errors import BadInput
 from spaceeye.indices import INDICES as FORMULAS
 from spaceeye.indices import checked_indices, with_indices
 from spaceeye.interpolation import choose_damping, interpolate
@@ -30,6 +32,7 @@ from spaceeye.production.results import (
     Result,
 )
 from workbench.manifests import Manifest, check_outputs
+from workbench.progress import quieter
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.geotiff import dated_name, sweep_images, write_cogs
 from workbench.rasters.stores import (
@@ -121,6 +124,9 @@ class _Production:
         """Solve into a store in a folder for work, and make every format from that."""
         result, record = self.result, self.record
         _clear_other(result, self.manifest)
+        if self.client is not None:
+            with record.phase("compiling"):
+                _compile_here(stack, options)
         with record.phase("choosing"):
             found = self._interpolated(stack, dict(options))
         work = result.folder / ".work" / self.manifest.key[:16]
@@ -160,6 +166,24 @@ class _Production:
         if found["reflectance"].chunks is None:
             found = found.chunk({"time": -1, "band": -1, "y": BLOCK, "x": BLOCK})
         return with_indices(found, self.indices)
+
+
+def _compile_here(stack: xr.Dataset, options: Mapping[str, Any]) -> None:
+    """Compile the loops that workers are going to need, by a run over a few made-up pixels.
+
+    Each worker would compile them for itself, in 150 MB; now they find them in numba's cache. There
+    is nothing to compile once they are in it.
+    """
+    corner, rng = stack.isel(y=slice(0, 2), x=slice(0, 2)), np.random.default_rng(0)
+    reflectance, weight = corner["reflectance"], corner["weight"]
+    values = rng.integers(1, 5000, reflectance.shape).astype(reflectance.dtype)
+    made_up = corner.assign(
+        reflectance=reflectance.copy(data=values),
+        weight=weight.copy(data=np.ones(weight.shape, weight.dtype)),
+    )
+    with quieter("spaceeye"), warnings.catch_warnings(), suppress(BadInput):
+        warnings.simplefilter("ignore")  # what is wrong is said of the true pixels
+        interpolate(made_up, **options)
 
 
 def _check(path: Path) -> None:

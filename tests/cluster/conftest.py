@@ -26,7 +26,7 @@ _SPEC.loader.exec_module(onemachine)
 JOB = {
     "queue": "debug",
     "cores": 1,
-    "memory": "700MB",
+    "memory": "1GB",
     "walltime": "00:10:00",
     "interface": "lo",
     "death-timeout": 20,

@@ -9,7 +9,7 @@ import workbench
 
 pytestmark = pytest.mark.cluster
 
-LIMIT_MB = 700  # of the jobs in docs/clusters.md
+LIMIT_MB = 1000  # of the jobs in docs/clusters.md
 
 
 def most_memory_mb() -> float:
@@ -28,4 +28,5 @@ def test_daily_images_of_the_sample_in_small_workers(sample, tmp_path):
         )  # fmt: skip
         (most,) = client.run(most_memory_mb).values()
     assert result.open().sizes == {"time": 176, "band": 10, "y": 224, "x": 224}
-    assert most < 0.75 * LIMIT_MB
+    # where Dask begins to spill at 0.7; how much of the libraries counts differs between disks
+    assert most < 0.65 * LIMIT_MB
