@@ -17,6 +17,7 @@ from egms_io.mosaics import mosaic_blocks, mosaic_plan
 from egms_io.plan import Plan
 from egms_io.productviews import html_view, text_view
 from egms_io.writers.outputs import PER_AREA, Format, Output, write_product
+from workbench.locks import held
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -86,6 +87,9 @@ class OrthoProduct(FinishedProduct):
     ) -> list[Path]:
         """Write the product files of both components.
 
+        Of several areas ``zip``, ``tiff`` and ``cog`` are written for each, under its official name
+        where it has one, and the other formats once for all; `name` is then that of the mosaic.
+
         Parameters
         ----------
         folder
@@ -120,15 +124,29 @@ class OrthoProduct(FinishedProduct):
         workbench.errors.FolderInUse
             When another process writes there.
         """
-        output = Output(self.plan, Path(folder), tuple(formats), name, version)
-        paths = write_product(
-            self, output, client=self.client, overwrite=overwrite, production_date=production_date
-        )
-        self._note(paths)
-        return paths
+        outputs = self._outputs(Path(folder), formats, name, version)
+        with held(folder, "a product being written"):
+            for _, output in outputs if len(outputs) > 1 else ():
+                output.needed(overwrite=overwrite)  # so that nothing is written if one is refused
+            written = [
+                path
+                for product, output in outputs
+                for path in write_product(
+                    product,
+                    output,
+                    client=self.client,
+                    overwrite=overwrite,
+                    production_date=production_date,
+                )
+            ]
+        self.written = list(dict.fromkeys([*self.written, *written]))
+        return written
 
-    def _note(self, paths: Sequence[Path]) -> None:
-        self.written = list(dict.fromkeys([*self.written, *paths]))
+    def _outputs(
+        self, folder: Path, formats: Sequence[Format], name: str | None, version: int
+    ) -> list[tuple[OrthoProduct, Output]]:
+        """Return which product is written to which files."""
+        return [(self, Output(self.plan, folder, tuple(formats), name, version))]
 
 
 def outputs_of(
@@ -216,34 +234,10 @@ class OrthoMosaic(OrthoProduct):
         blocks = mosaic_blocks(plan, areas)
         return cls(plan, blocks, areas[0].folder, report, areas[0].client, areas=areas)
 
-    def write(
-        self,
-        folder: str | Path,
-        formats: Sequence[Format] = ("zip", "tiff", "parquet"),
-        overwrite: bool = False,
-        *,
-        name: str | None = None,
-        version: int = 1,
-        production_date: dt.date | None = None,
-    ) -> list[Path]:
-        """Write the files of each area, under its official name where it has one, and the mosaic.
-
-        ``zip``, ``tiff`` and ``cog`` are written for each area, the other formats once for all.
-        Parameters and errors are those of `OrthoProduct.write`; `name` is that of the mosaic.
-        """
-        plans = [product.plan for product in self.areas]
-        outputs = outputs_of(plans, Path(folder), formats, name, version)
-        for output in outputs:  # so that nothing is written where one of them is refused
-            output.needed(overwrite=overwrite)
-        written = []
-        for output in outputs:
-            (product,) = [one for one in self.areas if one.plan is output.plan] or [self]
-            written += write_product(
-                product,
-                output,
-                client=self.client,
-                overwrite=overwrite,
-                production_date=production_date,
-            )
-        self._note(written)
-        return written
+    def _outputs(
+        self, folder: Path, formats: Sequence[Format], name: str | None, version: int
+    ) -> list[tuple[OrthoProduct, Output]]:
+        """Return the areas with the official formats, and the mosaic with the others."""
+        outputs = outputs_of([area.plan for area in self.areas], folder, formats, name, version)
+        by_plan = {id(area.plan): area for area in self.areas}
+        return [(by_plan.get(id(output.plan), self), output) for output in outputs]

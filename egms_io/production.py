@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from egms_io.cells import areas_in
-from egms_io.emptiness import why_empty
 from egms_io.formats.names import BurstName
+from egms_io.mapreduce.emptiness import why_empty
 from egms_io.mapreduce.graph import Outcome, compute_blocks
 from egms_io.method.decomposition import Combine
 from egms_io.method.seriesmodels import (

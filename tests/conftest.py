@@ -57,6 +57,16 @@ def no_client_stays_open() -> Iterator[None]:
             pytest.fail(f"left open: {left}")
 
 
+@pytest.fixture
+def importable_tasks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let workers, which cannot import the file of the test, get its functions by value."""
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)
+
+
 @pytest.fixture(scope="session")
 def require() -> Callable[[str, object, str], None]:
     """`require(name, condition, reason)`: skip where it is missing, fail if all is required."""

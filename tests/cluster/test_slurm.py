@@ -15,7 +15,11 @@ import pytest
 import workbench
 from workbench.errors import NoCluster
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("importable_tasks"),
+]
 
 
 def sleep_and_tell(item: int, seconds: float = 0.5) -> tuple[int, str]:
@@ -25,17 +29,6 @@ def sleep_and_tell(item: int, seconds: float = 0.5) -> tuple[int, str]:
 
 def worker_count(client) -> int:
     return len(client.scheduler_info(n_workers=-1)["workers"])
-
-
-@pytest.fixture(autouse=True)
-def importable_tasks():
-    """Let workers, which cannot import this file, get its functions by value."""
-    import cloudpickle
-
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    yield
-    cloudpickle.unregister_pickle_by_value(module)
 
 
 def test_egms_on_two_jobs_has_the_bytes_of_a_local_run(site, bursts, tmp_path):

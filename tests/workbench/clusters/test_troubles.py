@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-import cloudpickle
 import numpy as np
 import pytest
 
@@ -13,22 +10,13 @@ from workbench.clusters.troubles import troubles
 from workbench.errors import NoCluster
 from workbench.tasks import Tasks, watch
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("importable_tasks")]
 
 
 def hold(megabytes: int) -> float:
     """Keep memory for good, so that the worker is too large with nothing to do."""
     hold.kept = np.ones(megabytes * 1_000_000, "u1")
     return float(hold.kept[0])
-
-
-@pytest.fixture(autouse=True)
-def importable_tasks():
-    """Let workers, which cannot import this file, get its functions by value."""
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    yield
-    cloudpickle.unregister_pickle_by_value(module)
 
 
 @pytest.fixture

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 
-import cloudpickle
 import dask
 import numpy as np
 import pytest
 
 import workbench
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("importable_tasks")]
 
 LIMIT_MB = 1000
 
@@ -37,15 +35,6 @@ def status(dask_worker) -> str:
 
 def is_watched(dask_worker) -> bool:
     return "freed-memory" in dask_worker.periodic_callbacks
-
-
-@pytest.fixture(autouse=True)
-def importable_tasks():
-    """Let workers, which cannot import this file, get its functions by value."""
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    yield
-    cloudpickle.unregister_pickle_by_value(module)
 
 
 @pytest.fixture
