@@ -1,8 +1,9 @@
 """Batches: one submitted run for each item of a table, in one folder.
 
 The folder of a batch holds ``items.json`` (what was asked for), the notebook as it was, a folder
-for each item, which is that of an ordinary submitted run, and ``summary.json``, which every item
-renews as it ends. Items do not know of each other: one that fails stops no other.
+for each item, which is that of an ordinary submitted run, and ``summary.json``, which a submission
+begins and every item renews as it ends. Items do not know of each other: one that fails stops no
+other.
 """
 
 from __future__ import annotations
@@ -123,24 +124,24 @@ def submit_again(
 
 
 def _submit(folder: Path, record: Mapping[str, Any], settings: Settings | None) -> int:
-    sent = 0
     with FolderLock(folder, "a submission"):
         states = {item.name: item.state for item in batch_status(folder).items}
-        for entry in record["items"]:
-            if states[entry["name"]] in WELL:
-                continue
-            environment = entry["environment"]
-            if settings:
-                environment |= settings(entry["parameters"])
-            try:
-                _submit_item(folder, record, entry, environment)
-            except NoCluster as error:
-                raise NoCluster(
-                    f"item {entry['name']}: {error}\n{sent} items were submitted before it; when "
-                    f"this is mended, go on with `workbench submit {folder}`"
-                ) from error
-            sent += 1
-    return sent
+        missing = [entry for entry in record["items"] if states[entry["name"]] not in WELL]
+        try:
+            for sent, entry in enumerate(missing):
+                environment = entry["environment"]
+                if settings:
+                    environment |= settings(entry["parameters"])
+                try:
+                    _submit_item(folder, record, entry, environment)
+                except NoCluster as error:
+                    raise NoCluster(
+                        f"item {entry['name']}: {error}\n{sent} items were submitted before it; "
+                        f"when this is mended, go on with `workbench submit {folder}`"
+                    ) from error
+        finally:
+            note_end(folder)  # of those sent again, no longer how they ended before
+    return len(missing)
 
 
 def _submit_item(
@@ -278,8 +279,8 @@ def _item(name: str, status: Status) -> ItemStatus:
 def note_end(folder: str | os.PathLike[str]) -> None:
     """Write how the items of a batch ended into its ``summary.json``.
 
-    Every item does so at its end. Two that end together may write one over the other; the last to
-    write looks again, so that nothing is missing when all have ended.
+    A submission does so and every item at its end. Two that end together may write one over the
+    other; the last to write looks again, so that nothing is missing when all have ended.
     """
     folder = Path(folder)
     written = None

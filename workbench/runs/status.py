@@ -118,11 +118,9 @@ def run_status(folder: str | os.PathLike[str], job: JobState | None = None) -> S
 
 
 def _state(summary: dict[str, Any], job: JobState, *, begun: bool) -> str:
-    if summary:
-        return str(summary["status"])
-    if not job.alive:
-        return "lost"
-    return "running" if begun else "waiting"
+    if job.alive:  # to its last step: what follows the summary is part of the run
+        return "running" if begun else "waiting"
+    return str(summary["status"]) if summary else "lost"
 
 
 def _cells(notebook: Path) -> Counter[str]:

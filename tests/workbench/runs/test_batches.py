@@ -94,6 +94,8 @@ def test_each_item_is_a_run_and_only_what_is_not_done_is_submitted_again(
     assert again.exit_code == 0, again.output
     assert "1 items" in again.output
     assert [folder.name for folder in jobs.values()] == ["a", "b", "c", "b"]
+    summary = json.loads((tmp_path / "all" / "summary.json").read_text())
+    assert summary["counts"] == {"done": 2, "not ended": 1}, "it is not how b ended before"
     assert workbench_command("status", "all").output.splitlines()[0] == (
         "all: 2 of 3 items done, 1 waiting"
     )

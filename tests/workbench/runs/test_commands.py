@@ -21,7 +21,9 @@ def runs(tmp_path, monkeypatch):
     (tmp_path / "runs" / "first" / "log.txt").write_text("begun")
     (tmp_path / "runs" / "jobs").mkdir()
     monkeypatch.setattr(
-        Slurm, "states", lambda self, jobs: {j: JobState(j, states[j], "", True) for j in jobs}
+        Slurm,
+        "states",
+        lambda self, jobs: {j: JobState(j, states[j], "", states[j] != "FAILED") for j in jobs},
     )
     assert QUEUES["slurm"].states(["1"])
     return states
@@ -35,17 +37,22 @@ def test_without_a_folder_every_run_is_listed(workbench_command, runs):
     assert refused.exit_code == 2
 
 
-def test_a_run_is_watched_to_its_end(workbench_command, runs, tmp_path, monkeypatch):
+def test_a_run_is_watched_to_the_end_of_its_job(workbench_command, runs, tmp_path, monkeypatch):
+    """With its summary it still holds its folder, and its batch does not know of it yet."""
     summary = json.dumps({"status": "failed", "error": {"message": "disk full"}})
 
     def pause(seconds):
-        (tmp_path / "runs" / "first" / "summary.json").write_text(summary)
+        path = tmp_path / "runs" / "first" / "summary.json"
+        if path.exists():
+            runs["1"] = "FAILED"
+        path.write_text(summary)
 
     monkeypatch.setattr(commands.time, "sleep", pause)
     done = workbench_command("status", "runs/first", "--watch")
     assert done.exit_code == 1
     heads = [line for line in done.output.splitlines() if line.startswith("first:")]
     assert heads == ["first: running", "first: failed"]
+    assert runs["1"] == "FAILED"
     assert "error: disk full" in done.output
 
 
