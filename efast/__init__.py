@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from efast.composites import composite, smooth
     from efast.compositeseries import composite_series
     from efast.errors import BadFile, BadInput, EfastError
+    from efast.finecubes import read_fine
     from efast.fusedseries import fuse
 else:
     __getattr__, __dir__ = lazy_face(__name__)
@@ -34,5 +35,6 @@ __all__ = [
     "fuse",
     "interp_time",
     "nearest_swath",
+    "read_fine",
     "smooth",
 ]

@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from efast.errors import BadInput
 
-__all__ = ["cloud_distance", "cloudy_cells", "distance_score"]
+__all__ = ["bad_counts", "cloud_distance", "cloudy_cells", "distance_score", "too_many"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 
-def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Bools:
-    """Tell which coarse cells are cloudy.
+def bad_counts(bad: npt.ArrayLike, ratio: int) -> npt.NDArray[np.int32]:
+    """Count the bad fine pixels of coarse cells.
 
     Parameters
     ----------
@@ -30,6 +30,61 @@ def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Boo
     ratio
         Fine pixels along a coarse cell. Cells begin at the upper left corner; pixels that a cell at
         the right or lower edge lacks count as bad.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., y, x) int32, 0 to ratio x ratio.
+
+    Raises
+    ------
+    BadInput
+        If `ratio` is not 1 or more.
+    """
+    if ratio < 1:
+        raise BadInput(f"ratio={ratio}: at least 1 fine pixel along a coarse cell")
+    pixels = np.asarray(bad, bool)
+    lacking = [(0, -length % ratio) for length in pixels.shape[-2:]]
+    whole = np.pad(
+        pixels, [(0, 0)] * (pixels.ndim - 2) + lacking, mode="constant", constant_values=True
+    )
+    rows, columns = (length // ratio for length in whole.shape[-2:])
+    blocks = whole.reshape(*whole.shape[:-2], rows, ratio, columns, ratio)
+    return np.asarray(blocks.sum(axis=(-3, -1), dtype=np.int32))
+
+
+def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Bools:
+    """Tell which coarse cells are cloudy.
+
+    Parameters
+    ----------
+    bad, ratio
+        See `bad_counts`.
+    tolerance
+        See `too_many`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., y, x) bool.
+
+    Raises
+    ------
+    BadInput
+        If `ratio` or `tolerance` is out of its range.
+    """
+    return too_many(bad_counts(bad, ratio), ratio, tolerance)
+
+
+def too_many(counts: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Bools:
+    """Tell which cells are cloudy by the number of their bad pixels.
+
+    Parameters
+    ----------
+    counts
+        (..., y, x), see `bad_counts`.
+    ratio
+        Fine pixels along a cell.
     tolerance
         Least share of bad pixels that makes a cell cloudy, 0..1. Pixels are counted, so that a cell
         with exactly this share is cloudy.
@@ -42,22 +97,12 @@ def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Boo
     Raises
     ------
     BadInput
-        If `ratio` or `tolerance` is out of its range.
+        If `tolerance` is out of its range.
     """
-    if ratio < 1:
-        raise BadInput(f"ratio={ratio}: at least 1 fine pixel along a coarse cell")
     if not 0 < tolerance <= 1:
         raise BadInput(f"tolerance={tolerance}: above 0 and at most 1")
-    pixels = np.asarray(bad, bool)
-    lacking = [(0, -length % ratio) for length in pixels.shape[-2:]]
-    whole = np.pad(
-        pixels, [(0, 0)] * (pixels.ndim - 2) + lacking, mode="constant", constant_values=True
-    )
-    rows, columns = (length // ratio for length in whole.shape[-2:])
-    blocks = whole.reshape(*whole.shape[:-2], rows, ratio, columns, ratio)
-    counts = blocks.sum(axis=(-3, -1), dtype=np.int64)
     least = ceil(tolerance * ratio**2 - 1e-9)  # 0.05 of 900 is 45, whatever its last bit
-    cloudy: Bools = counts >= least
+    cloudy: Bools = np.asarray(counts) >= least
     return cloudy
 
 

@@ -6,6 +6,7 @@ local, so the fine images are then treated part by part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +78,12 @@ class CoarseState(NamedTuple):
     def weights(self) -> Floats:
         """(T, N, y, x) float32, see `efast.dateweights.cell_weights`."""
         return cell_weights(self.score, self.in_time, self.kept)
+
+    def at(self, places: Sequence[int]) -> CoarseState:
+        """Return the state of some of the target days, by their places here."""
+        some = np.asarray(places, np.intp)
+        every = ("targets", "in_time", "kept", "now", "outside", "apart")
+        return self._replace(**{name: getattr(self, name)[some] for name in every})
 
     def around(
         self, origin: tuple[int, int], shape: tuple[int, int], ratio: int

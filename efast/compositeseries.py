@@ -11,7 +11,15 @@ from efast.cloudscores import cloud_distance, distance_score
 from efast.composites import composite, smooth
 from efast.errors import BadInput
 
-__all__ = ["CompositeOptions", "composite_series"]
+__all__ = [
+    "CompositeOptions",
+    "composite_series",
+    "observation_distance",
+    "plain_composites",
+]
+
+Floats = npt.NDArray[np.float32]
+Days = npt.NDArray[np.int64]
 
 FRAME = 2  # cells along the edge that the published program takes for clear
 
@@ -43,13 +51,61 @@ class CompositeOptions(NamedTuple):
     preserve_nan: bool = False
 
 
-def composite_series(
+def observation_distance(coarse: npt.ArrayLike, *, compat: str | None = None) -> Floats:
+    """Return how far each cell of an observation is from one that it lacks.
+
+    Parameters
+    ----------
+    coarse
+        (N, B, y, x) float, NaN where nothing was seen.
+    compat
+        ``"dhi"``: as the published program, which looks at the first band and takes the edge of
+        the area for seen.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, y, x) float32 cells, see `efast.cloudscores.cloud_distance`.
+    """
+    values: Any = np.asarray(coarse, np.float32)
+    hidden = np.isnan(values[:, 0]) if compat == "dhi" else np.isnan(values).any(axis=1)
+    if compat == "dhi":
+        inner = np.zeros(hidden.shape[1:], bool)
+        inner[FRAME:-FRAME, FRAME:-FRAME] = True
+        hidden = hidden & inner
+    return cloud_distance(hidden, compat=compat)
+
+
+def plain_composites(
     coarse: npt.ArrayLike,
-    days: npt.NDArray[np.int64],
+    days: Days,
     options: CompositeOptions = CompositeOptions(),  # noqa: B008  a tuple
     *,
     compat: str | None = None,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+) -> tuple[Floats, Days]:
+    """Return composites before they are smoothed; see `composite_series`."""
+    values: Any = np.asarray(coarse, np.float32)
+    if not len(values):
+        raise BadInput("no coarse observation is in the input period")
+    if options.step < 1 or options.smoothing < 0:
+        raise BadInput(
+            f"step={options.step}: at least 1 day; smoothing={options.smoothing}: 0 or more cells"
+        )
+    score = distance_score(observation_distance(values, compat=compat), options.saturation)
+    at = np.arange(days.min(), days.max() + 1, options.step)
+    made = composite(
+        values, score, days, at, sigma=options.sigma, window=options.mosaic_days, compat=compat
+    )
+    return made, at
+
+
+def composite_series(
+    coarse: npt.ArrayLike,
+    days: Days,
+    options: CompositeOptions = CompositeOptions(),  # noqa: B008  a tuple
+    *,
+    compat: str | None = None,
+) -> tuple[Floats, Days]:
     """Return composites over the whole time of the observations.
 
     Parameters
@@ -75,23 +131,7 @@ def composite_series(
     BadInput
         If there is no observation or an option is out of its range.
     """
-    values: Any = np.asarray(coarse, np.float32)
-    if not len(values):
-        raise BadInput("no coarse observation is in the input period")
-    if options.step < 1 or options.smoothing < 0:
-        raise BadInput(
-            f"step={options.step}: at least 1 day; smoothing={options.smoothing}: 0 or more cells"
-        )
-    hidden = np.isnan(values[:, 0]) if compat == "dhi" else np.isnan(values).any(axis=1)
-    if compat == "dhi":
-        inner = np.zeros(hidden.shape[1:], bool)
-        inner[FRAME:-FRAME, FRAME:-FRAME] = True
-        hidden = hidden & inner
-    score = distance_score(cloud_distance(hidden, compat=compat), options.saturation)
-    at = np.arange(days.min(), days.max() + 1, options.step)
-    made = composite(
-        values, score, days, at, sigma=options.sigma, window=options.mosaic_days, compat=compat
-    )
+    made, at = plain_composites(coarse, days, options, compat=compat)
     if options.smoothing:
         made = smooth(made, options.smoothing, preserve_nan=options.preserve_nan)
     return made, at

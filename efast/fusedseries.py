@@ -3,31 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from efast.bandpairs import band_pairs
-from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-from efast.coarsestate import CoarseState, FusionOptions, coarse_states
-from efast.compositeseries import CompositeOptions, composite_series
+from efast.blockwise import Output, everywhere
+from efast.coarsestate import CoarseState, FusionOptions
+from efast.compositeseries import CompositeOptions
 from efast.errors import BadInput
-from efast.fusion import Fused, OnMissingCoarse, fuse_block
-from workbench.rasters.cubes import grid_of
+from efast.fusion import OnMissingCoarse, check_policy, fuse_block
+from efast.intermediates import NAMES, intermediates
+from efast.preparation import DIMS, Prepared, prepare
+from workbench.rasters.times import as_times
 
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+__all__ = ["LAYERS", "fuse", "fuse_prepared"]
 
-__all__ = ["fuse"]
-
-DIMS = ("time", "band", "y", "x")
-BLOCK = 600  # fine pixels along a block, about
-LARGEST_RATIO = 20.0  # of the medians of both sensors; beyond, one of them has another unit
-LAYERS: Mapping[str, tuple[type, dict[str, Any]]] = {
+LAYERS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "weight": (np.float32, {"long_name": "sum of the weights of contributing images"}),
     "images": (np.uint8, {"long_name": "number of contributing images"}),
     "age": (np.float32, {"long_name": "weighted mean distance of images in time", "units": "d"}),
@@ -41,6 +36,7 @@ LAYERS: Mapping[str, tuple[type, dict[str, Any]]] = {
         },
     ),
 }
+"""Layers of quality (time, y, x): their types and attributes."""
 
 
 def fuse(
@@ -59,7 +55,9 @@ def fuse(
     minimum_importance: float = 0.0,
     extrapolate: Any = "nearest",
     on_missing_coarse: OnMissingCoarse = "nan",
+    quality: bool = True,
     ndvi: bool = False,
+    keep: Iterable[str] = (),
     compat: str | None = None,
 ) -> xr.Dataset:
     """Fuse fine images and a coarse series to images of any day.
@@ -68,19 +66,20 @@ def fuse(
     ----------
     fine
         ``reflectance`` (time, band, y, x), uint16 with ``scale_factor`` (0 missing) or float (NaN
-        missing), and ``weight`` (time, y, x), 0 where hidden or missing; as `spaceeye.read` and the
-        readers of `workbench.sentinel2` give it. In memory or on Dask.
+        missing), and ``weight`` (time, y, x), 0 where hidden or missing, as `efast.read_fine` gives
+        it; or a Dataset of bands and SCL as ``odc.stac.load`` gives it. In memory or on Dask.
     coarse
-        ``reflectance`` (time, band, y, x), or that DataArray: float, NaN where hidden or missing.
-        Its cells are a whole number of fine pixels wide and begin at the same corner. It should
-        reach beyond `targets` at both ends.
+        ``reflectance`` (time, band, y, x), or that DataArray: float, NaN where hidden or missing,
+        as `efast.read_coarse` gives it. Its cells are a whole number of fine pixels wide and one
+        of them begins at the corner of the fine grid; cells around it serve the composites at the
+        edge. It should reach beyond `targets` at both ends.
     targets
         Dates wanted; times of day do not count.
     bands
         Fine bands and their coarse partners; default `efast.bandpairs.PAIRS`.
     score
-        (time, y, x) of the fine images on the coarse grid, 0..1; default: worked out from their
-        weights (`efast.cloudscores`).
+        (time, y, x) of the fine images on the cells that cover them, 0..1; default: worked out from
+        their weights (`efast.cloudscores`).
     composited
         Whether `coarse` holds composites already; else they are made from its observations.
     composites
@@ -92,8 +91,12 @@ def fuse(
     on_missing_coarse
         Where the coarse series is missing: ``"nan"``, or ``"s2"``, the weighted mean of the images
         alone, flagged.
+    quality
+        Whether the layers that say what a pixel rests on are part of the result.
     ndvi
         Add ``ndvi`` from B8A and B04.
+    keep
+        Names of steps between that become part of the result, see `efast.intermediates.NAMES`.
     compat
         ``"dhi"``: as the published program (numpy), with its quirks; in memory only.
 
@@ -109,199 +112,51 @@ def fuse(
         If cubes lack variables, bands or dates, do not lie on grids that go together, or have
         different units; or an option is out of its range.
     """
-    image, weight = _fine(fine)
-    series = coarse["reflectance"] if isinstance(coarse, xr.Dataset) else coarse
-    pairs = band_pairs(_names(image), _names(series), bands)
-    image = image.sel(band=list(pairs))
-    series = series.transpose(*DIMS).sel(band=list(pairs.values()))
-    if series.dtype.kind != "f":
-        raise BadInput(f"the coarse series is {series.dtype}: give floats, NaN where missing")
-    grid = _Grids.of(grid_of(image), grid_of(series))
-    days, wanted = _days(image["time"].values, "fine"), _days(targets, "target")
-    scale = float(image.attrs.get("scale_factor", 1.0)) if image.dtype.kind == "u" else 1.0
-    if score is None:
-        cloudy = _cloudy(weight, grid.ratio, cloud_tolerance)
-        score_values = distance_score(cloud_distance(cloudy, compat=compat), saturation)
-    else:
-        score_values = np.asarray(score.transpose("time", "y", "x").values, np.float32)
-    observed, axis = np.asarray(series.values, np.float32), _days(series["time"].values, "coarse")
-    _check_units(image, weight, observed, scale, grid.ratio)
-    if not composited:
-        chosen = CompositeOptions(**(composites or {}))
-        observed, axis = composite_series(observed, axis, chosen, compat=compat)
     options = FusionOptions(sigma, max_days, minimum_importance, extrapolate, compat)
-    states = coarse_states(score_values, days, observed, axis, wanted, options)
-    call = partial(
-        _stacked, states=states, ratio=grid.ratio, scale=scale,
-        on_missing_coarse=on_missing_coarse, compat=compat, targets=len(wanted),
+    check_policy(on_missing_coarse)
+    wanted = tuple([keep] if isinstance(keep, str) else keep)
+    if unknown := [name for name in wanted if name not in NAMES]:
+        raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
+    ready = prepare(
+        fine, coarse, targets, options, bands=bands, score=score, composited=composited,
+        composites=CompositeOptions(**(composites or {})), cloud_tolerance=cloud_tolerance,
+        saturation=saturation,
     )  # fmt: skip
-    found = _labelled(_everywhere(call, image, weight, grid, len(wanted)), image, targets, pairs)
-    return found.assign(ndvi=_ndvi(found)) if ndvi else found
+    found = fuse_prepared(ready, on_missing_coarse)
+    if not quality:
+        found = found.drop_vars(list(LAYERS))
+    if ndvi:
+        found = found.assign(ndvi=_ndvi(found))
+    return found.assign(intermediates(ready, wanted)) if wanted else found
 
 
-class _Grids(NamedTuple):
-    fine: GeoBox
-    ratio: int
-
-    @classmethod
-    def of(cls, fine: GeoBox, coarse: GeoBox) -> _Grids:
-        """Check that coarse cells are whole numbers of fine pixels, from one corner on."""
-        if fine.crs != coarse.crs:
-            one, other = (_name(grid.crs) for grid in (fine, coarse))
-            raise BadInput(f"fine images are in {one}, the coarse series in {other}")
-        ratio = abs(coarse.resolution.x / fine.resolution.x)
-        whole = max(round(ratio), 1)
-        corners = [np.array((grid.affine.c, grid.affine.f)) for grid in (fine, coarse)]
-        apart = np.abs(corners[0] - corners[1]).max() / abs(fine.resolution.x)
-        if abs(ratio - whole) > 1e-6 or apart > 1e-3:
-            raise BadInput(
-                f"a coarse cell is {ratio:g} fine pixels wide and its corner {apart:g} pixels off: "
-                "bring the coarse series onto a grid with the corner of the fine one, whose cells "
-                "are a whole number of its pixels"
-            )
-        cells = tuple(-(-size // whole) for size in fine.shape)
-        if any(has < needs for has, needs in zip(coarse.shape, cells, strict=True)):
-            raise BadInput(f"the coarse grid has {coarse.shape} cells, the fine one covers {cells}")
-        return cls(fine, whole)
-
-
-def _name(crs: Any) -> str:
-    return f"EPSG:{crs.epsg}" if crs.epsg else str(crs)[:60]
-
-
-def _fine(fine: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
-    if not isinstance(fine, xr.Dataset) or not {"reflectance", "weight"} <= set(fine):
-        held = ", ".join(map(str, fine)) if isinstance(fine, xr.Dataset) else type(fine).__name__
-        raise BadInput(f"fine images need the variables reflectance and weight, there is: {held}")
-    image = fine["reflectance"].transpose(*DIMS)
-    weight = fine["weight"].transpose("time", "y", "x")
-    if not image.sizes["time"]:
-        raise BadInput("no fine image is in the input period")
-    if image.dtype != np.uint16 and image.dtype.kind != "f":
-        raise BadInput(f"fine images are {image.dtype}: give uint16 with its scale, or floats")
-    return image, weight
-
-
-def _names(cube: xr.DataArray) -> list[str]:
-    return [str(name) for name in cube["band"].values]
-
-
-def _days(times: Any, what: str) -> npt.NDArray[np.int64]:
-    """Return whole days; times of day do not count."""
-    from workbench.rasters.times import as_times
-
-    stamps = as_times(times)
-    if not len(stamps):
-        raise BadInput(f"there is no {what} date")
-    return stamps.astype("datetime64[D]").astype(np.int64)
-
-
-def _cloudy(weight: xr.DataArray, ratio: int, tolerance: float) -> npt.NDArray[np.bool_]:
-    """Return (N, y, x) which coarse cells are cloudy, block by block where on Dask."""
-    if weight.chunks is None:
-        return cloudy_cells(weight.values == 0, ratio, tolerance)
-    import dask.array as da
-
-    hidden = (_blocks(weight, ratio) == 0).data
-    cells = [tuple(-(-size // ratio) for size in sizes) for sizes in hidden.chunks[1:]]
-    found = da.map_blocks(
-        cloudy_cells, hidden, ratio, tolerance, chunks=(hidden.chunks[0], *cells), dtype=bool
-    )
-    return np.asarray(found.compute())
-
-
-def _blocks(cube: xr.DataArray, ratio: int) -> xr.DataArray:
-    """Return a cube on Dask in blocks of whole coarse cells, with all times and bands."""
-    side = max(BLOCK // ratio, 1) * ratio
-    return cube.chunk({dim: side if dim in ("y", "x") else -1 for dim in cube.dims})
-
-
-def _check_units(
-    image: xr.DataArray, weight: xr.DataArray, coarse: Any, scale: float, ratio: int
-) -> None:
-    """Refuse cubes of different units; a few pixels of the clearest image tell."""
-    every = slice(None, None, ratio)
-    clear = weight.isel(y=every, x=every).compute() > 0
-    best = int(clear.values.sum(axis=(1, 2)).argmax())
-    values = image.isel(time=best, y=every, x=every).values.astype(np.float64) * scale
-    seen = values[:, clear.values[best]]
-    one, other = (float(np.nanmedian(np.abs(part))) if np.size(part) and np.isfinite(part).any()
-                  else np.nan for part in (seen, coarse))  # fmt: skip
-    if max(one, other) > LARGEST_RATIO * min(one, other):
-        raise BadInput(
-            f"the median of the fine images is {one:g}, that of the coarse series {other:g}: they "
-            "have different units; bring both to reflectance, 0..1"
-        )
-
-
-def _stacked(
-    values: npt.NDArray[Any],
-    weight: npt.NDArray[Any],
-    *,
-    states: Sequence[CoarseState],
-    ratio: int,
-    scale: float,
-    on_missing_coarse: OnMissingCoarse,
-    compat: str | None,
-    targets: int,
-    origin: tuple[int, int] = (0, 0),
-) -> npt.NDArray[np.float32]:
-    """Return (T, B + 5, Y, X): the bands, then the layers of quality."""
-    out = np.empty((targets, values.shape[1] + len(LAYERS), *values.shape[2:]), np.float32)
-    for state in states:
-        fused: Fused = fuse_block(
-            np.ascontiguousarray(values), weight, state, ratio, origin=origin, scale=scale,
-            on_missing_coarse=on_missing_coarse, compat=compat,
-        )  # fmt: skip
-        out[state.targets, : values.shape[1]] = fused.values
-        for place, name in enumerate(LAYERS, values.shape[1]):
-            out[state.targets, place] = getattr(fused, name)
-    return out
-
-
-def _block(
-    values: npt.NDArray[Any], weight: npt.NDArray[Any], call: Any, block_info: Any = None
-) -> npt.NDArray[np.float32]:
-    rows, columns = block_info[0]["array-location"][2:]
-    found: npt.NDArray[np.float32] = call(values, weight[:, 0], origin=(rows[0], columns[0]))
-    return found
-
-
-def _everywhere(
-    call: Any, image: xr.DataArray, weight: xr.DataArray, grid: _Grids, targets: int
-) -> Any:
-    """Fuse all at once, or block by block on Dask."""
-    if image.chunks is None and weight.chunks is None:
-        return call(image.values, weight.values)
-    if call.keywords["compat"]:
-        raise BadInput("compat='dhi' needs the whole area in memory: pass fine.compute()")
-    import dask.array as da
-    from dask.delayed import delayed
-
-    values = _blocks(image, grid.ratio).data
-    weights = _blocks(weight, grid.ratio).data[:, None]
-    bands = values.shape[1] + len(LAYERS)
-    return da.map_blocks(
-        _block, values, weights, call=delayed(call, traverse=False), dtype=np.float32,  # sent once
-        chunks=((targets,), (bands,), *values.chunks[2:]), meta=np.empty((0,) * 4, np.float32),
+def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -> xr.Dataset:
+    """Fuse what `efast.preparation.prepare` made ready; see `fuse`."""
+    make = partial(
+        _fused, ratio=ready.grids.ratio, scale=ready.scale, on_missing_coarse=on_missing_coarse,
+        compat=ready.options.compat,
     )  # fmt: skip
-
-
-def _labelled(
-    stacked: Any, image: xr.DataArray, targets: Sequence[Any], pairs: Mapping[str, str]
-) -> xr.Dataset:
-    from workbench.rasters.times import as_times
-
-    bands = len(pairs)
-    times = as_times(targets).astype("datetime64[D]").astype("datetime64[ns]")
+    outputs = [Output((len(ready.pairs),), np.float32)]
+    outputs += [Output((), dtype) for dtype, _ in LAYERS.values()]
+    values, *layers = everywhere(make, ready, outputs)
     named = {"long_name": "surface reflectance", "units": "1"}
-    found: dict[str, Any] = {"reflectance": (DIMS, stacked[:, :bands], named)}
-    for place, (name, (dtype, attrs)) in enumerate(LAYERS.items(), bands):
-        found[name] = (("time", "y", "x"), stacked[:, place].astype(dtype), attrs)
-    coords = {
-        name: image.coords[name] for name in ("y", "x", "spatial_ref") if name in image.coords
-    }
-    return xr.Dataset(found, {**coords, "time": times, "band": list(pairs)})
+    found: dict[str, Any] = {"reflectance": (DIMS, values, named)}
+    for (name, (_, attrs)), layer in zip(LAYERS.items(), layers, strict=True):
+        found[name] = (("time", "y", "x"), layer, dict(attrs))
+    grid = {name: ready.image.coords[name] for name in ("y", "x", "spatial_ref")
+            if name in ready.image.coords}  # fmt: skip
+    times = as_times(ready.targets.astype("datetime64[D]"))
+    return xr.Dataset(found, {**grid, "time": times, "band": list(ready.pairs)})
+
+
+def _fused(
+    values: npt.NDArray[Any], weight: npt.NDArray[Any], state: CoarseState,
+    origin: tuple[int, int], **options: Any,
+) -> tuple[npt.NDArray[Any], ...]:  # fmt: skip
+    ratio = options.pop("ratio")
+    return tuple(
+        fuse_block(np.ascontiguousarray(values), weight, state, ratio, origin=origin, **options)
+    )
 
 
 def _ndvi(found: xr.Dataset) -> xr.DataArray:

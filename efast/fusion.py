@@ -19,7 +19,7 @@ import numpy.typing as npt
 from efast.coarsestate import CoarseState
 from efast.errors import BadInput
 
-__all__ = ["Fused", "OnMissingCoarse", "fuse_block"]
+__all__ = ["Fused", "OnMissingCoarse", "check_policy", "fuse_block"]
 
 OnMissingCoarse = Literal["nan", "s2"]
 
@@ -194,5 +194,10 @@ def _check(
             raise BadInput(
                 f"fine pixels {at} to {at + size} lie outside {cells} cells of {ratio} pixels"
             )
+    check_policy(on_missing_coarse)
+
+
+def check_policy(on_missing_coarse: str) -> None:
+    """Refuse an unknown policy for places without a coarse series."""
     if on_missing_coarse not in get_args(OnMissingCoarse):
         raise BadInput(f"on_missing_coarse={on_missing_coarse!r}: 'nan' or 's2'")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from affine import Affine
-from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_coords
 
 import efast
 from efast.bandpairs import band_pairs, coarse_name
@@ -17,51 +14,11 @@ from efast.compositeseries import CompositeOptions, composite_series
 from efast.errors import BadInput
 from efast.fusion import fuse_block
 
-RATIO = 10
-SHAPE = (65, 84)  # no whole number of cells
+RATIO, SHAPE = 10, (65, 84)  # no whole number of cells
 TARGETS = ["2023-06-05", "2023-06-20", "2023-07-02"]
-DAY = np.timedelta64(1, "D")
-BEGIN = np.datetime64("2023-06-01T10:30", "ns")
 
 
-def grid(ratio=1, shape=SHAPE, corner=(500_000, 1_600_000), crs="EPSG:32628"):
-    cells = tuple(-(-size // ratio) for size in shape)
-    return GeoBox(cells, Affine(10 * ratio, 0, corner[0], 0, -10 * ratio, corner[1]), crs)
-
-
-def labelled(values, days, bands, box):
-    coords = {**xr_coords(box, always_yx=True), "time": BEGIN + np.array(days) * DAY, "band": bands}
-    return xr.DataArray(values, coords, ("time", "band", "y", "x"))
-
-
-def truth(day, rows, columns):
-    """Reflectance that grows and wanes, a little otherwise at each place."""
-    return 0.2 + 0.1 * np.sin(day / 15) + 0.05 * np.sin(rows / 40) * np.cos(columns / 30)
-
-
-@pytest.fixture(scope="module")
-def cubes():
-    rng = np.random.default_rng(3)
-    fine_days, coarse_days = [0, 5, 11, 20, 25, 33], list(range(-6, 42, 2))
-    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    bands = ["B04", "B8A"]
-    fine = np.stack([[truth(d + 3 * b, rows, columns) for b in range(2)] for d in fine_days])
-    dn = np.round(fine * 10_000).astype(np.uint16)
-    weight = np.ones((len(fine_days), *SHAPE), np.uint8)
-    for image in range(1, 6):
-        top, left = rng.integers(0, 50, 2)
-        weight[image, top : top + 12, left : left + 15] = 0
-        dn[image, :, top : top + 12, left : left + 15] = 9000
-    dn[0, 1, 30:33] = 0
-    image = labelled(dn, fine_days, bands, grid()).assign_attrs(scale_factor=1e-4)
-    down, along = np.mgrid[:7, :9] * RATIO + RATIO / 2
-    coarse = np.stack([[truth(d + 3 * b, down, along) for b in range(2)] for d in coarse_days])
-    coarse[rng.random(coarse.shape) < 0.1] = np.nan
-    series = labelled(coarse.astype(np.float32), coarse_days, ["Oa08", "Oa17"], grid(RATIO))
-    return xr.Dataset({"reflectance": image, "weight": image[:, 0].copy(data=weight)}), series
-
-
-def test_it_composes_the_steps(cubes):
+def test_it_composes_the_steps(cubes, made):
     fine, coarse = cubes
     found = efast.fuse(fine, coarse, TARGETS)
     days = np.array([0, 5, 11, 20, 25, 33])
@@ -78,13 +35,13 @@ def test_it_composes_the_steps(cubes):
     np.testing.assert_array_equal(found["time"].values, np.array(TARGETS, "datetime64[ns]"))
     assert found["reflectance"].dims == ("time", "band", "y", "x")
     assert list(found["band"].values) == ["B04", "B8A"]
-    assert found.odc.geobox == grid()
+    assert found.odc.geobox == made.grid()
 
 
-def test_it_is_near_the_truth(cubes):
+def test_it_is_near_the_truth(cubes, made):
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     found = efast.fuse(*cubes, TARGETS)["reflectance"].values
-    expected = [[truth(d + 3 * b, rows, columns) for b in range(2)] for d in (4, 19, 31)]
+    expected = [[made.truth(d + 3 * b, rows, columns) for b in range(2)] for d in (4, 19, 31)]
     assert np.nanmax(np.abs(found - expected)) < 0.05
     assert np.sqrt(np.nanmean((found - expected) ** 2)) < 0.015
 
@@ -92,7 +49,7 @@ def test_it_is_near_the_truth(cubes):
 @pytest.mark.parametrize("chunks", [{"y": 20, "x": 30}, {"time": 2, "y": 7}, {"x": 84}])
 def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
     fine, coarse = cubes
-    monkeypatch.setattr("efast.fusedseries.BLOCK", 20)
+    monkeypatch.setattr("efast.preparation.BLOCK", 20)
     whole = efast.fuse(fine, coarse, TARGETS)
     lazy = efast.fuse(fine.chunk(chunks), coarse, TARGETS)
     assert lazy["reflectance"].chunks is not None
@@ -106,13 +63,52 @@ def test_workers_change_no_bit(cubes, client, monkeypatch):
     xr.testing.assert_identical(efast.fuse(fine, coarse, TARGETS), client.compute(lazy).result())
 
 
-def test_dims_in_any_order_and_composites_as_they_are(cubes):
+def test_dims_in_any_order_and_composites_as_they_are(cubes, made):
     fine, coarse = cubes
     composites, axis = composite_series(coarse.values, np.arange(-6, 42, 2))
-    given = labelled(composites, axis, ["Oa08", "Oa17"], grid(RATIO))
+    given = made.labelled(composites, axis, ["Oa08", "Oa17"], made.grid(RATIO))
     turned = fine.transpose("x", "band", "time", "y")
     found = efast.fuse(turned, given.transpose("band", ...), TARGETS, composited=True)
     xr.testing.assert_identical(found, efast.fuse(fine, coarse, TARGETS))
+
+
+def test_bands_as_variables_with_their_classes(cubes):
+    """As odc.stac.load gives them."""
+    fine, coarse = cubes
+    classes = fine["weight"].copy(data=np.where(fine["weight"] > 0, 4, 9).astype(np.uint8))
+    stated = {"scale_factor": 1e-4, "add_offset": 0.0, "harmonised": 1}
+    loaded = xr.Dataset(
+        {
+            band: fine["reflectance"].sel(band=band, drop=True).assign_attrs(stated)
+            for band in ("B04", "B8A")
+        }
+        | {"SCL": classes}
+    )
+    whole = (fine["reflectance"] > 0).all("band")  # a pixel that lacks a band is missing
+    weight = fine["weight"].where(whole, 0).astype(np.uint8)
+    found = efast.fuse(loaded, coarse, TARGETS)
+    assert found["reflectance"].chunks is None, "what was in memory stays there"
+    xr.testing.assert_equal(found, efast.fuse(fine.assign(weight=weight), coarse, TARGETS))
+    assert efast.fuse(loaded.chunk(), coarse, TARGETS)["reflectance"].chunks is not None
+
+
+def test_cells_around_serve_composites_only(cubes, made):
+    """The coarse grid may reach farther, whatever lies there."""
+    fine, coarse = cubes
+    wide = made.grid(RATIO, (SHAPE[0] + 50, SHAPE[1] + 40), (500_000 - 200, 1_600_000 + 300))
+    values = np.full((*coarse.shape[:2], *wide.shape), 0.25, np.float32)
+    values[..., 3:10, 2:11] = coarse.values
+    around = made.labelled(values, range(-6, 42, 2), ["Oa08", "Oa17"], wide)
+    given = efast.fuse(fine, around, TARGETS, composited=True)
+    xr.testing.assert_identical(given, efast.fuse(fine, coarse, TARGETS, composited=True))
+    composites, axis = composite_series(values, np.arange(-6, 42, 2), CompositeOptions())
+    inner = made.labelled(composites[..., 3:10, 2:11], axis, ["Oa08", "Oa17"], made.grid(RATIO))
+    expected = efast.fuse(fine, inner, TARGETS, composited=True)
+    xr.testing.assert_identical(efast.fuse(fine, around, TARGETS), expected)
+
+
+def test_layers_may_be_left_out(cubes):
+    assert set(efast.fuse(*cubes, TARGETS, quality=False)) == {"reflectance"}
 
 
 def test_flags_among_the_coarse_bands_do_not_shift_the_pairs(cubes):
@@ -140,11 +136,14 @@ def test_the_published_way(cubes):
     ("change", "words"),
     [
         (lambda fine, coarse: (fine, coarse * 1e4), "have different units"),
-        (lambda fine, coarse: (fine.drop_vars("weight"), coarse), "need the variables"),
+        (lambda fine, coarse: (fine.drop_vars("weight"), coarse), "need weight"),
         (lambda fine, coarse: (fine.isel(time=[]), coarse), "no fine image"),
         (lambda fine, coarse: (fine, coarse.isel(time=[])), "no coarse date"),
         (lambda fine, coarse: (fine, coarse.astype("i4")), "give floats"),
-        (lambda fine, coarse: (fine, coarse.isel(y=slice(0, 6))), r"covers \(7, 9\)"),
+        (
+            lambda fine, coarse: (fine, coarse.isel(y=slice(0, 6))),
+            "6 x 9 cells; the fine images cover rows 0 to 7",
+        ),
         (
             lambda fine, coarse: (fine, coarse.odc.assign_crs("EPSG:32629")),
             "EPSG:32628, the coarse series in EPSG:32629",

@@ -1,0 +1,310 @@
+"""Both sensors made ready for a fusion: checked, paired, on grids that go together.
+
+What comes out lies on the coarse grid, 1/900 of the fine data, but for the fine images themselves,
+which stay where they are: in memory or on Dask.
+"""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from efast.bandpairs import band_pairs
+from efast.cloudscores import bad_counts, cloud_distance, distance_score, too_many
+from efast.coarsestate import CoarseState, FusionOptions, coarse_states
+from efast.compositeseries import CompositeOptions, composite_series
+from efast.errors import BadInput
+from efast.finecubes import read_fine
+from workbench.rasters.cubes import grid_of
+from workbench.rasters.times import as_times
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = ["BLOCK", "DIMS", "Grids", "Prepared", "blocks_of", "days_of", "prepare"]
+
+DIMS = ("time", "band", "y", "x")
+BLOCK = 1024  # fine pixels along a block: four chunks of a store, one tile of a JPEG 2000 image
+LARGEST_RATIO = 20.0  # of the medians of both sensors; beyond, one of them has another unit
+
+Floats = npt.NDArray[np.float32]
+Days = npt.NDArray[np.int64]
+
+
+class Grids(NamedTuple):
+    """A fine grid and the cells that cover it.
+
+    Attributes
+    ----------
+    fine
+        Grid of the images.
+    ratio
+        Fine pixels along a cell.
+    cells
+        Rows and columns of cells that cover the fine grid; the first begins at its corner.
+    first
+        Row and column of the first of them in the coarse series, which may reach farther.
+    """
+
+    fine: GeoBox
+    ratio: int
+    cells: tuple[int, int]
+    first: tuple[int, int]
+
+    @classmethod
+    def of(cls, fine: GeoBox, coarse: GeoBox) -> Grids:
+        """Check that cells are whole numbers of fine pixels, and that one begins at the corner.
+
+        Raises
+        ------
+        BadInput
+            If they are not, the CRS differ, or the coarse grid does not cover the fine one.
+        """
+        if fine.crs != coarse.crs:
+            one, other = (_name(grid.crs) for grid in (fine, coarse))
+            raise BadInput(f"fine images are in {one}, the coarse series in {other}")
+        ratio = abs(coarse.resolution.x / fine.resolution.x)
+        whole = max(round(ratio), 1)
+        columns, rows = ~coarse.affine @ (fine.affine.c, fine.affine.f)
+        first = (round(rows), round(columns))
+        apart = max(abs(rows - first[0]), abs(columns - first[1])) * ratio
+        if abs(ratio - whole) > 1e-6 or apart > 1e-3:
+            raise BadInput(
+                f"a coarse cell is {ratio:g} fine pixels wide and its corner {apart:g} pixels off: "
+                "bring the coarse series onto a grid with the corner of the fine one, whose cells "
+                "are a whole number of its pixels"
+            )
+        cells = (-(-fine.shape[0] // whole), -(-fine.shape[1] // whole))
+        ends = (first[0] + cells[0], first[1] + cells[1])
+        if min(first) < 0 or ends[0] > coarse.shape[0] or ends[1] > coarse.shape[1]:
+            raise BadInput(
+                f"the coarse grid has {coarse.shape[0]} x {coarse.shape[1]} cells; the fine images "
+                f"cover rows {first[0]} to {ends[0]} and columns {first[1]} to {ends[1]} of it"
+            )
+        return cls(fine, whole, cells, first)
+
+    def inner(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return (..., y, x) without the cells that do not cover the fine grid."""
+        rows, columns = (
+            slice(at, at + size) for at, size in zip(self.first, self.cells, strict=True)
+        )
+        return planes[..., rows, columns]
+
+
+def _name(crs: Any) -> str:
+    return f"EPSG:{crs.epsg}" if crs.epsg else str(crs)[:60]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Both sensors ready to be fused.
+
+    Attributes
+    ----------
+    image
+        (time, band, y, x) of the fine images, uint16 or float.
+    weight
+        (time, y, x), 0 where hidden or missing.
+    classes
+        (time, y, x) scene classification; None where the images come without.
+    scale
+        What a number of `image` is worth in reflectance.
+    pairs
+        Coarse bands by fine ones.
+    grids
+        Both grids.
+    days
+        (N,) days of the images.
+    bad
+        (N, y, x) hidden or missing pixels of each cell; None where scores were given.
+    distance
+        (N, y, x) cells from clouds; None where scores were given.
+    score
+        (N, y, x), 0..1.
+    observed, observed_days
+        The coarse series as it was given, (M, B, y, x), on all of its cells.
+    composites, composite_days
+        (K, B, y, x) and (K,), on the cells of the fine grid.
+    targets
+        (T,) days wanted.
+    options
+        Of the fusion.
+    composite_options
+        How composites were made; None where they were given.
+    cloud_tolerance
+        From which share of bad pixels on a cell is cloudy.
+    """
+
+    image: xr.DataArray
+    weight: xr.DataArray
+    classes: xr.DataArray | None
+    scale: float
+    pairs: Mapping[str, str]
+    grids: Grids
+    days: Days
+    bad: npt.NDArray[np.int32] | None
+    distance: Floats | None
+    score: Floats
+    observed: Floats
+    observed_days: Days
+    composites: Floats
+    composite_days: Days
+    targets: Days
+    options: FusionOptions
+    composite_options: CompositeOptions | None
+    cloud_tolerance: float
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the fine images are on Dask."""
+        return self.image.chunks is not None or self.weight.chunks is not None
+
+    def states(self) -> list[CoarseState]:
+        """Return what the kernel needs of the coarse grid, see `efast.coarsestate`."""
+        return coarse_states(
+            self.score, self.days, self.composites, self.composite_days, self.targets, self.options
+        )
+
+
+def prepare(
+    fine: xr.Dataset,
+    coarse: xr.Dataset | xr.DataArray,
+    targets: Sequence[Any],
+    options: FusionOptions,
+    *,
+    bands: Mapping[str, str] | None = None,
+    score: xr.DataArray | None = None,
+    composited: bool = False,
+    composites: CompositeOptions | None = None,
+    cloud_tolerance: float = 0.05,
+    saturation: float = 15.0,
+) -> Prepared:
+    """Make both sensors ready; arguments are those of `efast.fuse`.
+
+    Raises
+    ------
+    BadInput
+        As `efast.fuse`.
+    """
+    image, weight = _fine(fine)
+    series = coarse["reflectance"] if isinstance(coarse, xr.Dataset) else coarse
+    pairs = band_pairs(_names(image), _names(series), bands)
+    image = image.sel(band=list(pairs))
+    series = series.transpose(*DIMS).sel(band=list(pairs.values()))
+    if series.dtype.kind != "f":
+        raise BadInput(f"the coarse series is {series.dtype}: give floats, NaN where missing")
+    grids = Grids.of(grid_of(image), grid_of(series))
+    days, wanted = days_of(image["time"].values, "fine"), days_of(targets, "target")
+    scale = float(image.attrs.get("scale_factor", 1.0)) if image.dtype.kind == "u" else 1.0
+    bad = distance = None
+    if score is None:
+        bad = _bad(weight, grids.ratio)
+        cloudy = too_many(bad, grids.ratio, cloud_tolerance)
+        distance = cloud_distance(cloudy, compat=options.compat)
+        scores = distance_score(distance, saturation)
+    else:
+        scores = _given(score, len(days), grids.cells)
+    observed, seen = np.asarray(series.values, np.float32), days_of(series["time"].values, "coarse")
+    _check_units(image, scores, observed, scale, grids.ratio)
+    chosen = None if composited else composites or CompositeOptions()
+    made, axis = observed, seen
+    if chosen is not None:
+        made, axis = composite_series(observed, seen, chosen, compat=options.compat)
+    return Prepared(
+        image, weight, _scl(fine), scale, pairs, grids, days, bad, distance, scores, observed,
+        seen, np.ascontiguousarray(grids.inner(made)), axis, wanted, options, chosen,
+        cloud_tolerance,
+    )  # fmt: skip
+
+
+def _fine(fine: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    if not isinstance(fine, xr.Dataset):
+        raise BadInput(
+            f"fine images are a {type(fine).__name__}: give a Dataset, as efast.read_fine does"
+        )
+    if "reflectance" not in fine:  # bands as variables, as odc.stac.load gives them
+        fine = read_fine(fine, chunks=BLOCK if fine.chunks else None)
+    elif "weight" not in fine:
+        held = ", ".join(map(str, fine))
+        raise BadInput(f"fine images need weight (time, y, x) beside reflectance, there is: {held}")
+    image = fine["reflectance"].transpose(*DIMS)
+    weight = fine["weight"].transpose("time", "y", "x")
+    if not image.sizes["time"]:
+        raise BadInput("no fine image is in the input period")
+    if image.dtype != np.uint16 and image.dtype.kind != "f":
+        raise BadInput(f"fine images are {image.dtype}: give uint16 with its scale, or floats")
+    return image, weight
+
+
+def _scl(fine: xr.Dataset) -> xr.DataArray | None:
+    held = next((name for name in ("scl", "SCL") if name in fine), None)
+    return None if held is None else fine[held].transpose("time", "y", "x")
+
+
+def _names(cube: xr.DataArray) -> list[str]:
+    return [str(name) for name in cube["band"].values]
+
+
+def days_of(times: Any, what: str) -> Days:
+    """Return whole days; times of day do not count.
+
+    Raises
+    ------
+    BadInput
+        If there is none; `what` names them.
+    """
+    stamps = as_times(times)
+    if not len(stamps):
+        raise BadInput(f"there is no {what} date")
+    return stamps.astype("datetime64[D]").astype(np.int64)
+
+
+def _given(score: xr.DataArray, images: int, cells: tuple[int, int]) -> Floats:
+    values = np.asarray(score.transpose("time", "y", "x").values, np.float32)
+    if values.shape != (images, *cells):
+        raise BadInput(f"score has {values.shape}; {images} images on {cells} cells are needed")
+    return values
+
+
+def _bad(weight: xr.DataArray, ratio: int) -> npt.NDArray[np.int32]:
+    """Return (N, y, x) how many pixels of cells are bad, block by block where on Dask."""
+    if weight.chunks is None:
+        return bad_counts(weight.values == 0, ratio)
+    import dask.array as da
+
+    side = max(BLOCK // ratio, 1) * ratio
+    hidden = (weight.chunk({"time": -1, "y": side, "x": side}) == 0).data
+    cells = [tuple(-(-size // ratio) for size in sizes) for sizes in hidden.chunks[1:]]
+    found = da.map_blocks(
+        bad_counts, hidden, ratio, chunks=(hidden.chunks[0], *cells), dtype=np.int32
+    )
+    return np.asarray(found.compute())
+
+
+def blocks_of(cube: xr.DataArray) -> xr.DataArray:
+    """Return a cube on Dask in blocks with all times and bands."""
+    return cube.chunk({dim: BLOCK if dim in ("y", "x") else -1 for dim in cube.dims})
+
+
+def _check_units(
+    image: xr.DataArray, scores: Floats, coarse: Floats, scale: float, ratio: int
+) -> None:
+    """Refuse cubes of different units; the clearest cells of one image tell."""
+    best, row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+    rows, columns = (slice(int(at) * ratio, (int(at) + 2) * ratio) for at in (row, column))
+    place = image.isel(time=int(best), y=rows, x=columns)
+    values = place.values.astype(np.float64) * scale
+    seen = values[values != 0]
+    one, other = (float(np.nanmedian(np.abs(part))) if np.isfinite(part).any() else np.nan
+                  for part in (seen, coarse))  # fmt: skip
+    if max(one, other) > LARGEST_RATIO * min(one, other):
+        raise BadInput(
+            f"the median of the fine images is {one:g}, that of the coarse series {other:g}: they "
+            "have different units; bring both to reflectance, 0..1"
+        )

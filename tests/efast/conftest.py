@@ -1,0 +1,60 @@
+"""Small cubes of both sensors with a known truth."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+RATIO = 10
+SHAPE = (65, 84)  # no whole number of cells
+DAY = np.timedelta64(1, "D")
+BEGIN = np.datetime64("2023-06-01T10:30", "ns")
+
+
+def grid(ratio=1, shape=SHAPE, corner=(500_000, 1_600_000), crs="EPSG:32628"):
+    cells = tuple(-(-size // ratio) for size in shape)
+    return GeoBox(cells, Affine(10 * ratio, 0, corner[0], 0, -10 * ratio, corner[1]), crs)
+
+
+def labelled(values, days, bands, box):
+    coords = {**xr_coords(box, always_yx=True), "time": BEGIN + np.array(days) * DAY, "band": bands}
+    return xr.DataArray(values, coords, ("time", "band", "y", "x"))
+
+
+def truth(day, rows, columns):
+    """Reflectance that grows and wanes, a little otherwise at each place."""
+    return 0.2 + 0.1 * np.sin(day / 15) + 0.05 * np.sin(rows / 40) * np.cos(columns / 30)
+
+
+@pytest.fixture(scope="session")
+def made():
+    """What makes labelled cubes: `grid`, `labelled`, `truth`."""
+    return SimpleNamespace(grid=grid, labelled=labelled, truth=truth)
+
+
+@pytest.fixture(scope="session")
+def cubes():
+    rng = np.random.default_rng(3)
+    fine_days, coarse_days = [0, 5, 11, 20, 25, 33], list(range(-6, 42, 2))
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    bands = ["B04", "B8A"]
+    fine = np.stack([[truth(d + 3 * b, rows, columns) for b in range(2)] for d in fine_days])
+    dn = np.round(fine * 10_000).astype(np.uint16)
+    weight = np.ones((len(fine_days), *SHAPE), np.uint8)
+    for image in range(1, 6):
+        top, left = rng.integers(0, 50, 2)
+        weight[image, top : top + 12, left : left + 15] = 0
+        dn[image, :, top : top + 12, left : left + 15] = 9000
+    dn[0, 1, 30:33] = 0
+    image = labelled(dn, fine_days, bands, grid()).assign_attrs(scale_factor=1e-4)
+    down, along = np.mgrid[:7, :9] * RATIO + RATIO / 2
+    coarse = np.stack([[truth(d + 3 * b, down, along) for b in range(2)] for d in coarse_days])
+    coarse[rng.random(coarse.shape) < 0.1] = np.nan
+    series = labelled(coarse.astype(np.float32), coarse_days, ["Oa08", "Oa17"], grid(RATIO))
+    return xr.Dataset({"reflectance": image, "weight": image[:, 0].copy(data=weight)}), series
