@@ -45,6 +45,7 @@ def fuse(
     targets: Sequence[Any],
     *,
     bands: Mapping[str, str] | None = None,
+    names: Sequence[str] | None = None,
     score: xr.DataArray | None = None,
     composited: bool = False,
     composites: Mapping[str, Any] | None = None,
@@ -77,6 +78,8 @@ def fuse(
         Dates wanted; times of day do not count.
     bands
         Fine bands and their coarse partners; default `efast.bandpairs.PAIRS`.
+    names
+        Of the bands of the result; default those of the fine ones.
     score
         (time, y, x) of the fine images on the cells that cover them, 0..1; default: worked out from
         their weights (`efast.cloudscores`).

@@ -27,7 +27,7 @@ from workbench.rasters.times import as_times
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["BLOCK", "DIMS", "Grids", "Prepared", "blocks_of", "days_of", "prepare"]
+__all__ = ["BLOCK", "DIMS", "Counted", "Grids", "Prepared", "blocks_of", "days_of", "prepare"]
 
 DIMS = ("time", "band", "y", "x")
 BLOCK = 1024  # fine pixels along a block: four chunks of a store, one tile of a JPEG 2000 image
@@ -35,6 +35,21 @@ LARGEST_RATIO = 20.0  # of the medians of both sensors; beyond, one of them has 
 
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int64]
+
+
+class Counted(NamedTuple):
+    """Hidden pixels of cells, counted over more than the fine grid.
+
+    Attributes
+    ----------
+    bad
+        (N, y, x) hidden or missing pixels of each cell.
+    first
+        Row and column of the first cell of the fine grid.
+    """
+
+    bad: npt.NDArray[np.int32]
+    first: tuple[int, int]
 
 
 class Grids(NamedTuple):
@@ -89,10 +104,15 @@ class Grids(NamedTuple):
             )
         return cls(fine, whole, cells, first)
 
-    def inner(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return (..., y, x) without the cells that do not cover the fine grid."""
+    def inner(
+        self, planes: npt.NDArray[Any], first: tuple[int, int] | None = None
+    ) -> npt.NDArray[Any]:
+        """Return (..., y, x) without the cells that do not cover the fine grid.
+
+        `first` is the first that does, if not that of the coarse series.
+        """
         rows, columns = (
-            slice(at, at + size) for at, size in zip(self.first, self.cells, strict=True)
+            slice(at, at + size) for at, size in zip(first or self.first, self.cells, strict=True)
         )
         return planes[..., rows, columns]
 
@@ -180,12 +200,15 @@ def prepare(
     *,
     bands: Mapping[str, str] | None = None,
     score: xr.DataArray | None = None,
+    counted: Counted | None = None,
     composited: bool = False,
     composites: CompositeOptions | None = None,
     cloud_tolerance: float = 0.05,
     saturation: float = 15.0,
 ) -> Prepared:
     """Make both sensors ready; arguments are those of `efast.fuse`.
+
+    With `counted`, clouds beyond the edge of the area count as well.
 
     Raises
     ------
@@ -204,10 +227,10 @@ def prepare(
     scale = float(image.attrs.get("scale_factor", 1.0)) if image.dtype.kind == "u" else 1.0
     bad = distance = None
     if score is None:
-        bad = _bad(weight, grids.ratio)
-        cloudy = too_many(bad, grids.ratio, cloud_tolerance)
-        distance = cloud_distance(cloudy, compat=options.compat)
-        scores = distance_score(distance, saturation)
+        wide, first = counted or Counted(_bad(weight, grids.ratio), (0, 0))
+        cloudy = too_many(wide, grids.ratio, cloud_tolerance)
+        distance = grids.inner(cloud_distance(cloudy, compat=options.compat), first)
+        bad, scores = grids.inner(wide, first), distance_score(distance, saturation)
     else:
         scores = _given(score, len(days), grids.cells)
     observed, seen = np.asarray(series.values, np.float32), days_of(series["time"].values, "coarse")
