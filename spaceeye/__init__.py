@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from spaceeye.farmvibes.run import run_workflow
     from spaceeye.interpolation import interpolate, solve
     from spaceeye.knots import evaluate, open_knots, save_knots
-    from spaceeye.production.results import Result
     from spaceeye.production.running import run
     from spaceeye.sample import write_sample
     from workbench.rasters.geotiff import write_cogs
     from workbench.sentinel2.cubes import read_cube
     from workbench.sentinel2.geotiffs import read_folder
+    from workbench.sentinel2.imageseries.results import Result
     from workbench.sentinel2.safe import read_safe
     from workbench.sentinel2.simulatedseries import simulate
     from workbench.sentinel2.sources import read

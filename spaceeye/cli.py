@@ -135,7 +135,7 @@ def spaceeye() -> None:
 @click.option(
     "--index",
     "indices",
-    type=click.Choice(["ndvi", "evi", "ndwi", "mndwi", "ndmi", "nbr"], case_sensitive=False),
+    type=click.Choice(["ndvi", "evi", "ndwi", "mndwi", "ndmi", "nbr", "gcc"], case_sensitive=False),
     multiple=True,
     help="Repeatable: a spectral index to write as well.",
 )

@@ -1,6 +1,6 @@
 """A whole run: read, solve, write; in bounded memory, resumable, with a record of what it did.
 
-From below: `results` names the files, `items` describes images, `writing` makes all of them,
-`running` is the function that users call. A run that is complete is recognised by its manifest
-alone: no library of arrays is loaded.
+`running` is the function that users call, `planning` what SpaceEye has to say in it: which dates,
+which damping, which pixels. How a series is written stands in `workbench.sentinel2.imageseries`. A
+run that is complete is recognised by its manifest alone: no library of arrays is loaded.
 """

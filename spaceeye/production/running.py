@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from spaceeye.errors import BadInput
-from spaceeye.production.results import FORMATS, MANIFEST, Result, of_paths
-from workbench.files import quick_record
-from workbench.manifests import Manifest
-from workbench.runs import Run
+from workbench.sentinel2.imageseries.kinds import SeriesKind
+from workbench.sentinel2.imageseries.results import Result
+from workbench.sentinel2.imageseries.running import SeriesPlan, input_records, run_series
 
 if TYPE_CHECKING:
+    import xarray as xr
     from distributed import Client
 
-__all__ = ["run"]
+__all__ = ["KIND", "run"]
 
-logger = logging.getLogger(__name__)
+
+def blanked(cube: xr.Dataset) -> xr.Dataset:
+    """Return a cube whose age and support are NaN where a pixel was never observed."""
+    seen = cube["flag"] != 1
+    return cube.assign({name: cube[name].where(seen) for name in ("age", "support")})
+
+
+KIND = SeriesKind(
+    "spaceeye",
+    image_title="surface reflectance, interpolated in time",
+    quality_title="what the image rests on: flag, age and support",
+    layers={
+        "flag": "what the value rests on: 0 between observations, 1 never observed, 2 beyond "
+        "max_gap, 3 extrapolated",
+        "age": "days to the nearest clear observation",
+        "support": "variance relative to one clear observation",
+    },
+    quality_tags={
+        "flag_meanings": "0 between observations, 1 never, 2 beyond max_gap, 3 extrapolated"
+    },
+    shown=blanked,
+)
+"""What SpaceEye writes."""
 
 
 def run(
@@ -54,8 +72,9 @@ def run(
     reading
         Further options of the reader, such as ``{"aoi": …, "clear": …}``.
     indices
-        Names of `spaceeye.indices.INDICES`, such as ``"ndvi"``: computed from the interpolated
-        reflectance, written as ``indices/ndvi_YYYYMMDD.tif`` and as variables of store and file.
+        Names of `workbench.sentinel2.indices.INDICES`, such as ``"ndvi"``: computed from the
+        interpolated reflectance, written as ``indices/ndvi_YYYYMMDD.tif`` and as variables of store
+        and file.
     client
         Dask cluster; None for the threads of this process.
     overwrite
@@ -78,7 +97,6 @@ def run(
     workbench.errors.OutputExists
         If other results are in the way and `overwrite` is false.
     """
-    folder, formats = Path(output), _checked_formats(formats)
     reading = dict(reading or {})
     if time_range is not None:
         reading["time_range"] = time_range
@@ -89,78 +107,20 @@ def run(
         from workbench.sentinel2.sources import listed
 
         source = listed(source)
-    inputs = _records(source)
-    if indices:
-        options["indices"] = (indices,) if isinstance(indices, str) else tuple(indices)
-    parameters = {"formats": sorted(formats), **_plain(reading), **_plain(options)}
-    manifest = Manifest(tuple(inputs), parameters, version("eo-workbench"))
-    with Run(
-        folder, system="spaceeye", parameters=parameters, inputs=inputs, client=client
-    ) as record:
-        done = manifest.kept(folder / MANIFEST)
-        if done is None:
-            from spaceeye.production.writing import produce  # loads what computes
-
-            produce(
-                source, folder, formats, reading, options, manifest, record,
-                client=client, overwrite=overwrite,
-            )  # fmt: skip
-            done = Manifest.load(folder / MANIFEST)
-        else:
-            shutil.rmtree(folder / ".work", ignore_errors=True)  # of a run killed at its very end
-            outputs = done.finished["outputs"]
-            logger.info("%d outputs are up to date beside %s", len(outputs), folder / MANIFEST)
-            for name, number in done.finished["counts"].items():
-                record.count(name, number)
-        for name, value in done.decisions.items():
-            record.set(name, value)
-        result = of_paths(folder, [folder / name for name in done.finished["outputs"]])
-        for path in result.paths:
-            record.output(path)
-    return result
+    return run_series(
+        KIND,
+        output,
+        partial(_planned, source, reading, options),
+        inputs=input_records(source),
+        parameters={**reading, **options},
+        formats=formats,
+        indices=indices,
+        client=client,
+        overwrite=overwrite,
+    )
 
 
-def _checked_formats(formats: Iterable[str]) -> set[str]:
-    wanted = {formats} if isinstance(formats, str) else set(formats)
-    unknown = wanted - set(FORMATS)
-    if unknown or not wanted:
-        named = ", ".join(sorted(map(str, unknown))) or "nothing"
-        raise BadInput(f"formats: {named} is not one of {', '.join(FORMATS)}")
-    return wanted
+def _planned(source: Any, reading: Mapping[str, Any], options: Mapping[str, Any]) -> SeriesPlan:
+    from spaceeye.production.planning import planned  # loads what computes
 
-
-def _records(source: Any) -> list[dict[str, Any]]:
-    """Describe the files of a source by name, size and time; they may be too large to hash."""
-    if isinstance(source, list | tuple):
-        return [record for part in source for record in _records(part)]
-    if not isinstance(source, str | os.PathLike):
-        return [_memory_record(source)]
-    root = Path(source)
-    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
-    return [quick_record(path) for path in files]
-
-
-def _memory_record(source: Any) -> dict[str, Any]:
-    """Describe an item, or a dataset by its content."""
-    import xarray as xr
-    from dask.base import tokenize
-
-    if isinstance(source, xr.Dataset | xr.DataArray):
-        return {"path": f"{type(source).__name__} in memory, {tokenize(source)}"}
-    name = source.get("id") if isinstance(source, Mapping) else getattr(source, "id", None)
-    return {"path": f"item {name}" if name else str(source)[:200]}
-
-
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as they are recorded: numbers and text."""
-    return {name: _text(value) for name, value in options.items()}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, bool | int | float | str | type(None)):
-        return value
-    if type(value).__name__ == "datetime64":
-        import numpy as np
-
-        return np.datetime_as_string(value)
-    return str(value)
+    return planned(source, reading, options)

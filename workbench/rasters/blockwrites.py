@@ -37,15 +37,17 @@ def write_blocks(
     client: Client | None = None,
     *,
     label: str = "blocks",
+    block: int = BLOCK,
 ) -> int:
     """Write a lazy dataset into a Zarr store, block by block.
 
     Parameters
     ----------
     dataset
-        Variables with y and x as their last dims; on Dask, in chunks of 256 pixels or a multiple.
+        Variables with y and x as their last dims; on Dask, in chunks of `block` pixels or a
+        multiple.
     store
-        Folder of the Zarr store (format 2), laid out where it is missing.
+        Folder of the Zarr store (format 2), laid out where it is missing or has other chunks.
     done
         Folder of marks, one per finished block; those blocks are not written again. Store and
         marks belong together: to start anew, remove both.
@@ -53,6 +55,8 @@ def write_blocks(
         Where to work; None for the threads of this process.
     label
         Name of the progress bar.
+    block
+        Pixels along a chunk of the store.
 
     Returns
     -------
@@ -66,11 +70,11 @@ def write_blocks(
     DiskFull, NotWritten
         If there is no room; finished blocks are kept.
     """
-    blocks = list(_blocks(dataset))
-    if not store.exists() or not done.exists():
-        shutil.rmtree(done, ignore_errors=True)  # marks of a store that is gone
+    blocks = list(_blocks(dataset, block))
+    if not done.exists() or not _is_laid_out(dataset, store, block):
+        shutil.rmtree(done, ignore_errors=True)  # marks of a store that is gone, or of another
         with writing(store):
-            _lay_out(dataset, store)
+            _lay_out(dataset, store, block)
             done.mkdir(parents=True)
     tasks = Tasks(client, done=done, label=label, unit="blocks", total=len(blocks), largest=None)
     tasks.feed(
@@ -85,25 +89,38 @@ def write_blocks(
     return written
 
 
-def _lay_out(dataset: xr.Dataset, store: Path) -> None:
-    """Write the store without its values: coordinates, shapes, chunks, attributes."""
-    store.parent.mkdir(parents=True, exist_ok=True)
-    aligned(dataset).to_zarr(
-        store, mode="w", compute=False, encoding=encoding(dataset), zarr_format=2
+def _is_laid_out(dataset: xr.Dataset, store: Path, block: int) -> bool:
+    """Tell whether there is a store, and with these chunks: others would be shared by blocks."""
+    import zarr
+
+    if not store.exists():
+        return False
+    group: Any = zarr.open_group(store, mode="r")
+    return all(
+        name in group and group[name].chunks == said["chunks"]
+        for name, said in encoding(dataset, block).items()
     )
 
 
-def _blocks(dataset: xr.Dataset) -> Iterator[Window]:
-    rows, cols = (_spans(dataset, dim) for dim in ("y", "x"))
+def _lay_out(dataset: xr.Dataset, store: Path, block: int) -> None:
+    """Write the store without its values: coordinates, shapes, chunks, attributes."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    aligned(dataset, block).to_zarr(
+        store, mode="w", compute=False, encoding=encoding(dataset, block), zarr_format=2
+    )
+
+
+def _blocks(dataset: xr.Dataset, block: int) -> Iterator[Window]:
+    rows, cols = (_spans(dataset, dim, block) for dim in ("y", "x"))
     for row in rows:
         for col in cols:
             yield Window(row, col)
 
 
-def _spans(dataset: xr.Dataset, dim: str) -> list[Span]:
+def _spans(dataset: xr.Dataset, dim: str, block: int) -> list[Span]:
     chunks = dataset.chunksizes.get(dim, (dataset.sizes[dim],))
-    if any(size % BLOCK for size in chunks[:-1]):
-        raise BadInput(f"chunks {chunks} along {dim}: read the cube in chunks of {BLOCK} pixels")
+    if any(size % block for size in chunks[:-1]):
+        raise BadInput(f"chunks {chunks} along {dim}: read the cube in chunks of {block} pixels")
     ends = np.cumsum(chunks).tolist()
     return [(end - size, end) for end, size in zip(ends, chunks, strict=True)]
 
@@ -117,7 +134,8 @@ def _part(dataset: xr.Dataset, window: Window) -> xr.Dataset:
 
 
 def _mark(window: Window) -> str:
-    return f"{window.rows[0]}-{window.cols[0]}"
+    (top, bottom), (left, right) = window
+    return f"rows_{top}-{bottom}_columns_{left}-{right}"
 
 
 def write_block(part: xr.Dataset, store: str, window: Window) -> None:

@@ -185,6 +185,7 @@ def write_cogs(
     prefix: str = "spaceeye",
     tags: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    block: int = BLOCK,
 ) -> list[Path]:
     """Write every date as a COG: tiles of 512, deflate, overviews, band names, nodata.
 
@@ -202,6 +203,9 @@ def write_cogs(
         Metadata items added to each file.
     overwrite
         Replace files that are there already, which are kept otherwise.
+    block
+        Pixels along a window; best those along a chunk of the cube, for what is on Dask is computed
+        once for each window that touches it. The files are the same.
 
     Returns
     -------
@@ -222,7 +226,7 @@ def write_cogs(
     with ExitStack() as stack:
         plain = [stack.enter_context(scratch(paths[n])) for n in wanted]
         with writing(paths[wanted[0]]):
-            _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {})
+            _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {}, block)
         for source, n in zip(plain, wanted, strict=True):
             _check_plain(source, paths[n])
             with atomic_path(paths[n], overwrite=overwrite, check=written_raster) as target:
@@ -239,7 +243,7 @@ def _check_plain(source: Path, path: Path) -> None:
 
 
 def _write_plain(
-    cube: xr.DataArray, grid: GeoBox, paths: Sequence[Path], tags: Mapping[str, Any]
+    cube: xr.DataArray, grid: GeoBox, paths: Sequence[Path], tags: Mapping[str, Any], block: int
 ) -> None:
     """Write each date of a cube as a plain GeoTIFF, window by window."""
     scale, offset = cube.attrs.get("scale_factor", 1.0), cube.attrs.get("add_offset", 0.0)
@@ -256,7 +260,7 @@ def _write_plain(
             file.scales, file.offsets = [scale] * file.count, [offset] * file.count
             stamp = str(np.datetime_as_string(time, unit="s")).replace("-", ":").replace("T", " ")
             files.append(described(file, tags={"TIFFTAG_DATETIME": stamp, **tags}))
-        for window in windows(grid.shape):
+        for window in windows(grid.shape, block):
             rows, cols = window.slices
             for file, image in zip(files, cube.isel(y=rows, x=cols).values, strict=True):
                 file.write(image, window=window)

@@ -226,33 +226,35 @@ def whole_netcdf(path: str | os.PathLike[str]) -> None:
         raise BadFile(f"{path}: not a whole netCDF file ({error})") from error
 
 
-def encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+def encoding(dataset: xr.Dataset, block: int = BLOCK) -> dict[str, dict[str, Any]]:
     """Return how the variables of a dataset are laid out in a Zarr store.
 
     Parameters
     ----------
     dataset
         Variables without dims, such as ``spatial_ref``, are left out.
+    block
+        Pixels along a chunk.
 
     Returns
     -------
     dict
         For `xarray.Dataset.to_zarr`: by variable its ``dtype`` and its ``chunks``, at most
-        `TIME_CHUNK` dates and `BLOCK` pixels along y and x, whole along other dims.
+        `TIME_CHUNK` dates and `block` pixels along y and x, whole along other dims.
     """
     return {
-        str(name): {"chunks": tuple(_chunk(variable).values()), "dtype": variable.dtype}
+        str(name): {"chunks": tuple(_chunk(variable, block).values()), "dtype": variable.dtype}
         for name, variable in dataset.data_vars.items()
         if variable.ndim
     }
 
 
-def aligned(dataset: xr.Dataset) -> xr.Dataset:
+def aligned(dataset: xr.Dataset, block: int = BLOCK) -> xr.Dataset:
     """Return a dataset whose Dask chunks are those of the store, ready to be written."""
     found = _cf(dataset)
     for name, variable in found.data_vars.items():
         if variable.chunks is not None:
-            found[name] = variable.chunk(_chunk(variable))
+            found[name] = variable.chunk(_chunk(variable, block))
     return found
 
 
@@ -324,6 +326,6 @@ def _axes(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     return found
 
 
-def _chunk(variable: xr.DataArray) -> dict[str, int]:
-    most = {"time": TIME_CHUNK, "y": BLOCK, "x": BLOCK}
+def _chunk(variable: xr.DataArray, block: int) -> dict[str, int]:
+    most = {"time": TIME_CHUNK, "y": block, "x": block}
     return {str(dim): min(most.get(str(dim), size), size) for dim, size in variable.sizes.items()}

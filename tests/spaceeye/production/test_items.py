@@ -9,18 +9,13 @@ import pystac
 import pytest
 import rasterio
 import shapely
-import xarray as xr
-from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_zeros
 from pystac.extensions.projection import ProjectionExtension
 
 import spaceeye
-from spaceeye.production.items import write_items
-from spaceeye.production.results import Result
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory, sample) -> Result:
+def result(tmp_path_factory, sample) -> spaceeye.Result:
     folder = tmp_path_factory.mktemp("out")
     return spaceeye.run(sample / "cube.nc", folder, alpha=1.0, output_times=40)
 
@@ -76,20 +71,3 @@ def test_an_item_that_is_gone_or_torn_is_written_again(result, sample):
     result.catalog.write_text("{")
     spaceeye.run(sample / "cube.nc", result.folder, alpha=1.0, output_times=40)
     assert (result.items[0].read_bytes(), result.catalog.read_bytes()) == before
-
-
-def test_a_box_across_the_antimeridian_goes_from_east_to_west(tmp_path):
-    grid = GeoBox((64, 64), rasterio.transform.from_origin(830_000, 100_000, 1000, 1000),
-                  "EPSG:32660")  # fmt: skip
-    cube = xr_zeros(grid, dtype="uint16").expand_dims(time=[np.datetime64("2022-01-01", "ns")])
-    cube = cube.expand_dims(band=["B04"], axis=1)
-    image = tmp_path / "images" / "spaceeye_20220101.tif"
-    made = Result(tmp_path, (image,), (image,), items=(image.with_suffix(".json"),))
-    image.parent.mkdir()
-    write_items(made, xr.Dataset({"reflectance": cube}))
-    item = json.loads(made.items[0].read_text())
-    west, south, east, north = item["bbox"]
-    assert item["geometry"]["type"] == "MultiPolygon"
-    assert 179 < west < 180
-    assert -180 < east < -179
-    assert 0 < south < north < 1

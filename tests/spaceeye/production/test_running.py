@@ -19,10 +19,10 @@ from rasterio.transform import from_origin
 import spaceeye
 from spaceeye import blockwise
 from spaceeye.errors import BadFile, BadInput
-from spaceeye.production import writing
-from spaceeye.production.results import Result
+from spaceeye.production import planning
 from workbench.errors import OutputExists
 from workbench.rasters import blockwrites
+from workbench.sentinel2.imageseries import writing
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 SHAPE = (300, 520)  # six blocks of 256 pixels
@@ -106,8 +106,8 @@ def test_a_second_run_decides_and_writes_nothing(images, tmp_path, monkeypatch):
     """The damping of a finished run stands in its manifest; no pixel is read for it again."""
     spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
     chosen = summary(tmp_path)["values"]
-    monkeypatch.setattr(writing, "choose_damping", lambda *_: 1 / 0)
-    monkeypatch.setattr(writing, "interpolate", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(planning, "choose_damping", lambda *_: 1 / 0)
+    monkeypatch.setattr(planning, "interpolate", lambda *_, **__: 1 / 0)
     result = spaceeye.run(images, tmp_path, formats=["zarr"], output_times=9)
     assert result.zarr.exists()
     assert summary(tmp_path)["values"] == chosen
@@ -142,13 +142,13 @@ def test_a_complete_run_opens_nothing(images, tmp_path, monkeypatch, overwrite):
     options = {"alpha": 1.0, "output_times": 9, "overwrite": overwrite}
     first = spaceeye.run(images, tmp_path, **options)
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "read", lambda *_, **__: 1 / 0)
+        patched.setattr(planning, "read", lambda *_, **__: 1 / 0)
         assert spaceeye.run(images, tmp_path, **options) == first
         os.utime(first.images[0])  # touched since: it is looked at again
         with pytest.raises(ZeroDivisionError):
             spaceeye.run(images, tmp_path, **options)
     spaceeye.run(images, tmp_path, **options)
-    monkeypatch.setattr(writing, "read", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(planning, "read", lambda *_, **__: 1 / 0)
     spaceeye.run(images, tmp_path, **options)
 
 
@@ -170,7 +170,7 @@ def test_a_run_that_goes_on_keeps_its_damping(images, tmp_path, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             spaceeye.run(images, tmp_path / "parts", **options)
         patched.undo()
-        patched.setattr(writing, "choose_damping", lambda *_: 1 / 0)
+        patched.setattr(planning, "choose_damping", lambda *_: 1 / 0)
         spaceeye.run(images, tmp_path / "parts", **options)
     assert content(tmp_path / "parts") == content(tmp_path / "whole")
 
@@ -280,7 +280,7 @@ def test_what_cannot_run_is_named(images, tmp_path, source, options, error, word
 
 def test_images_only_cannot_be_opened_as_a_cube(tmp_path):
     with pytest.raises(BadInput, match="holds images only"):
-        Result(tmp_path).open()
+        spaceeye.Result(tmp_path).open()
 
 
 def test_every_image_has_its_quality_beside_it(images, tmp_path):

@@ -41,7 +41,7 @@ def test_blocks_on_a_cluster(tmp_path, client):
 def test_only_what_is_missing_is_written_again(tmp_path):
     store, done = tmp_path / "a.zarr", tmp_path / "done"
     write_blocks(made(), store, done)
-    (done / "256-256").unlink()
+    (done / "rows_256-300_columns_256-512").unlink()
     assert write_blocks(made() * 0 + 1, store, done) == 1
     found = xr.open_zarr(store, consolidated=False)["values"].compute()
     assert (found[:, 256:, 256:512] == 1).all()
@@ -75,3 +75,26 @@ def test_blocks_that_share_chunks_of_the_store_are_refused(tmp_path):
         write_blocks(made(100), tmp_path / "a.zarr", tmp_path / "done")
     assert not (tmp_path / "a.zarr").exists()
     assert blockwrites.BLOCK == 256
+    with pytest.raises(BadInput, match="chunks of 64 pixels"):
+        write_blocks(made(100), tmp_path / "a.zarr", tmp_path / "done", block=64)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "block", "blocks"), [(120, 120, 15), (120, 60, 15), (60, 60, 45)]
+)
+def test_the_caller_chooses_the_chunks_of_the_store(tmp_path, chunk, block, blocks):
+    store, done = tmp_path / "a.zarr", tmp_path / "done"
+    assert write_blocks(made(chunk), store, done, block=block) == blocks
+    assert xr.open_zarr(store, consolidated=False)["values"].encoding["chunks"] == (2, block, block)
+    assert same(store, made())
+
+
+def test_marks_of_other_blocks_count_for_nothing(tmp_path):
+    """A window that begins in the same corner is not the same, nor is a store of other chunks."""
+    store, done = tmp_path / "a.zarr", tmp_path / "done"
+    write_blocks(made() * 0, store, done)
+    assert write_blocks(made(512), store, done) == 2
+    assert same(store, made())
+    write_blocks(made() * 0, store, done)
+    assert write_blocks(made(120), store, done, block=120) == 15
+    assert same(store, made())

@@ -96,6 +96,20 @@ def test_large_images_have_overviews(some, tmp_path):
         assert image.block_shapes[0] == (512, 512)
 
 
+def test_windows_of_any_size_give_the_same_file(some, tmp_path):
+    """Those of 100 pixels end within the tiles of the file, which are filled one after another."""
+    large = some.isel(time=[0], band=[0, 1]).pad(y=(0, 500), x=(0, 600), mode="wrap")
+    large = large.assign_coords(
+        y=large["y"][0].item() - 10.0 * np.arange(large.sizes["y"]),
+        x=large["x"][0].item() + 10.0 * np.arange(large.sizes["x"]),
+    )
+    found = {
+        block: spaceeye.write_cogs(large, tmp_path / str(block), block=block)[0].read_bytes()
+        for block in (256, 100, 300)
+    }
+    assert found[100] == found[256] == found[300]
+
+
 def test_times_of_day_are_in_the_name(some, tmp_path):
     (path,) = spaceeye.write_cogs(
         some.isel(time=[0]).assign_coords(time=[np.datetime64("2022-01-02T10:50:21", "ns")]),
@@ -125,7 +139,7 @@ def test_existing_images_stay_unless_asked(some, tmp_path):
 
 
 def test_nothing_half_written_stays(some, tmp_path, monkeypatch):
-    def fail(shape):
+    def fail(shape, side):
         yield next(windows(shape, 32))
         raise RuntimeError("in the middle")
 

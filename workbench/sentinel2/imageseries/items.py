@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spaceeye.indices import INDICES
-from spaceeye.production.results import Result
 from workbench.files import write_json
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.regions import parts_in_degrees
+from workbench.sentinel2.imageseries.kinds import SeriesKind
+from workbench.sentinel2.imageseries.results import Result
+from workbench.sentinel2.indices import INDICES
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -36,36 +37,32 @@ COMMON_NAMES = {
 }  # fmt: skip
 """Names of the eo extension."""
 
-LAYERS = {
-    "flag": "what the value rests on: 0 between observations, 1 never observed, 2 beyond max_gap, "
-    "3 extrapolated",
-    "age": "days to the nearest clear observation",
-    "support": "variance relative to one clear observation",
-}
 
-
-def write_items(result: Result, cube: xr.Dataset) -> None:
+def write_items(kind: SeriesKind, result: Result, cube: xr.Dataset) -> None:
     """Write the items that are missing, and the file that holds them all.
 
     Parameters
     ----------
+    kind
+        Says what images and layers are.
     result
         With images; each of them is there.
     cube
-        Its ``reflectance`` (time, band, y, x): dates in the order of the images, bands, grid.
+        Its ``reflectance`` (time, band, y, x): dates in the order of the images, bands, grid; and
+        the indices of the result.
     """
     values = cube["reflectance"]
     grid = grid_of(values)
     placed = {**_outline(grid), **_projection(grid)}
     found = [
-        _item(image, quality, time, placed, values)
+        _item(kind, image, quality, time, placed, values)
         for image, quality, time in zip(
             result.images, result.quality, values["time"].values, strict=True
         )
     ]
     for name, paths in result.indices.items():
         for item, path in zip(found, paths, strict=True):
-            item["assets"][name] = _index(name, path)
+            item["assets"][name] = _index(name, path, cube[name].attrs if kind.instead else {})
     for path, item in zip(result.items, found, strict=True):
         if not path.exists():
             write_json(path, _seen_from(item, path.parent))
@@ -75,7 +72,12 @@ def write_items(result: Result, cube: xr.Dataset) -> None:
 
 
 def _item(
-    image: Path, quality: Path, time: np.datetime64, placed: Mapping[str, Any], values: xr.DataArray
+    kind: SeriesKind,
+    image: Path,
+    quality: Path,
+    time: np.datetime64,
+    placed: Mapping[str, Any],
+    values: xr.DataArray,
 ) -> dict[str, Any]:
     """Return an item; the addresses of its assets are paths."""
     return {
@@ -87,7 +89,7 @@ def _item(
         "bbox": placed["bbox"],
         "properties": {
             "datetime": f"{np.datetime_as_string(time, unit='s')}Z",
-            "constellation": "sentinel-2",
+            **kind.properties,
             **placed["properties"],
         },
         "links": [],
@@ -95,29 +97,32 @@ def _item(
             "image": {
                 "href": image,
                 "type": _COG,
-                "title": "surface reflectance, interpolated in time",
+                "title": kind.image_title,
                 "roles": ["data", "reflectance"],
                 "bands": _bands(values),
             },
             "quality": {
                 "href": quality,
                 "type": _COG,
-                "title": "what the image rests on: flag, age and support",
+                "title": kind.quality_title,
                 "roles": ["metadata"],
                 "bands": [
                     {"name": name, "description": said, "data_type": "float32", "nodata": "nan"}
-                    for name, said in LAYERS.items()
+                    for name, said in kind.layers.items()
                 ],
             },
         },
     }
 
 
-def _index(name: str, path: Path) -> dict[str, Any]:
+def _index(name: str, path: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the asset of an index; where a band may stand for another, it says which were used."""
+    said = {"description": attrs["source"]} if "source" in attrs else {}
     return {
         "href": path,
         "type": _COG,
         "title": INDICES[name].long_name,
+        **said,
         "roles": ["data"],
         "bands": [{"name": name, "data_type": "float32", "nodata": "nan"}],
     }

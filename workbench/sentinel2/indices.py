@@ -1,17 +1,20 @@
-"""Spectral indices of interpolated reflectance: a table of names, formulas and their sources."""
+"""Spectral indices of reflectance: a table of names, formulas and their sources."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from spaceeye.errors import BadInput
+from workbench.errors import BadInput
 
-__all__ = ["INDICES", "Index", "checked_indices", "with_indices"]
+__all__ = ["INDICES", "NARROW_NIR", "Index", "checked_indices", "with_indices"]
+
+NARROW_NIR = {"B08": "B8A"}
+"""For images without the wide band of the near infrared (842 nm): the narrow one (865 nm)."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,30 @@ class Index:
     long_name: str
     source: str
 
+    def taken(self, bands: Iterable[str], instead: Mapping[str, str] | None = None) -> list[str]:
+        """Return the bands that it is computed from, of those there are.
+
+        Parameters
+        ----------
+        bands
+            That there are.
+        instead
+            By name of a band the one to take where it is not there.
+        """
+        held, other = set(map(str, bands)), instead or {}
+        return [band if band in held else other.get(band, band) for band in self.bands]
+
 
 def _difference(one: Any, other: Any) -> Any:
-    """Return the normalised difference."""
-    return (one - other) / (one + other)
+    """Return the normalised difference; reflectance whose sum is not above 0 has none."""
+    total = one + other
+    return ((one - other) / total).where(total > 0)
+
+
+def _green_share(green: Any, red: Any, blue: Any) -> Any:
+    """Return the share of green in the sum of the visible, where that is above 0."""
+    total = red + green + blue
+    return (green / total).where(total > 0)
 
 
 INDICES = {
@@ -67,11 +90,18 @@ INDICES = {
         ("B8A", "B12"), _difference, "normalised burn ratio",
         "Key and Benson 2006, USDA RMRS-GTR-164",
     ),
+    "gcc": Index(
+        ("B03", "B04", "B02"), _green_share, "green chromatic coordinate",
+        "Gillespie et al. 1987, Remote Sens. Environ. 22; "
+        "Sonnentag et al. 2012, Agric. For. Meteorol. 152",
+    ),
 }  # fmt: skip
 """By name."""
 
 
-def checked_indices(wanted: str | Iterable[str], bands: Iterable[str]) -> tuple[str, ...]:
+def checked_indices(
+    wanted: str | Iterable[str], bands: Iterable[str], instead: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Return the names of indices, checked.
 
     Parameters
@@ -80,6 +110,8 @@ def checked_indices(wanted: str | Iterable[str], bands: Iterable[str]) -> tuple[
         Of `INDICES`; one or several, in any case of letters.
     bands
         That there are.
+    instead
+        By name of a band the one to take where it is not there, such as `NARROW_NIR`.
 
     Returns
     -------
@@ -97,7 +129,7 @@ def checked_indices(wanted: str | Iterable[str], bands: Iterable[str]) -> tuple[
     for name in names:
         if name not in INDICES:
             raise BadInput(f"indices: {name!r} is not one of {', '.join(INDICES)}")
-        missing = [band for band in INDICES[name].bands if band not in held]
+        missing = [band for band in INDICES[name].taken(held, instead) if band not in held]
         if missing:
             raise BadInput(
                 f"indices: {name} needs {', '.join(missing)}, the images have {', '.join(held)}: "
@@ -106,8 +138,10 @@ def checked_indices(wanted: str | Iterable[str], bands: Iterable[str]) -> tuple[
     return names
 
 
-def with_indices(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
-    """Return a result with indices as further variables.
+def with_indices(
+    dataset: xr.Dataset, names: str | Iterable[str], instead: Mapping[str, str] | None = None
+) -> xr.Dataset:
+    """Return a series with indices as further variables.
 
     Parameters
     ----------
@@ -116,12 +150,15 @@ def with_indices(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
         attrs (0 is missing), or float (NaN is missing). On Dask the indices are lazy too.
     names
         Of `INDICES`.
+    instead
+        By name of a band the one to take where it is not there, such as `NARROW_NIR`.
 
     Returns
     -------
     xarray.Dataset
         With (time, y, x) float32 for each name, dimensionless, NaN where a band is missing or the
-        formula divides by 0.
+        formula divides by 0; differences and shares also where they divide by less. Its ``source``
+        names the bands that were used, and in whose place.
 
     Raises
     ------
@@ -129,18 +166,26 @@ def with_indices(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
         As `checked_indices`.
     """
     cube = dataset["reflectance"]
-    names = checked_indices(names, cube["band"].values)
+    names = checked_indices(names, cube["band"].values, instead)
     found = {}
     for name in names:
         index = INDICES[name]
-        values = index.formula(*(_reflectance(cube.sel(band=band)) for band in index.bands))
+        bands = index.taken(cube["band"].values, instead)
+        values = index.formula(*(_reflectance(cube.sel(band=band)) for band in bands))
         found[name] = values.where(np.isfinite(values)).astype(np.float32)
         found[name].attrs = {
             "long_name": index.long_name,
             "units": "1",
-            "source": f"{index.source}; bands {', '.join(index.bands)}",
+            "source": f"{index.source}; bands {_named(bands, index)}",
         }
     return dataset.assign(found)
+
+
+def _named(bands: Iterable[str], index: Index) -> str:
+    """Return the names of bands, and in whose place they stand."""
+    pairs = list(zip(bands, index.bands, strict=True))
+    others = [f"{used} in place of {meant}" for used, meant in pairs if used != meant]
+    return ", ".join(used for used, _ in pairs) + (f" ({', '.join(others)})" if others else "")
 
 
 def _reflectance(band: xr.DataArray) -> xr.DataArray:

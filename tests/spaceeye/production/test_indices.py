@@ -1,4 +1,4 @@
-"""Indices are what their formulas say, of the reflectance that a run has written."""
+"""Indices are written in every format, of the reflectance that a run has written."""
 
 from __future__ import annotations
 
@@ -9,60 +9,15 @@ import xarray as xr
 from click.testing import CliRunner
 
 import spaceeye
+from spaceeye.cli import run as command_run
 from spaceeye.cli import spaceeye as command
 from spaceeye.errors import BadInput
-from spaceeye.indices import INDICES, checked_indices, with_indices
-
-BANDS = ("B02", "B03", "B04", "B08", "B8A", "B11", "B12")
-REFLECTANCE = dict(zip(BANDS, (0.04, 0.06, 0.05, 0.45, 0.46, 0.2, 0.1), strict=True))
-
-BY_HAND = {
-    "ndvi": 0.40 / 0.50,
-    "evi": 2.5 * 0.40 / (0.45 + 0.30 - 0.30 + 1),
-    "ndwi": -0.39 / 0.51,
-    "mndwi": -0.14 / 0.26,
-    "ndmi": 0.26 / 0.66,
-    "nbr": 0.36 / 0.56,
-}
+from workbench.sentinel2.indices import INDICES, with_indices
 
 
-def made(packed: bool) -> xr.Dataset:
-    values = np.array(list(REFLECTANCE.values()), np.float32)[None, :, None, None]
-    values = np.repeat(values, 3, axis=3)
-    values[..., 1] = np.nan
-    values[:, :, :, 2] = 0 if not packed else np.nan
-    if packed:
-        values = np.nan_to_num(np.round(values * 10_000)).astype(np.uint16)
-    attrs = {"scale_factor": 1e-4, "add_offset": 0.0} if packed else {}
-    cube = xr.DataArray(
-        values, dims=("time", "band", "y", "x"), coords={"band": list(BANDS)}, attrs=attrs
-    )
-    return xr.Dataset({"reflectance": cube})
-
-
-@pytest.mark.parametrize("packed", [True, False])
-def test_indices_by_hand(packed):
-    found = with_indices(made(packed), INDICES)
-    assert set(BY_HAND) == set(INDICES)
-    for name, expected in BY_HAND.items():
-        assert found[name].dtype == np.float32
-        assert found[name].dims == ("time", "y", "x")
-        assert found[name].values[0, 0, 0] == pytest.approx(expected, rel=1e-5)
-        assert np.isnan(found[name].values[0, 0, 1])
-    assert np.isnan(found["ndvi"].values[0, 0, 2])  # missing, or 0 over 0
-
-
-@pytest.mark.parametrize(
-    ("wanted", "bands", "words"),
-    [
-        ("ndvi", ("B02", "B08"), "ndvi needs B04, the images have B02, B08"),
-        (["NDMI"], ("B02",), "ndmi needs B8A, B11"),
-        (["ndvi", "greenness"], BANDS, "'greenness' is not one of ndvi, evi"),
-    ],
-)
-def test_what_cannot_be_computed_is_named(wanted, bands, words):
-    with pytest.raises(BadInput, match=words):
-        checked_indices(wanted, bands)
+def test_the_command_knows_every_index():
+    (option,) = (found for found in command_run.params if found.name == "indices")
+    assert list(option.type.choices) == list(INDICES)
 
 
 def test_a_run_writes_indices_in_every_format(sample, tmp_path):
