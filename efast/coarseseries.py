@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from efast.errors import BadInput
 
-__all__ = ["LEAST_COMPOSITES", "Extrapolate", "interp_time"]
+__all__ = ["LEAST_COMPOSITES", "Extrapolate", "check_extrapolate", "interp_time"]
 
 Extrapolate = Literal["linear", "nearest", "none"]
 
@@ -50,8 +50,7 @@ def interp_time(
     BadInput
         If days do not ascend or do not go with the composites, or `extrapolate` is unknown.
     """
-    if extrapolate not in get_args(Extrapolate):
-        raise BadInput(f"extrapolate={extrapolate!r}: one of {', '.join(get_args(Extrapolate))}")
+    check_extrapolate(extrapolate)
     series = np.asarray(composites, np.float32)
     axis, wanted = np.asarray(days, np.float64), np.asarray(at, np.float64)
     if axis.shape != series.shape[:1] or not (np.diff(axis) > 0).all():
@@ -72,6 +71,12 @@ def interp_time(
             values[np.ix_(beyond, columns)] = np.nan
     shape = (len(wanted), *series.shape[1:])
     return values.reshape(shape), outside.reshape(shape)
+
+
+def check_extrapolate(extrapolate: str) -> None:
+    """Refuse an unknown way to extrapolate."""
+    if extrapolate not in get_args(Extrapolate):
+        raise BadInput(f"extrapolate={extrapolate!r}: one of {', '.join(get_args(Extrapolate))}")
 
 
 def _patterns(seen: npt.NDArray[np.bool_]) -> list[tuple[npt.NDArray[np.bool_], Any]]:

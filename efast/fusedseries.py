@@ -19,8 +19,9 @@ from efast.fusion import OnMissingCoarse, check_policy, fuse_block
 from efast.intermediates import NAMES, intermediates
 from efast.preparation import DIMS, Prepared, prepare
 from workbench.rasters.times import as_times
+from workbench.sentinel2.indices import NARROW_NIR, with_indices
 
-__all__ = ["LAYERS", "fuse", "fuse_prepared"]
+__all__ = ["LAYERS", "fuse", "fuse_prepared", "renamed"]
 
 LAYERS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "weight": (np.float32, {"long_name": "sum of the weights of contributing images"}),
@@ -57,7 +58,7 @@ def fuse(
     extrapolate: Any = "nearest",
     on_missing_coarse: OnMissingCoarse = "nan",
     quality: bool = True,
-    ndvi: bool = False,
+    indices: str | Iterable[str] = (),
     keep: Iterable[str] = (),
     compat: str | None = None,
 ) -> xr.Dataset:
@@ -96,8 +97,9 @@ def fuse(
         alone, flagged.
     quality
         Whether the layers that say what a pixel rests on are part of the result.
-    ndvi
-        Add ``ndvi`` from B8A and B04.
+    indices
+        Names of `workbench.sentinel2.indices.INDICES`, such as ``"ndvi"``, to add as variables;
+        near infrared is B8A where B08 is not fused.
     keep
         Names of steps between that become part of the result, see `efast.intermediates.NAMES`.
     compat
@@ -128,8 +130,7 @@ def fuse(
     found = fuse_prepared(ready, on_missing_coarse)
     if not quality:
         found = found.drop_vars(list(LAYERS))
-    if ndvi:
-        found = found.assign(ndvi=_ndvi(found))
+    found = renamed(with_indices(found, indices, NARROW_NIR), names)
     return found.assign(intermediates(ready, wanted)) if wanted else found
 
 
@@ -162,12 +163,17 @@ def _fused(
     )
 
 
-def _ndvi(found: xr.Dataset) -> xr.DataArray:
-    """Return (NIR - red) / (NIR + red), NaN where the sum is not above 0."""
-    if missing := [band for band in ("B04", "B8A") if band not in found["band"]]:
-        raise BadInput(f"ndvi needs the bands B04 and B8A; {', '.join(missing)} is not fused")
-    red, nir = (found["reflectance"].sel(band=band, drop=True) for band in ("B04", "B8A"))
-    total = nir + red
-    index = ((nir - red) / total).where(total > 0).astype(np.float32)
-    index.attrs = {"long_name": "NDVI from fused B8A and B04", "units": "1"}
-    return index
+def renamed(found: xr.Dataset, names: Sequence[str] | None) -> xr.Dataset:
+    """Return a result whose bands have other names; None for those that they have.
+
+    Raises
+    ------
+    BadInput
+        If there are not as many names as bands.
+    """
+    if names is None:
+        return found
+    bands = [str(band) for band in found["band"].values]
+    if len(names) != len(bands) or len(set(names)) != len(names):
+        raise BadInput(f"names {', '.join(names)}: one for each of the bands {', '.join(bands)}")
+    return found.assign_coords(band=list(names))

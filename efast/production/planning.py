@@ -1,29 +1,25 @@
-"""What a run is asked for, and what EFAST makes of it: images, days, clouds, the lazy result."""
+"""What EFAST makes of a request: images, clouds, the coarse series, the lazy result."""
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from efast.bandpairs import PAIRS
-from efast.coarsestate import FusionOptions
-from efast.compositeseries import CompositeOptions
 from efast.errors import BadInput
 from efast.finecubes import read_fine
 from efast.fusedseries import fuse_prepared, renamed
 from efast.preparation import BLOCK, Prepared, prepare
 from efast.production.cloudcells import count_clouds
+from efast.production.request import Request
 from efast.sentinel3.coarsecubes import read_coarse
 from efast.sentinel3.coarsegrids import coarse_grid
-from efast.targets import Period, input_period, target_days
 from workbench.rasters.cubes import grid_of
 from workbench.sentinel2.imageseries.packing import packed
 from workbench.sentinel2.imageseries.running import SeriesPlan
@@ -32,57 +28,38 @@ if TYPE_CHECKING:
     from distributed import Client
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Opened", "Request"]
+__all__ = ["Opened"]
 
 MARGIN = 2  # cells beyond the distance at which clouds no longer matter
-
-_PREPARING = ("cloud_tolerance", "saturation")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a run is asked for; see `efast.run`."""
-
-    fine: Any
-    coarse: Any
-    period: Period
-    targets: npt.NDArray[np.datetime64]
-    cell: float
-    bands: Mapping[str, str]
-    names: Sequence[str] | None
-    reading: Mapping[str, Any]
-    reading_coarse: Mapping[str, Any]
-    composites: CompositeOptions
-    fusion: FusionOptions
-    preparing: Mapping[str, Any]
-    on_missing_coarse: Any
-    whole_numbers: bool
-
-    @property
-    def time_range(self) -> tuple[np.datetime64, np.datetime64]:
-        """First and last moment of the inputs."""
-        first, end = input_period(*self.period)
-        return first.astype("M8[ns]"), end.astype("M8[ns]") - np.timedelta64(1, "ns")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Images of a request on their grid; no pixel has been read."""
+    """A request whose images are found: on their grid, no pixel read."""
 
     request: Request
     client: Client | None = field(default=None, compare=False)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Options of the reader of fine images."""
+        asked = self.request
+        return {"aoi": asked.aoi, "resolution": asked.resolution, "time_range": asked.time_range,
+                **asked.reading}  # fmt: skip
+
     @cached_property
     def fine(self) -> xr.Dataset:
-        """The fine images of the area, lazy."""
+        """The fine images of the area, lazy unless they are in memory."""
         asked = self.request
-        source = asked.fine
-        if isinstance(source, xr.Dataset) and {"reflectance", "weight"} <= set(source):
-            return _within(source, asked.time_range)
-        return read_fine(
-            source, bands=tuple(asked.bands), time_range=asked.time_range, chunks=BLOCK,
-            **asked.reading,
-        )  # fmt: skip
+        if self.labelled:
+            return _within(asked.fine, asked.time_range)
+        return read_fine(asked.fine, bands=tuple(asked.pairs), chunks=BLOCK, **self.reading)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the fine images are a cube that needs no reader."""
+        source = self.request.fine
+        return isinstance(source, xr.Dataset) and {"reflectance", "weight"} <= set(source)
 
     @property
     def grid(self) -> GeoBox:
@@ -92,18 +69,18 @@ class Opened:
     @property
     def halo(self) -> int:
         """Cells around the area whose clouds matter in it."""
-        saturation = float(self.request.preparing["saturation"])
-        return ceil(max(saturation, self.request.composites.saturation)) + MARGIN
+        asked = self.request
+        return ceil(max(asked.saturation, asked.composite_options.saturation)) + MARGIN
 
     @cached_property
-    def coarse(self) -> xr.Dataset:
+    def coarse(self) -> Any:
         """The coarse series of the area and what lies around it, in memory."""
         asked = self.request
         if isinstance(asked.coarse, xr.Dataset | xr.DataArray):
             return _within(asked.coarse, asked.time_range)
         return read_coarse(
             asked.coarse, coarse_grid(self.grid, asked.cell, self.halo),
-            bands=tuple(asked.bands.values()), time_range=asked.time_range, client=self.client,
+            bands=tuple(asked.pairs.values()), time_range=asked.time_range, client=self.client,
             **asked.reading_coarse,
         )  # fmt: skip
 
@@ -111,14 +88,15 @@ class Opened:
     def prepared(self) -> Prepared:
         """Both sensors, ready to be fused."""
         asked, counted = self.request, None
-        if not isinstance(asked.fine, xr.Dataset):
+        if not self.labelled:
             counted = count_clouds(
                 asked.fine, self.fine, self.grid, cell=asked.cell, halo=self.halo,
-                reading={**asked.reading, "time_range": asked.time_range}, client=self.client,
+                reading=self.reading, client=self.client,
             )  # fmt: skip
         return prepare(
-            self.fine, self.coarse, asked.targets, asked.fusion, bands=asked.bands,
-            composites=asked.composites, counted=counted, **asked.preparing,
+            self.fine, self.coarse, asked.days, asked.fusion, bands=asked.pairs,
+            composites=asked.composite_options, counted=counted, saturation=asked.saturation,
+            cloud_tolerance=asked.cloud_tolerance,
         )  # fmt: skip
 
     def plan(self) -> SeriesPlan:
@@ -126,21 +104,20 @@ class Opened:
         counts = {
             "images": self.fine.sizes["time"],
             "pixels": self.fine.sizes["y"] * self.fine.sizes["x"],
-            "dates": len(self.request.targets),
+            "dates": len(self.request.days),
         }
         return SeriesPlan(
-            self.request.targets.astype("M8[ns]"),
-            tuple(self.request.names or self.request.bands),
+            self.request.days.astype("M8[ns]"),
+            tuple(self.request.names or self.request.pairs),
             counts,
             self.cube,
-            compile_here=partial(_compile_here, len(self.request.bands)),
+            compile_here=partial(_compile_here, len(self.request.pairs)),
         )
 
     def cube(self, decided: Mapping[str, Any]) -> xr.Dataset:
-        """Return the lazy result; nothing is decided that could not be worked out again."""
+        """Return the lazy result."""
         ready = self.prepared
-        found = fuse_prepared(ready, self.request.on_missing_coarse)
-        found = renamed(found, self.request.names)
+        found = renamed(fuse_prepared(ready, self.request.on_missing_coarse), self.request.names)
         if self.request.whole_numbers:
             found = found.assign(reflectance=packed(found["reflectance"]))
         found.attrs = {

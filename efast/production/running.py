@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from efast.bandpairs import PAIRS
 from workbench.sentinel2.imageseries.kinds import SeriesKind
 from workbench.sentinel2.imageseries.results import Result
-from workbench.sentinel2.imageseries.running import SeriesPlan, input_records, run_series
+from workbench.sentinel2.imageseries.running import input_records, run_series, written_down
 from workbench.sentinel2.indices import NARROW_NIR
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from efast.production.inventory import Inventory
-    from efast.production.planning import Request
-
-__all__ = ["KIND", "inventory", "run"]
+__all__ = ["KIND", "run"]
 
 KIND = SeriesKind(
     "efast",
@@ -33,12 +30,10 @@ KIND = SeriesKind(
         "flag": "1 coarse series extrapolated, 2 mean of images alone, 3 both",
     },
     quality_tags={"flag_meanings": "1 coarse series extrapolated, 2 mean of images alone, 3 both"},
-    properties={"constellation": "sentinel-2, sentinel-3"},
+    properties={"constellation": "sentinel-2"},
     instead=NARROW_NIR,
 )
 """What EFAST writes."""
-
-STEPS = "intermediates"
 
 
 def run(
@@ -47,23 +42,12 @@ def run(
     output: str | os.PathLike[str],
     *,
     period: tuple[Any, Any],
-    target_period: tuple[Any, Any] | None = None,
-    interval: Any = 5,
-    targets: Sequence[Any] | None = None,
-    aoi: Any = None,
-    resolution: float = 10.0,
-    cell: float = 300.0,
-    bands: Mapping[str, str] | None = None,
-    names: Sequence[str] | None = None,
     formats: str | Iterable[str] = ("netcdf",),
     indices: str | Iterable[str] = (),
-    keep: str | Iterable[str] = (),
-    whole_numbers: bool = True,
-    reading: Mapping[str, Any] | None = None,
-    reading_coarse: Mapping[str, Any] | None = None,
+    keep: str | Sequence[str] = (),
     client: Client | None = None,
     overwrite: bool = False,
-    **options: Any,
+    **asked: Any,
 ) -> Result:
     """Fuse what two sources hold, and write it.
 
@@ -78,18 +62,6 @@ def run(
         ``quality/quality_YYYYMMDD.tif`` and STAC items, ``intermediates`` and ``summary.json``.
     period
         First day of the inputs and the day after the last.
-    target_period, interval, targets
-        Days of the results: every `interval` days (5, ``"2D"``) of a period, default that of the
-        inputs, or those listed. They must lie in `period` unless `extrapolate` is given.
-    aoi, resolution
-        Region (west, south, east, north in degrees, or a geometry; default: what all images
-        cover), and pixel size, m.
-    cell
-        Side of a cell, m; a whole number of pixels.
-    bands
-        Fine bands and their coarse partners; default `efast.bandpairs.PAIRS`.
-    names
-        Of the bands of the result; default those of the fine ones.
     formats
         Of ``"netcdf"``, ``"zarr"`` and ``"cog"``.
     indices
@@ -97,19 +69,14 @@ def run(
         where there is no B08.
     keep
         Steps between to write as well, see `efast.intermediates.NAMES`: a Zarr store each.
-    whole_numbers
-        Store reflectance as uint16, 0.0001 each, which a pixel below that is raised to; else as
-        float32.
-    reading, reading_coarse
-        Further options of `efast.read_fine` and `efast.read_coarse`.
     client
         Dask cluster; None for the threads of this process.
     overwrite
         Replace results of other inputs or parameters. Those of the same are kept as they are, and
         a run that was killed goes on.
-    **options
-        Of `efast.fuse`: `cloud_tolerance`, `saturation`, `sigma`, `max_days`,
-        `minimum_importance`, `extrapolate`, `on_missing_coarse` and `composites`.
+    **asked
+        Fields of `efast.Request`, such as ``interval=5``, ``aoi=(west, south, east, north)``,
+        ``resolution=20`` or ``sigma=20``.
 
     Returns
     -------
@@ -125,13 +92,32 @@ def run(
     workbench.errors.OutputExists
         If other results are in the way and `overwrite` is false.
     """
-    from efast.production.requests import requested
+    from efast.production.planning import Opened
+    from efast.production.request import Request
+    from efast.production.steps import checked_steps, write_steps
+    from workbench.manifests import Manifest
 
-    fine, coarse = _listed(fine), _listed(coarse)
-    asked = requested(
-        fine, coarse, period=period, target_period=target_period, interval=interval,
-        targets=targets, aoi=aoi, resolution=resolution, cell=cell, bands=bands, names=names,
-        whole_numbers=whole_numbers, reading=reading, reading_coarse=reading_coarse,
-        options=options,
+    request = Request(fine=_listed(fine), coarse=_listed(coarse), period=period, **asked)
+    steps = checked_steps(keep)
+    opened = Opened(request, client)
+    inputs = [*input_records(request.fine), *input_records(request.coarse)]
+    result = run_series(
+        KIND, output, opened.plan, inputs=inputs, parameters=request.recorded, formats=formats,
+        indices=indices, client=client, overwrite=overwrite,
     )  # fmt: skip
-    raise NotImplementedError
+    if steps:
+        manifest = Manifest(tuple(inputs), written_down(request.recorded), version("eo-workbench"))
+        write_steps(
+            steps, Path(output), lambda: opened.prepared, manifest, client=client,
+            overwrite=overwrite,
+        )  # fmt: skip
+    return result
+
+
+def _listed(source: Any) -> Any:
+    """Return a source as it can be looked at more than once."""
+    if isinstance(source, str | os.PathLike):
+        return source
+    from workbench.sentinel2.sources import listed
+
+    return listed(source)

@@ -1,0 +1,146 @@
+"""What a run is asked for, checked before a file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from efast.bandpairs import PAIRS, band_pairs
+from efast.cloudscores import distance_score, too_many
+from efast.coarseseries import check_extrapolate
+from efast.coarsestate import FusionOptions
+from efast.compositeseries import CompositeOptions
+from efast.dateweights import time_weights
+from efast.errors import BadInput
+from efast.fusion import OnMissingCoarse, check_policy
+from efast.targets import Period, input_period, target_days
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be fused, and how.
+
+    Attributes
+    ----------
+    fine, coarse
+        Whatever `efast.read_fine` and `efast.read_coarse` understand, or labelled cubes as
+        `efast.fuse` takes them.
+    period
+        First day of the inputs and the day after the last.
+    target_period, interval, targets
+        Days of the results: every `interval` days (5, ``"2D"``) of a period, default that of the
+        inputs, or those listed. They must lie in `period` unless `extrapolate` is given.
+    aoi, resolution
+        Region (west, south, east, north in degrees, or a geometry; default: what all images
+        cover), and pixel size, m.
+    cell
+        Side of a cell, m; a whole number of pixels.
+    bands
+        Fine bands and their coarse partners; default `efast.bandpairs.PAIRS`.
+    names
+        Of the bands of the result; default those of the fine ones.
+    reading, reading_coarse
+        Further options of `efast.read_fine` and `efast.read_coarse`.
+    whole_numbers
+        Store reflectance as uint16, 0.0001 each, to which what is less is raised; else float32.
+    cloud_tolerance, saturation, sigma, max_days, minimum_importance, on_missing_coarse, composites
+        See `efast.fuse`.
+    extrapolate
+        See `efast.fuse`; None is nearest, for days in `period` only.
+
+    Raises
+    ------
+    BadInput
+        If one of them is out of its range.
+    """
+
+    fine: Any
+    coarse: Any
+    period: Period
+    target_period: Period | None = None
+    interval: Any = 5
+    targets: Sequence[Any] | None = None
+    aoi: Any = None
+    resolution: float = 10.0
+    cell: float = 300.0
+    bands: Mapping[str, str] | None = None
+    names: Sequence[str] | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    reading_coarse: Mapping[str, Any] = field(default_factory=dict)
+    whole_numbers: bool = True
+    cloud_tolerance: float = 0.05
+    saturation: float = 15.0
+    sigma: float = 20.0
+    max_days: float = 100.0
+    minimum_importance: float = 0.0
+    extrapolate: Any = None
+    on_missing_coarse: OnMissingCoarse = "nan"
+    composites: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _ = self.days
+        time_weights([0], [0], sigma=self.sigma, max_days=self.max_days)
+        distance_score(0, self.saturation)
+        too_many(0, 1, self.cloud_tolerance)
+        check_policy(self.on_missing_coarse)
+        check_extrapolate(self.fusion.extrapolate)
+        band_pairs(list(self.pairs), list(self.pairs.values()), self.pairs)
+        if self.names is not None and len(self.names) != len(self.pairs):
+            raise BadInput(
+                f"names {', '.join(self.names)}: one for each of the bands {', '.join(self.pairs)}"
+            )
+        for value, name in ((self.resolution, "resolution"), (self.cell, "cell")):
+            if not (np.isfinite(value) and value > 0):
+                raise BadInput(f"{name}={value}: metres, above 0")
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.datetime64]:
+        """Days of the results, (T,) datetime64[D]."""
+        return target_days(
+            self.period, interval=self.interval, within=self.target_period, listed=self.targets,
+            outside=self.extrapolate is not None,
+        )  # fmt: skip
+
+    @property
+    def time_range(self) -> tuple[np.datetime64, np.datetime64]:
+        """First and last moment of the inputs."""
+        first, end = input_period(*self.period)
+        return first.astype("M8[ns]"), end.astype("M8[ns]") - np.timedelta64(1, "ns")
+
+    @property
+    def pairs(self) -> Mapping[str, str]:
+        """Coarse bands by fine ones."""
+        return self.bands or PAIRS
+
+    @property
+    def fusion(self) -> FusionOptions:
+        """How images are weighed."""
+        return FusionOptions(
+            self.sigma, self.max_days, self.minimum_importance, self.extrapolate or "nearest"
+        )
+
+    @property
+    def composite_options(self) -> CompositeOptions:
+        """How composites are made."""
+        try:
+            return CompositeOptions(**self.composites)
+        except TypeError as error:
+            known = ", ".join(CompositeOptions._fields)
+            raise BadInput(f"composites={dict(self.composites)}: fields are {known}") from error
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """All but the sources, as the record of a run holds it."""
+        held = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name in ("fine", "coarse", "reading", "reading_coarse"):
+            del held[name]
+        return {**held, "targets": [str(day) for day in self.days],
+                **{f"fine {name}": value for name, value in self.reading.items()},
+                **{f"coarse {name}": value for name, value in self.reading_coarse.items()}}  # fmt: skip

@@ -1,0 +1,103 @@
+"""Steps between, written under their names: a Zarr store each, beside a manifest of their own."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from efast.errors import BadInput
+from efast.intermediates import NAMES, intermediates
+from efast.preparation import Prepared
+from workbench.manifests import Manifest, check_outputs
+from workbench.rasters.blockwrites import write_blocks
+from workbench.rasters.stores import replace_folder, whole_store, zarr_store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["FOLDER", "checked_steps", "write_steps"]
+
+logger = logging.getLogger(__name__)
+
+FOLDER, WORK, MANIFEST = "intermediates", ".steps", "manifest.json"
+
+
+def checked_steps(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names of steps, each once.
+
+    Raises
+    ------
+    BadInput
+        If one is not known.
+    """
+    wanted = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+    if unknown := [name for name in wanted if name not in NAMES]:
+        raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
+    return wanted
+
+
+def write_steps(
+    names: Sequence[str],
+    output: Path,
+    prepared: Callable[[], Prepared],
+    manifest: Manifest,
+    *,
+    client: Client | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write steps that are not there yet.
+
+    Parameters
+    ----------
+    names
+        Of `efast.intermediates.NAMES`.
+    output
+        Folder of the run; they go to ``intermediates/<name>.zarr``.
+    prepared
+        Gives both sensors; called only where something is missing.
+    manifest
+        What they are made from.
+    client
+        Where to work; None for the threads of this process.
+    overwrite
+        Replace those of other inputs or parameters.
+
+    Returns
+    -------
+    list of Path
+        One store for each name.
+
+    Raises
+    ------
+    BadInput
+        If a step was not taken, see `efast.intermediates.intermediates`.
+    workbench.errors.OutputExists
+        If steps of another run are in the way and `overwrite` is false.
+    """
+    folder = output / FOLDER
+    stores = {name: folder / f"{name}.zarr" for name in names}
+    path = folder / MANIFEST
+    if not check_outputs(
+        list(stores.values()), path, manifest, overwrite=overwrite, check=whole_store
+    ):
+        return list(stores.values())
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest.save(path, sorted(folder.glob("*.zarr")))
+    work = folder / WORK / manifest.key[:16]
+    for name, store in stores.items():
+        if store.exists():
+            continue
+        found = intermediates(prepared(), [name])
+        if found[name].chunks is None:
+            zarr_store(found, store)
+        else:
+            hidden = work / store.name
+            write_blocks(found, hidden, work / f"{name}-done", client, label=name)
+            whole_store(hidden)
+            replace_folder(hidden, store)
+        logger.info("%s: %s", name, NAMES[name])
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    return list(stores.values())
