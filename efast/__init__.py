@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from efast.errors import BadFile, BadInput, EfastError
     from efast.finecubes import read_fine
     from efast.fusedseries import fuse
+    from efast.sample import write_sample
+    from efast.sentinel3.coarsecubes import read_coarse
+    from efast.sentinel3.coarsegrids import cells_over, coarse_grid
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -27,14 +30,18 @@ __all__ = [
     "Bins",
     "EfastError",
     "bin_swath",
+    "cells_over",
     "cloud_distance",
     "cloudy_cells",
+    "coarse_grid",
     "composite",
     "composite_series",
     "distance_score",
     "fuse",
     "interp_time",
     "nearest_swath",
+    "read_coarse",
     "read_fine",
     "smooth",
+    "write_sample",
 ]

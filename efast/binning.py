@@ -18,7 +18,7 @@ from efast.errors import BadInput
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Bins", "bin_swath", "nearest_swath"]
+__all__ = ["REACH_DEG", "Bins", "bin_swath", "nearest_swath", "unwrapped"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -81,7 +81,7 @@ class Bins:
         if supersampling < 1:
             raise BadInput(f"supersampling={supersampling}: at least 1")
         known = np.broadcast_to(known, values.shape) & np.isfinite(values)
-        lons = _unwrapped(lons, self._middle())
+        lons = unwrapped(lons, self._middle())
         rows, columns = np.nonzero(known.any(axis=0) & self._around(lats, lons))
         given, known = values[:, rows, columns].astype(np.float64), known[:, rows, columns]
         cells = int(np.prod(self.grid.shape))
@@ -217,7 +217,7 @@ def nearest_swath(
     lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     _check(lats, lons, values, known, len(values))
     bins = Bins(grid, len(values))
-    lons = _unwrapped(lons, bins._middle())
+    lons = unwrapped(lons, bins._middle())
     near = bins._around(lats, lons)
     found = np.full((len(values), *grid.shape), np.nan, np.float32)
     if not near.any():
@@ -249,8 +249,8 @@ def _check(lats: Floats, lons: Floats, values: npt.NDArray[np.generic], known: B
         )
 
 
-def _unwrapped(lons: Floats, middle: float) -> Floats:
-    """Return longitudes within half a turn of the middle of the grid: no seam near it."""
+def unwrapped(lons: Floats, middle: float) -> Floats:
+    """Return longitudes within half a turn of one in the middle of a grid: no seam is near it."""
     found: Floats = (lons - middle + 180) % 360 - 180 + middle
     return found
 

@@ -97,7 +97,9 @@ def _product_name(frame: Frame) -> str:
     return f"S2A_MSIL2A_{time}_N{baseline}_R051_T{TILE}_{time[:9]}170000"
 
 
-def write_safe(folder: Path, frame: Frame, *, overwrite: bool = False) -> list[Path]:
+def write_safe(
+    folder: Path, frame: Frame, *, bands: Sequence[str] = BANDS, overwrite: bool = False
+) -> list[Path]:
     """Write an image as a Level-2A product in its original folder (SAFE), in JPEG 2000.
 
     Names and metadata as in the Sentinel-2 Products Specification Document, as far as
@@ -109,6 +111,8 @@ def write_safe(folder: Path, frame: Frame, *, overwrite: bool = False) -> list[P
         In which the SAFE folder is made.
     frame
         The image; bands are written at their own resolution, uint16 DN as in the frame.
+    bands
+        Those that are written.
     overwrite
         Replace existing files.
 
@@ -120,7 +124,7 @@ def write_safe(folder: Path, frame: Frame, *, overwrite: bool = False) -> list[P
     root = folder / f"{_product_name(frame)}.SAFE"
     granule = root / "GRANULE" / f"L2A_T{TILE}_A034567_{_stamp(frame.time)}"
     paths = []
-    for name in (*BANDS, "SCL"):
+    for name in (*bands, "SCL"):
         size = RESOLUTION.get(name, 20)
         values = frame.scl if name == "SCL" else frame.band(name)
         stem = f"T{TILE}_{_stamp(frame.time)}_{name}_{size}m"

@@ -1,0 +1,1 @@
+"""Sentinel-3 SYN products of level 2: found, read, and brought onto the coarse grid."""
