@@ -11,6 +11,8 @@ from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
     from efast.binning import Bins, bin_swath, nearest_swath
+    from efast.calibration import Calibration, apply_calibration, calibrate
+    from efast.cellmeans import cell_means
     from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
     from efast.coarseseries import interp_time
     from efast.composites import composite, smooth
@@ -28,8 +30,12 @@ __all__ = [
     "BadFile",
     "BadInput",
     "Bins",
+    "Calibration",
     "EfastError",
+    "apply_calibration",
     "bin_swath",
+    "calibrate",
+    "cell_means",
     "cells_over",
     "cloud_distance",
     "cloudy_cells",

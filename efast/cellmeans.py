@@ -1,0 +1,146 @@
+"""Means of the fine images over coarse cells: what the coarse sensor should have seen.
+
+A cell has a mean only where nearly all of its pixels are known, so that it stands for the same
+ground as the coarse value. Sums are taken pixel after pixel in a fixed order: a part of the area
+gives what the whole gives, to the last bit.
+"""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from efast.errors import BadInput
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["cell_mean_series", "cell_means", "whole_cells"]
+
+BLOCK = 600  # fine pixels along a block, about
+
+Floats = npt.NDArray[np.float32]
+
+
+def cell_means(
+    fine: npt.NDArray[Any],
+    valid: npt.ArrayLike,
+    ratio: int,
+    *,
+    scale: float = 1.0,
+    least: float = 0.95,
+) -> Floats:
+    """Return means of fine images over coarse cells.
+
+    Parameters
+    ----------
+    fine
+        (N, B, Y, X) uint16, 0 where missing, or float, NaN where missing.
+    valid
+        (N, Y, X), 0 where a pixel of all bands does not count.
+    ratio
+        Fine pixels along a coarse cell. Cells begin at the upper left corner; pixels that a cell at
+        the right or lower edge lacks count as missing.
+    scale
+        What a number of `fine` is worth.
+    least
+        Least share of its pixels that a cell needs, 0..1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, B, y, x) float32, NaN where more pixels are missing.
+
+    Raises
+    ------
+    BadInput
+        If shapes do not go together or an option is out of its range.
+    """
+    known = np.asarray(valid) != 0
+    if fine.ndim != 4 or known.shape != (fine.shape[0], *fine.shape[2:]):
+        raise BadInput(
+            f"images {fine.shape} and what is valid {known.shape} do not go together: (date, band, "
+            "y, x) and (date, y, x)"
+        )
+    if ratio < 1 or not 0 < least <= 1:
+        raise BadInput(f"ratio={ratio}: at least 1; least={least}: above 0 and at most 1")
+    rows, columns = (-(-length // ratio) for length in fine.shape[2:])
+    found = np.full((*fine.shape[:2], rows, columns), np.nan, np.float32)
+    needed = int(np.ceil(least * ratio**2 - 1e-9))
+    for image, band in np.ndindex(fine.shape[:2]):
+        plane = fine[image, band]
+        counted = known[image] & (plane != 0 if plane.dtype.kind == "u" else np.isfinite(plane))
+        pixels = _cell_sums(counted.astype(np.float64), ratio)
+        total = _cell_sums(np.where(counted, plane, 0).astype(np.float64), ratio)
+        enough = pixels >= needed
+        found[image, band][enough] = total[enough] / pixels[enough] * scale
+    return found
+
+
+def cell_mean_series(
+    image: xr.DataArray,
+    weight: xr.DataArray,
+    ratio: int,
+    *,
+    scale: float = 1.0,
+    least: float = 0.95,
+) -> Floats:
+    """Return the means of a labelled cube, block by block where it is on Dask.
+
+    Parameters
+    ----------
+    image
+        (time, band, y, x), see `cell_means`.
+    weight
+        (time, y, x), 0 where hidden or missing.
+    ratio, scale, least
+        See `cell_means`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, B, y, x) float32, in memory. A block of whole cells with all times and bands is held by
+        each worker at a time.
+
+    Raises
+    ------
+    BadInput
+        See `cell_means`.
+    """
+    if image.chunks is None and weight.chunks is None:
+        return cell_means(image.values, weight.values, ratio, scale=scale, least=least)
+    import dask.array as da
+
+    values, weights = (whole_cells(cube, ratio).data for cube in (image, weight))
+    cells = [tuple(-(-size // ratio) for size in sizes) for sizes in values.chunks[2:]]
+    found = da.map_blocks(
+        _block, values, weights[:, None], ratio, scale=scale, least=least,
+        chunks=(*values.chunks[:2], *cells), dtype=np.float32, meta=np.empty((0,) * 4, np.float32),
+    )  # fmt: skip
+    return np.asarray(found.compute())
+
+
+def whole_cells(cube: xr.DataArray, ratio: int) -> xr.DataArray:
+    """Return a cube on Dask in blocks of whole coarse cells, with all times and bands."""
+    side = max(BLOCK // ratio, 1) * ratio
+    return cube.chunk({dim: side if dim in ("y", "x") else -1 for dim in cube.dims})
+
+
+def _block(values: npt.NDArray[Any], weight: npt.NDArray[Any], ratio: int, **how: Any) -> Floats:
+    return cell_means(values, weight[:, 0], ratio, **how)
+
+
+def _cell_sums(plane: npt.NDArray[np.float64], ratio: int) -> npt.NDArray[np.float64]:
+    """Return sums over cells, row after row and then column after column."""
+    lacking = [(0, -length % ratio) for length in plane.shape]
+    whole = np.pad(plane, lacking)
+    down = whole[::ratio].copy()
+    for row in range(1, ratio):
+        down += whole[row::ratio]
+    along = down[:, ::ratio].copy()
+    for column in range(1, ratio):
+        along += down[:, column::ratio]
+    return along
