@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from efast.errors import BadFile, BadInput, EfastError
     from efast.finecubes import read_fine
     from efast.fusedseries import fuse
+    from efast.production.request import Request
+    from efast.production.running import run
     from efast.sample import write_sample
     from efast.sentinel3.coarsecubes import read_coarse
     from efast.sentinel3.coarsegrids import cells_over, coarse_grid
@@ -32,6 +34,7 @@ __all__ = [
     "Bins",
     "Calibration",
     "EfastError",
+    "Request",
     "apply_calibration",
     "bin_swath",
     "calibrate",
@@ -48,6 +51,7 @@ __all__ = [
     "nearest_swath",
     "read_coarse",
     "read_fine",
+    "run",
     "smooth",
     "write_sample",
 ]

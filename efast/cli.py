@@ -1,4 +1,4 @@
-"""The command ``workbench efast``: run, report, info.
+"""The command ``workbench efast``: run, info.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -10,44 +10,225 @@ from typing import Any
 
 import click
 
-from workbench.options import (
-    Bounds,
-    Command,
-    cluster_options,
-    example,
-    overwrite_option,
-    skip_bad_option,
-)
+from efast.options import DAYS, FUSION, INPUTS, Days, Names, with_options
+from workbench.options import cluster_options, example, overwrite_option
 
 _PATH = click.Path(path_type=Path)
 _FORMATS = {"netcdf": "netcdf", "gtiff": "cog", "zarr": "zarr"}
 
 
-class Names(click.ParamType):  # type: ignore[type-arg]
-    """Names between commas."""
-
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        return tuple(part for part in str(value).replace(",", " ").split() if part)
+@click.group()
+def efast() -> None:
+    """Sentinel-2 images of any day, with the change that Sentinel-3 saw in between."""
 
 
-class Days(click.ParamType):  # type: ignore[type-arg]
-    """A number of days."""
+@efast.command(
+    epilog=example(
+        "workbench sample efast data/",
+        "workbench efast run data/S2 data/S3 --t-start 2022-03-01 --t-end-excl 2022-06-08",
+        "    --resolution 20 --interval-days 10 --output-ndvi -o out/",
+    )
+)
+@click.argument("fine", metavar="SENTINEL2", type=_PATH)
+@click.argument("coarse", metavar="SENTINEL3", type=_PATH)
+@click.option(
+    "-o", "--output-dir", "output", type=_PATH, default=Path("efast_out"), show_default=True,
+    help="Folder for the results.",
+)  # fmt: skip
+@click.option("--t-target-start", help="First day of the results.  [default: of the inputs]")
+@click.option("--t-target-end-excl", help="The day after their last.  [default: of the inputs]")
+@click.option(
+    "--interval-days", "--target-interval", "interval", type=Days(), default=5, show_default=True,
+    metavar=DAYS, help="Days from one result to the next.",
+)  # fmt: skip
+@click.option("--target", "targets", multiple=True, metavar="DATE", help="Repeatable: these days.")
+@click.option(
+    "--fused-band-names", type=Names(), help="Names in the results.  [default: of Sentinel-2]"
+)
+@click.option(
+    "--file-format", "formats", type=click.Choice(list(_FORMATS)), multiple=True,
+    default=("netcdf",), show_default=True, help="Repeatable.",
+)  # fmt: skip
+@click.option("--output-ndvi", is_flag=True, help="Write the NDVI as well.")
+@click.option(
+    "--index", "indices", multiple=True, help="Repeatable: a spectral index to write.",
+    type=click.Choice(["ndvi", "evi", "ndwi", "gcc"], case_sensitive=False),
+)  # fmt: skip
+@click.option("--float32", is_flag=True, help="Write reflectance as float32, not as uint16.")
+@click.option("--keep", type=Names(), default=(), help="Steps between to write as well.")
+@click.option("--save-intermediates", is_flag=True, help="Write all steps between.")
+@click.option(
+    "--skip-intermediates", type=Names(), default=(), help="But for these, with the former."
+)
+@with_options(INPUTS, FUSION)
+@click.option("--dry-run", is_flag=True, help="Say what would be read, written and needed.")
+@overwrite_option
+@cluster_options
+def run(fine: Path, coarse: Path, output: Path, **options: Any) -> None:
+    """Fuse the images of SENTINEL2 and SENTINEL3.
 
-    name = "days"
+    SENTINEL2 is a folder of L2A SAFE products or of GeoTIFFs with masks, a cube, or a JSON file of
+    STAC items; SENTINEL3 a folder of SYN L2 products (.SEN3). A run that was stopped goes on when
+    it is started again.
+    """
+    from efast.production.running import run as carry_out
+    from workbench.clusters import client_or_none
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        from efast.errors import BadInput
-        from efast.targets import days_between
+    dry, cluster = options.pop("dry_run"), options.pop("cluster")
+    written = {name: options.pop(name) for name in ("overwrite", "formats")}
+    written |= {"indices": _indices(options), "keep": _kept(options)}
+    asked = _inputs(options)
+    asked |= _fusion(options, asked["cell"])
+    if dry:
+        from efast.production.inventory import take_inventory
+        from efast.production.request import Request
 
+        click.echo(take_inventory(Request(fine=fine, coarse=coarse, **asked)))
+        return
+    written["formats"] = [_FORMATS[name] for name in written["formats"]]
+    with client_or_none(**cluster) as client:
+        result = carry_out(fine, coarse, output, client=client, **written, **asked)
+    for path in result.paths:
+        click.echo(path)
+
+
+def _indices(options: dict[str, Any]) -> tuple[str, ...]:
+    given = tuple(options.pop("indices"))
+    return (*given, "ndvi") if options.pop("output_ndvi") and "ndvi" not in given else given
+
+
+def _kept(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of steps that are to be written."""
+    from efast.intermediates import NAMES
+
+    keep, every, skipped = (
+        options.pop(name) for name in ("keep", "save_intermediates", "skip_intermediates")
+    )
+    for names in (keep, skipped):
+        if unknown := [name for name in names if name not in NAMES]:
+            raise click.UsageError(f"{', '.join(unknown)} is no step; steps: {', '.join(NAMES)}")
+    if skipped and not every:
+        raise click.UsageError("--skip-intermediates goes with --save-intermediates")
+    wanted = [name for name in NAMES if every and name != "s2_cloud_flags"]  # a file has none
+    return tuple(dict.fromkeys([*keep, *(name for name in wanted if name not in skipped)]))
+
+
+def _inputs(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what `INPUTS` say as fields of a request."""
+    cell = options["cell"] if options["ratio"] is None else options["ratio"] * options["resolution"]
+    return {
+        "period": (options["t_start"], options["t_end_excl"]),
+        "aoi": _region(options["bbox"], options["aoi_geometry"]),
+        "resolution": options["resolution"],
+        "cell": cell,
+        "bands": _pairs(options["s2_data_bands"], options["s3_data_bands"]),
+        "reading": _reading(options),
+        "reading_coarse": {
+            "resampling": options["resampling"],
+            "supersampling": options["supersampling"],
+            "min_count": options["min_count"],
+            "land": not options["any_surface"],
+            "snow": not options["no_snow"],
+            "max_view_zenith": options["max_view_zenith"],
+            "on_error": _on_error(options),
+        },
+    }
+
+
+def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
+    """Return what `FUSION` and the options of the results say as fields of a request."""
+    same = ("cloud_tolerance", "sigma", "max_days", "minimum_importance", "extrapolate",
+            "on_missing_coarse", "interval")  # fmt: skip
+    return {
+        **{name: options[name] for name in same},
+        "targets": options["targets"] or None,
+        "target_period": _target_period(options),
+        "names": options["fused_band_names"],
+        "whole_numbers": not options["float32"],
+        "saturation": options["max_distance_to_cloud_m"] / cell,
+        "composites": {
+            "step": options["s3_composite_interval"],
+            "mosaic_days": options["mosaic_days"],
+            "sigma": options["s3_temporal_stddev"],
+            "saturation": options["s3_max_distance_to_cloud_m"] / cell,
+            "smoothing": options["smoothing"],
+            "preserve_nan": options["preserve_nan"],
+        },
+    }
+
+
+def _on_error(options: dict[str, Any]) -> str:
+    return "skip" if options["skip_bad"] else "raise"
+
+
+def _reading(options: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"on_error": _on_error(options)}
+    found |= {name: options[name] for name in ("dilate", "offset") if options[name] is not None}
+    if options["clear"]:
         try:
-            return days_between(value)
-        except BadInput as error:
-            self.fail(str(error), param, ctx)
+            found["clear"] = tuple(int(name) for name in options["clear"])
+        except ValueError as error:
+            raise click.BadParameter(
+                "classes are numbers, such as 4,5,6", param_hint="--clear"
+            ) from error
+    return found
+
+
+def _target_period(options: dict[str, Any]) -> tuple[str, str] | None:
+    start, end = options["t_target_start"], options["t_target_end_excl"]
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise click.UsageError("--t-target-start and --t-target-end-excl: give both or neither")
+    return start, end
+
+
+def _pairs(fine: tuple[str, ...], coarse: tuple[str, ...]) -> dict[str, str]:
+    """Return coarse bands by fine ones; flags among the coarse ones are left out first."""
+    from efast.bandpairs import coarse_name
+
+    partners = [name for name in coarse if not name.endswith("_flags")]
+    if len(fine) != len(partners) or len(set(fine)) != len(fine):
+        raise click.UsageError(
+            f"--s2-data-bands {','.join(fine)} and --s3-data-bands {','.join(partners)}: as many "
+            "of one as of the other, each once"
+        )
+    return {band: coarse_name(other) or other for band, other in zip(fine, partners, strict=True)}
+
+
+def _region(bounds: Any, geometry: str | None) -> Any:
+    if geometry is None:
+        return bounds
+    if bounds is not None:
+        raise click.UsageError("--bbox and --aoi-geometry are two ways to say one thing: give one")
+    import shapely
+
+    try:
+        return shapely.from_wkt(geometry)
+    except shapely.errors.ShapelyError as error:
+        raise click.BadParameter(str(error).strip(), param_hint="--aoi-geometry") from error
+
+
+@efast.command(
+    epilog=example(
+        "workbench efast info data/S2 data/S3 --t-start 2022-03-01 --t-end-excl 2022-06-08"
+    )
+)
+@click.argument("fine", metavar="SENTINEL2", type=_PATH)
+@click.argument("coarse", metavar="SENTINEL3", type=_PATH)
+@with_options(INPUTS)
+def info(fine: Path, coarse: Path, **options: Any) -> None:
+    """Say what two sources hold: grid, images and their clear share, passes and theirs."""
+    import numpy as np
+
+    from efast.production.planning import Opened
+    from efast.production.request import Request
+
+    opened = Opened(Request(fine=fine, coarse=coarse, **_inputs(options)))
+    seen = np.isfinite(opened.coarse["reflectance"]).all("band")
+    for title, clear in (("Sentinel-2", opened.fine["weight"] > 0), ("Sentinel-3", seen)):
+        shares = clear.mean(("y", "x")).compute()
+        click.echo(f"{title}: {shares.size} times, {float(shares.mean()):.0%} clear on average")
+        for time, share in zip(shares["time"].values, shares.values, strict=True):
+            stamp = np.datetime_as_string(time, unit="s").replace("T", " ")
+            click.echo(f"  {stamp}  {share:4.0%} clear  {'#' * round(20 * share)}")

@@ -21,7 +21,7 @@ from efast.finecubes import read_fine
 from efast.preparation import BLOCK, Counted
 from efast.sentinel3.coarsegrids import cells_over, coarse_grid
 from workbench.rasters.times import ONE_PASS
-from workbench.rasters.windows import windows
+from workbench.rasters.windows import Window, windows
 from workbench.sentinel2.bands import RESOLUTION
 from workbench.tasks import Tasks
 
@@ -84,21 +84,24 @@ def count_clouds(
     for window in windows((wide.sizes["y"], wide.sizes["x"]), side):
         rows, columns = window.slices
         (part,) = dask.optimize(wide.isel(y=rows, x=columns).drop_vars(list(wide.coords)))
-        tasks.submit(count_block, part, ratio, tag=(rows.start // ratio, columns.start // ratio))
-    for (row, column), counts in tasks:
+        tasks.submit(count_block, part, window, ratio)
+    for _, (window, counts) in tasks:
+        row, column = (span[0] // ratio for span in (window.rows, window.cols))
         height, width = counts.shape[1:]
         found[:, row : row + height, column : column + width] = counts
     first = cells_over(cells, grid)
     return Counted(found, (first.rows[0], first.cols[0]))
 
 
-def count_block(part: xr.Dataset, ratio: int) -> npt.NDArray[np.int32]:
-    """Return (N, y, x) hidden pixels of the cells of a block, which are `ratio` pixels wide."""
+def count_block(
+    part: xr.Dataset, window: Window, ratio: int
+) -> tuple[Window, npt.NDArray[np.int32]]:
+    """Return (N, y, x) hidden pixels of the cells of a block, `ratio` pixels wide, and its place."""
     with dask.config.set(scheduler="synchronous"):
         part = part.compute()
     shown = part["reflectance"].transpose("time", "band", "y", "x").values[:, 0] != 0
     hidden = part["weight"].transpose("time", "y", "x").values == 0
-    return bad_counts(hidden & shown.any(axis=0), ratio)
+    return window, bad_counts(hidden & shown.any(axis=0), ratio)
 
 
 def _pixels(cells: GeoBox, ratio: int) -> GeoBox:

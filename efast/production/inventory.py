@@ -66,7 +66,7 @@ class Inventory:
             f"grid          {columns} x {rows} pixels of {abs(self.grid.resolution.x):g} m, "
             f"EPSG:{epsg}; {self.cells[1]} x {self.cells[0]} cells with those around",
             f"Sentinel-2    {len(self.images)} images, {_span(self.images)}",
-            f"Sentinel-3    {sum(seen.values())} passes on {len(seen)} days; longest gap {gaps} days",
+            f"Sentinel-3    {sum(seen.values())} passes on {len(seen)} days, longest gap {gaps} d",
             f"results       {len(self.days)} days, {_span(self.days)}; {self.bands} bands and 5 "
             f"layers, {_size(self.results)} before compression",
             f"memory        {_size(self.memory)} for a block of {BLOCK} x {BLOCK} pixels, "
@@ -92,7 +92,7 @@ def take_inventory(request: Request) -> Inventory:
     kept = 2 if request.whole_numbers else 4
     return Inventory(
         grid,
-        tuple(coarse_grid(grid, request.cell, opened.halo).shape),
+        _cells(coarse_grid(grid, request.cell, opened.halo)),
         opened.fine["time"].values,
         _observations(request, opened),
         request.days,
@@ -100,6 +100,10 @@ def take_inventory(request: Request) -> Inventory:
         block * (count * (2 * bands + 2) + 2 * fused),
         len(request.days) * pixels * (kept * bands + LAYERS_BYTES),
     )
+
+
+def _cells(grid: GeoBox) -> tuple[int, int]:
+    return int(grid.shape[0]), int(grid.shape[1])
 
 
 def _observations(request: Request, opened: Opened) -> Counter[str]:

@@ -52,7 +52,8 @@ class Opened:
         """The fine images of the area, lazy unless they are in memory."""
         asked = self.request
         if self.labelled:
-            return _within(asked.fine, asked.time_range)
+            within: xr.Dataset = _within(asked.fine, asked.time_range)
+            return within
         return read_fine(asked.fine, bands=tuple(asked.pairs), chunks=BLOCK, **self.reading)
 
     @property
@@ -94,7 +95,7 @@ class Opened:
                 reading=self.reading, client=self.client,
             )  # fmt: skip
         return prepare(
-            self.fine, self.coarse, asked.days, asked.fusion, bands=asked.pairs,
+            self.fine, self.coarse, list(asked.days), asked.fusion, bands=asked.pairs,
             composites=asked.composite_options, counted=counted, saturation=asked.saturation,
             cloud_tolerance=asked.cloud_tolerance,
         )  # fmt: skip
@@ -147,8 +148,6 @@ def _compile_here(bands: int) -> None:
     from efast.fusion import fuse_block
 
     days = np.arange(8)
-    (state,) = coarse_states(
-        np.ones((8, 1, 1)), days, np.ones((8, bands, 1, 1)), days, days[:1]
-    )
+    (state,) = coarse_states(np.ones((8, 1, 1)), days, np.ones((8, bands, 1, 1)), days, days[:1])
     for dtype in (np.uint16, np.float32):
         fuse_block(np.ones((8, bands, 2, 2), dtype), np.ones((8, 2, 2)), state, 2)

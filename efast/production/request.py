@@ -141,6 +141,6 @@ class Request:
         held = {one.name: getattr(self, one.name) for one in fields(self)}
         for name in ("fine", "coarse", "reading", "reading_coarse"):
             del held[name]
-        return {**held, "targets": [str(day) for day in self.days],
-                **{f"fine {name}": value for name, value in self.reading.items()},
-                **{f"coarse {name}": value for name, value in self.reading_coarse.items()}}  # fmt: skip
+        held |= {f"fine {name}": value for name, value in self.reading.items()}
+        held |= {f"coarse {name}": value for name, value in self.reading_coarse.items()}
+        return {**held, "targets": [str(day) for day in self.days]}

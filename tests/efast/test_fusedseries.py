@@ -119,7 +119,7 @@ def test_flags_among_the_coarse_bands_do_not_shift_the_pairs(cubes):
 
 
 def test_ndvi(cubes):
-    found = efast.fuse(*cubes, TARGETS, ndvi=True)
+    found = efast.fuse(*cubes, TARGETS, indices="ndvi")
     red, nir = (found["reflectance"].sel(band=band).values for band in ("B04", "B8A"))
     np.testing.assert_allclose(found["ndvi"].values, (nir - red) / (nir + red), rtol=1e-6)
 
@@ -170,7 +170,7 @@ def test_cubes_that_do_not_go_together(cubes, change, words):
         ({"bands": {"B08": "Oa17"}}, "no fine band B08; there are B04, B8A"),
         ({"bands": {"B04": "Oa99"}}, "no coarse band Oa99"),
         ({"bands": {"B04": "Oa17"}}, r"B04 \(665 nm\) and Oa17 \(865 nm\) are 200 nm apart"),
-        ({"ndvi": True, "bands": {"B04": "Oa08"}}, "B8A is not fused"),
+        ({"indices": "ndvi", "bands": {"B04": "Oa08"}}, "ndvi needs"),
         ({"composites": {"step": 0}}, "step=0"),
         ({"compat": "snap"}, "compat='snap'"),
         ({"cloud_tolerance": 0}, "tolerance=0"),
