@@ -218,13 +218,14 @@ def prepare(
     image, weight = _fine(fine)
     series = coarse["reflectance"] if isinstance(coarse, xr.Dataset) else coarse
     pairs = band_pairs(_names(image), _names(series), bands)
-    image = image.sel(band=list(pairs))
+    if list(pairs) != _names(image):
+        image = image.sel(band=list(pairs))
     series = series.transpose(*DIMS).sel(band=list(pairs.values()))
     if series.dtype.kind != "f":
         raise BadInput(f"the coarse series is {series.dtype}: give floats, NaN where missing")
     grids = Grids.of(grid_of(image), grid_of(series))
     days, wanted = days_of(image["time"].values, "fine"), days_of(targets, "target")
-    scale = float(image.attrs.get("scale_factor", 1.0)) if image.dtype.kind == "u" else 1.0
+    scale = _scale(image)
     bad = distance = None
     if score is None:
         wide, first = counted or Counted(_bad(weight, grids.ratio), (0, 0))
@@ -263,6 +264,20 @@ def _fine(fine: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     if image.dtype != np.uint16 and image.dtype.kind != "f":
         raise BadInput(f"fine images are {image.dtype}: give uint16 with its scale, or floats")
     return image, weight
+
+
+def _scale(image: xr.DataArray) -> float:
+    """Return what a number of the images is worth."""
+    if image.dtype.kind != "u":
+        return 1.0
+    scale, offset = image.attrs.get("scale_factor"), float(image.attrs.get("add_offset", 0.0))
+    if scale is None or offset:
+        raise BadInput(
+            f"fine images are uint16 with scale_factor={scale} and add_offset={offset:g}: state "
+            "the scale, such as .assign_attrs(scale_factor=1e-4), and take the offset out; "
+            "efast.read_fine does both"
+        )
+    return float(scale)
 
 
 def _scl(fine: xr.Dataset) -> xr.DataArray | None:

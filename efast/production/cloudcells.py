@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import dask
+import dask.config
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from dask import optimize  # type: ignore[attr-defined]
 
 from efast.cloudscores import bad_counts
 from efast.errors import BadInput
@@ -83,8 +84,8 @@ def count_clouds(
     tasks = Tasks(client, label="clouds", unit="blocks", largest=None)
     for window in windows((wide.sizes["y"], wide.sizes["x"]), side):
         rows, columns = window.slices
-        (part,) = dask.optimize(wide.isel(y=rows, x=columns).drop_vars(list(wide.coords)))
-        tasks.submit(count_block, part, window, ratio)
+        (part,) = optimize(wide.isel(y=rows, x=columns).drop_vars(list(wide.coords)))
+        tasks.submit(count_block, part, window, ratio, tag=window)
     for _, (window, counts) in tasks:
         row, column = (span[0] // ratio for span in (window.rows, window.cols))
         height, width = counts.shape[1:]
@@ -96,7 +97,7 @@ def count_clouds(
 def count_block(
     part: xr.Dataset, window: Window, ratio: int
 ) -> tuple[Window, npt.NDArray[np.int32]]:
-    """Return (N, y, x) hidden pixels of the cells of a block, `ratio` pixels wide, and its place."""
+    """Return the place of a block and (N, y, x) hidden pixels of its cells of `ratio` pixels."""
     with dask.config.set(scheduler="synchronous"):
         part = part.compute()
     shown = part["reflectance"].transpose("time", "band", "y", "x").values[:, 0] != 0
@@ -110,7 +111,7 @@ def _pixels(cells: GeoBox, ratio: int) -> GeoBox:
     from odc.geo.geobox import GeoBox
 
     rows, columns = (size * ratio for size in cells.shape)
-    return GeoBox((rows, columns), cells.affine * Affine.scale(1 / ratio), cells.crs)
+    return GeoBox((rows, columns), cells.affine @ Affine.scale(1 / ratio), cells.crs)
 
 
 def _same_passes(found: Any, wanted: Any) -> list[int]:

@@ -17,6 +17,7 @@ from efast.intermediates import NAMES
 from efast.production import cloudcells
 from efast.production.inventory import take_inventory
 from workbench.errors import OutputExists
+from workbench.sentinel2.imageseries.packing import packed
 
 
 def sums(folder):
@@ -24,7 +25,7 @@ def sums(folder):
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("summary.json", "manifest.json", ".lock")
+        if path.is_file() and path.name not in ("summary.json", "manifest.json", "performance.html")
         and path.suffix != ".nc"
     }  # fmt: skip
 
@@ -56,7 +57,7 @@ def test_every_format_holds_images_and_quality(done):
         for name in ("reflectance", "weight", "images", "age", "nearest", "flag", "ndvi"):
             np.testing.assert_array_equal(file[name], store[name])
     item = json.loads(result.items[0].read_text())
-    assert [band["name"] for band in item["assets"]["quality"]["bands"]][0] == "weight"
+    assert item["assets"]["quality"]["bands"][0]["name"] == "weight"
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["counts"]["images"] == 6
     assert summary["counts"]["dates"] == 4
@@ -70,8 +71,7 @@ def test_it_is_the_fusion_of_what_is_read(done, products, landscape):
     coarse = efast.read_coarse(products.coarse, efast.coarse_grid(grid, 300, 22))
     found = efast.fuse(fine, coarse, result.open()["time"].values)
     stored = result.open()
-    expected = np.clip(np.floor(found["reflectance"].values * 1e4 + 0.5), 1, None)
-    np.testing.assert_array_equal(stored["reflectance"], expected)
+    np.testing.assert_array_equal(stored["reflectance"], packed(found["reflectance"]))
     for name in ("weight", "images", "age", "nearest", "flag"):
         np.testing.assert_array_equal(stored[name], found[name])
     truth = landscape.truth("2022-03-21T10:52").sel(band=["B02", "B03", "B04", "B8A"])[0]
@@ -105,8 +105,7 @@ def test_a_finished_run_is_recognised_and_another_refused(done, products, asked,
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
     done, products, asked, tmp_path, monkeypatch
 ):
-    """Blocks of 64 pixels; it is stopped in the midst of them."""
-    monkeypatch.setattr("workbench.rasters.blockwrites.BLOCK", 256)
+    """It is stopped when all blocks are there and no image yet."""
     folder, _ = done
     target = tmp_path / "out"
     options = {"formats": ("cog", "zarr"), "indices": "ndvi"}
@@ -166,8 +165,9 @@ def test_clouds_beyond_the_edge_count(products, asked):
         products.fine, wide, wide["reflectance"].odc.geobox, **{**options, "halo": 0}
     )
     assert found.first == (3, 3)
-    np.testing.assert_array_equal(found.bad[:, :, 1:], whole.bad[:, 0:9, 0:8][:, :9])
-    assert (found.bad[:, :, :1] == 0).all(), "nothing is known beyond the images"
+    np.testing.assert_array_equal(found.bad[:, :8, 1:], whole.bad)
+    assert (found.bad[:, 8] == 0).all(), "nothing is known beyond the images"
+    assert (found.bad[:, :, 0] == 0).all()
 
 
 def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
@@ -193,7 +193,7 @@ def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
         ({"target_period": ("2022-03-01", "2022-05-01")}, "lies outside the inputs"),
         ({"names": ["red"]}, "one for each of the bands B02, B03, B04, B8A"),
         ({"bands": {"B04": "Oa17"}}, "200 nm apart"),
-        ({"bands": {"B04": "Oa99"}}, "no coarse band Oa99|Oa99"),
+        ({"bands": {"B04": "Oa99"}}, "Oa99"),
         ({"sigma": 0}, "sigma=0"),
         ({"saturation": -1}, "saturation=-1"),
         ({"cloud_tolerance": 2}, "tolerance=2"),
@@ -203,9 +203,9 @@ def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
         ({"resolution": 0}, "resolution=0"),
         ({"cell": 290}, "whole number of them"),
         ({"formats": "tiff"}, "tiff is not one of"),
-        ({"indices": "nbr"}, "needs B12|nbr needs"),
+        ({"indices": "nbr"}, "nbr needs B12"),
         ({"keep": "everything"}, "everything is not one of s2_bands"),
-        ({"aoi": (0, 0, 1, 1)}, "aoi"),
+        ({"aoi": (0, 0, 1, 1)}, "no acquisition meets"),
     ],
 )
 def test_refused(products, asked, tmp_path, options, words):
@@ -219,7 +219,7 @@ def test_broken_products(products, asked, tmp_path):
     shutil.copytree(products.coarse, coarse)
     broken = next(iter(sorted(coarse.iterdir())))
     (broken / "flags.nc").unlink()
-    with pytest.raises(BadFile, match="flags.nc"):
+    with pytest.raises(BadFile, match=r"flags\.nc"):
         efast.run(products.fine, coarse, tmp_path / "out", **asked)
     reading = {"reading_coarse": {"on_error": "skip"}}
     efast.run(products.fine, coarse, tmp_path / "skipped", formats="zarr", **asked, **reading)
