@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
+    from efast.accuracy import Accuracy, hidden_date_errors, report
     from efast.binning import Bins, bin_swath, nearest_swath
     from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
     from efast.coarseseries import interp_time
@@ -21,6 +22,7 @@ else:
     __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = [
+    "Accuracy",
     "BadFile",
     "BadInput",
     "Bins",
@@ -32,7 +34,9 @@ __all__ = [
     "composite_series",
     "distance_score",
     "fuse",
+    "hidden_date_errors",
     "interp_time",
     "nearest_swath",
+    "report",
     "smooth",
 ]
