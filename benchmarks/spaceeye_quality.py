@@ -23,18 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from spaceeye.holdout import (
-    Method,
-    errors_of,
-    held_out_dates,
-    interpolated,
-    linear,
-    nearest,
-    whittaker,
-)
+from spaceeye.holdout import interpolated
 from spaceeye.iteration import interpolate_period
 from spaceeye.periods import periods
 from workbench.sentinel2.cubes import read_cube
+from workbench.sentinel2.holdout import errors_of, held_out_dates
+from workbench.sentinel2.plainmethods import Method, linear, nearest, whittaker
 
 PATCH = "s2_l2a_31UDS_00002806639B424A.nc"
 CLEAR = 0.95
@@ -128,7 +122,7 @@ def score(
 ) -> list[Score]:
     """Hide each of some dates with all within `days`, and score methods on what was hidden."""
     return [
-        Score(name, _pooled(found.rmse), _pooled(found.common), found.covered)
+        Score(name, _pooled(found.rmse), _pooled(found.common_rmse), found.covered)
         for name, found in errors_of(stack, places, days, named).items()
     ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
+    from efast.accuracy import Accuracy, hidden_date_errors, report
     from efast.binning import Bins, bin_swath, nearest_swath
     from efast.calibration import Calibration, apply_calibration, calibrate
     from efast.cellmeans import cell_means
@@ -29,6 +30,7 @@ else:
     __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = [
+    "Accuracy",
     "BadFile",
     "BadInput",
     "Bins",
@@ -47,10 +49,12 @@ __all__ = [
     "composite_series",
     "distance_score",
     "fuse",
+    "hidden_date_errors",
     "interp_time",
     "nearest_swath",
     "read_coarse",
     "read_fine",
+    "report",
     "run",
     "smooth",
     "write_sample",

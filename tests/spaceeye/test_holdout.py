@@ -34,34 +34,6 @@ def stack() -> xr.Dataset:
     )  # fmt: skip
 
 
-def test_a_line_is_predicted_by_lines(stack):
-    found = holdout.errors_of(stack, [1], 0, {"linear": holdout.linear, "near": holdout.nearest})
-    np.testing.assert_allclose(found["linear"].rmse, 0, atol=1e-12)
-    np.testing.assert_allclose(found["near"].bias, [-40e-4, -80e-4])  # the date 4 days before
-    np.testing.assert_allclose(found["near"].mae, [40e-4, 80e-4])
-    assert found["near"].covered == 1
-
-
-def test_what_is_near_is_hidden_too(stack):
-    hidden = holdout.hide(stack, 2, 3)
-    assert hidden["weight"].values[:, 0, 0].tolist() == [1, 1, 0, 0, 1]
-    found = holdout.errors_of(stack, [2], 3, {"linear": holdout.linear})
-    np.testing.assert_allclose(found["linear"].rmse, 0, atol=1e-12)
-    alone = holdout.errors_of(stack, [2], 0, {"linear": holdout.linear})
-    np.testing.assert_allclose(alone["linear"].bias, [37.5e-4, 37.5e-4])
-
-
-def test_whittaker_is_the_dense_solution(stack):
-    found = holdout.whittaker(stack, stack["time"].values[2], smoothness=7.0)
-    second = np.diff(np.eye(31), n=2, axis=0)
-    weights = np.zeros(31)
-    weights[list(DAYS)] = 1
-    values = np.zeros((31, 2))
-    values[list(DAYS)] = stack["reflectance"].values[:, :, 0, 0] * 1e-4
-    dense = np.linalg.solve(np.diag(weights) + 7.0 * second.T @ second, values)
-    np.testing.assert_allclose(found[:, 0, 0], dense[10], rtol=1e-9)
-
-
 def test_a_sample_does_not_depend_on_chunks(sample):
     import spaceeye
 

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spaceeye import holdout
 from spaceeye.damping import ALPHAS, FALLBACK
+from spaceeye.holdout import interpolated
 from spaceeye.interpolation import interpolate
+from workbench.sentinel2 import holdout
+from workbench.sentinel2.plainmethods import linear
 
 DAY = np.timedelta64(1, "D")
 NDVI = "eolearn_ndvi_clouds_33N.npz"
@@ -94,8 +96,8 @@ def test_tiny_alpha_is_linear_interpolation(quality, patch, places):
     """Ours against the benchmark's, and that against numpy's, at the times of hidden dates."""
     place = places[7]
     hidden, time = holdout.hide(patch, place, 10), patch["time"].values[place]
-    straight = holdout.linear(hidden, time)
-    ours = holdout.interpolated(1e-5)(hidden, time)
+    straight = linear(hidden, time)
+    ours = interpolated(1e-5)(hidden, time)
     np.testing.assert_allclose(ours, straight, rtol=0, atol=1.0e-4)
     days = (patch["time"].values - time) / DAY
     for y, x in ((0, 0), (7, 30), (31, 16)):

@@ -1,38 +1,16 @@
-"""The sample of a region: where it lies, how much it is, and that chunks do not move it."""
+"""The sample of a region: that chunks do not move it, and that it decides as the whole does."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spaceeye import sampling
 from spaceeye.damping import choose_alpha
-from spaceeye.sampling import PIXELS, SIDE, SQUARES, places, sample
+from spaceeye.sampling import sample
 from spaceeye.series import as_series
-
-
-@given(st.integers(1, 12_000), st.integers(1, 12_000))
-def test_squares_lie_in_the_region_and_are_few(rows, columns):
-    found = places((rows, columns))
-    assert 1 <= len(found) <= SQUARES
-    sizes = [len(range(rows)[down]) * len(range(columns)[along]) for down, along in found]
-    assert min(sizes) > 0
-    assert sum(sizes) <= PIXELS
-    corners = {(down.start, along.start) for down, along in found}
-    assert len(corners) == len(found)
-    assert all(top % SIDE == 0 and left % SIDE == 0 for top, left in corners)
-    if rows * columns <= PIXELS:
-        assert sum(sizes) == rows * columns
-
-
-def test_squares_of_a_large_region_come_from_all_over():
-    found = places((10_980, 10_980))
-    assert len(found) == SQUARES
-    quarters = {(down.start < 5490, along.start < 5490) for down, along in found}
-    assert len(quarters) == 4
+from workbench.rasters import drawnsquares
+from workbench.rasters.drawnsquares import SQUARES
 
 
 def big(chunks=None, side=96):
@@ -48,8 +26,8 @@ def big(chunks=None, side=96):
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(sampling, "SIDE", 16)
-    monkeypatch.setattr(sampling, "PIXELS", 1000)
+    monkeypatch.setattr(drawnsquares, "SIDE", 16)
+    monkeypatch.setattr(drawnsquares, "PIXELS", 1000)
 
 
 @pytest.mark.usefixtures("few")
@@ -60,8 +38,8 @@ def test_chunks_do_not_move_the_sample(chunks):
 
 def test_a_sample_chooses_as_the_whole(monkeypatch):
     whole = choose_alpha(big())
-    monkeypatch.setattr(sampling, "SIDE", 16)
-    monkeypatch.setattr(sampling, "PIXELS", 1000)
+    monkeypatch.setattr(drawnsquares, "SIDE", 16)
+    monkeypatch.setattr(drawnsquares, "PIXELS", 1000)
     some = choose_alpha(big())
     assert some.alpha == whole.alpha
     assert some.rmse == pytest.approx(whole.rmse, rel=0.03)
