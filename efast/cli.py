@@ -138,7 +138,7 @@ def _inputs(options: dict[str, Any]) -> dict[str, Any]:
 def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
     """Return what `FUSION` and the options of the results say as fields of a request."""
     same = ("cloud_tolerance", "sigma", "max_days", "minimum_importance", "extrapolate",
-            "on_missing_coarse", "interval")  # fmt: skip
+            "on_missing_coarse", "calibration", "interval")  # fmt: skip
     return {
         **{name: options[name] for name in same},
         "targets": options["targets"] or None,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from efast.adjustment import CalibrationChoice, calibrated, check_calibration, recorded
 from efast.blockwise import Output, everywhere
 from efast.coarsestate import CoarseState, FusionOptions
 from efast.compositeseries import CompositeOptions
@@ -57,6 +58,7 @@ def fuse(
     minimum_importance: float = 0.0,
     extrapolate: Any = "nearest",
     on_missing_coarse: OnMissingCoarse = "nan",
+    calibration: CalibrationChoice = "none",
     quality: bool = True,
     indices: str | Iterable[str] = (),
     keep: Iterable[str] = (),
@@ -95,6 +97,10 @@ def fuse(
     on_missing_coarse
         Where the coarse series is missing: ``"nan"``, or ``"s2"``, the weighted mean of the images
         alone, flagged.
+    calibration
+        ``"gain-bias"`` or ``"bias"``: the coarse series is brought to the scale of the fine images
+        first, band by band (`efast.calibrate`); or a `efast.Calibration`. What was found stands in
+        the attribute ``calibration``, see `efast.adjustment.calibration_of`.
     quality
         Whether the layers that say what a pixel rests on are part of the result.
     indices
@@ -119,6 +125,7 @@ def fuse(
     """
     options = FusionOptions(sigma, max_days, minimum_importance, extrapolate, compat)
     check_policy(on_missing_coarse)
+    check_calibration(calibration)
     wanted = tuple([keep] if isinstance(keep, str) else keep)
     if unknown := [name for name in wanted if name not in NAMES]:
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
@@ -127,7 +134,8 @@ def fuse(
         composites=CompositeOptions(**(composites or {})), cloud_tolerance=cloud_tolerance,
         saturation=saturation,
     )  # fmt: skip
-    found = fuse_prepared(ready, on_missing_coarse)
+    ready, adjusted = calibrated(ready, calibration)
+    found = fuse_prepared(ready, on_missing_coarse).assign_attrs(recorded(adjusted))
     if not quality:
         found = found.drop_vars(list(LAYERS))
     found = renamed(with_indices(found, indices, NARROW_NIR), names)

@@ -154,6 +154,10 @@ FUSION = [
         "--on-missing-coarse", type=click.Choice(["nan", "s2"]), default="nan", show_default=True,
         help="Without a coarse series: nothing, or the mean of the images.",
     ),
+    click.option(
+        "--calibration", type=click.Choice(["none", "gain-bias", "bias"]), default="none",
+        show_default=True, help="Bring Sentinel-3 to the scale of Sentinel-2 first, by band.",
+    ),
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from efast.adjustment import calibrated, calibration_of, recorded
 from efast.errors import BadInput
 from efast.finecubes import read_fine
 from efast.fusedseries import fuse_prepared, renamed
@@ -116,15 +117,17 @@ class Opened:
         )
 
     def cube(self, decided: Mapping[str, Any]) -> xr.Dataset:
-        """Return the lazy result."""
-        ready = self.prepared
-        found = renamed(fuse_prepared(ready, self.request.on_missing_coarse), self.request.names)
-        if self.request.whole_numbers:
+        """Return the lazy result; a calibration is taken from `decided`, or made."""
+        asked, ready = self.request, self.prepared
+        ready, adjusted = calibrated(ready, calibration_of(decided) or asked.calibration)
+        found = renamed(fuse_prepared(ready, asked.on_missing_coarse), asked.names)
+        if asked.whole_numbers:
             found = found.assign(reflectance=packed(found["reflectance"]))
         found.attrs = {
             "images": len(ready.days),
             "observations": len(ready.observed_days),
             "bands": [f"{fine}: {coarse}" for fine, coarse in ready.pairs.items()],
+            **recorded(adjusted),
         }
         return found
 

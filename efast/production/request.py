@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from efast.adjustment import CalibrationChoice, check_calibration
 from efast.bandpairs import PAIRS, band_pairs
 from efast.cloudscores import distance_score, too_many
 from efast.coarseseries import check_extrapolate
@@ -50,7 +51,9 @@ class Request:
         Further options of `efast.read_fine` and `efast.read_coarse`.
     whole_numbers
         Store reflectance as uint16, 0.0001 each, to which what is less is raised; else float32.
-    cloud_tolerance, saturation, sigma, max_days, minimum_importance, on_missing_coarse, composites
+    cloud_tolerance, saturation, sigma, max_days, minimum_importance, composites
+        See `efast.fuse`.
+    on_missing_coarse, calibration
         See `efast.fuse`.
     extrapolate
         See `efast.fuse`; None is nearest, for days in `period` only.
@@ -82,6 +85,7 @@ class Request:
     minimum_importance: float = 0.0
     extrapolate: Any = None
     on_missing_coarse: OnMissingCoarse = "nan"
+    calibration: CalibrationChoice = "none"
     composites: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,6 +94,7 @@ class Request:
         distance_score(0, self.saturation)
         too_many(0, 1, self.cloud_tolerance)
         check_policy(self.on_missing_coarse)
+        check_calibration(self.calibration)
         check_extrapolate(self.fusion.extrapolate)
         band_pairs(list(self.pairs), list(self.pairs.values()), self.pairs)
         if self.names is not None and len(self.names) != len(self.pairs):
