@@ -98,13 +98,14 @@ def cells_over(grid: GeoBox, fine_grid: GeoBox) -> Window:
 
 def _ratio(fine_grid: GeoBox, cell: float) -> int:
     """Return the number of fine pixels along a cell."""
-    if fine_grid.crs is None:
-        raise BadInput("the fine grid has no CRS")
+    crs = getattr(fine_grid, "crs", None)
+    if crs is None:
+        raise BadInput(f"{str(fine_grid)[:60]}: no GeoBox with a CRS")
     wide, high = (abs(side) for side in (fine_grid.resolution.x, fine_grid.resolution.y))
     if not np.isclose(wide, high, rtol=1e-6):
         raise BadInput(f"pixels of the fine grid are {wide:g} by {high:g}, not square")
-    if not (np.isfinite(cell) and cell > 0) or (fine_grid.crs.geographic and cell > 1):
-        raise BadInput(f"cell={cell}: a length in the unit of {fine_grid.crs}")
+    if not (np.isfinite(cell) and cell > 0) or (crs.geographic and cell > 1):
+        raise BadInput(f"cell={cell}: a length in the unit of {crs}")
     ratio = cell / wide
     whole = round(ratio)
     if whole < 1 or abs(ratio - whole) > 1e-6 * ratio:
