@@ -11,21 +11,21 @@ from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
     from efast.accuracy import Accuracy, hidden_date_errors, report
-    from efast.binning import Bins, bin_swath, nearest_swath
-    from efast.calibration import Calibration, apply_calibration, calibrate
-    from efast.cellmeans import cell_means
-    from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-    from efast.coarseseries import interp_time
-    from efast.composites import composite, smooth
-    from efast.compositeseries import composite_series
+    from efast.cells.binning import Bins, bin_swath, nearest_swath
+    from efast.cells.calibration import Calibration, apply_calibration, calibrate
+    from efast.cells.cellmeans import cell_means
+    from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
+    from efast.cells.coarseseries import interp_time
+    from efast.cells.composites import composite, smooth
+    from efast.cells.compositeseries import composite_series
+    from efast.cubes.finecubes import read_fine
+    from efast.cubes.fusedseries import fuse
     from efast.errors import BadFile, BadInput, EfastError
-    from efast.finecubes import read_fine
-    from efast.fusedseries import fuse
     from efast.production.request import Request
     from efast.production.running import run
     from efast.sample import write_sample
     from efast.sentinel3.coarsecubes import read_coarse
-    from efast.sentinel3.coarsegrids import cells_over, coarse_grid
+    from efast.sentinel3.coarsegrids import coarse_grid
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -41,7 +41,6 @@ __all__ = [
     "bin_swath",
     "calibrate",
     "cell_means",
-    "cells_over",
     "cloud_distance",
     "cloudy_cells",
     "coarse_grid",

@@ -23,9 +23,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from efast.bandpairs import band_pairs
-from efast.compositeseries import CompositeOptions, composite_series
+from efast.cells.compositeseries import CompositeOptions, composite_series
+from efast.cubes.fusedseries import fuse
 from efast.errors import BadInput
-from efast.fusedseries import fuse
 from workbench.rasters.drawnsquares import thinned
 from workbench.rasters.times import as_times
 from workbench.runs import Run

@@ -1,4 +1,4 @@
-"""The command ``workbench efast``: run, info.
+"""The command ``workbench efast``: run, report, info.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from efast.options import DAYS, FUSION, INPUTS, Days, Names, with_options
-from workbench.options import cluster_options, example, overwrite_option
+from workbench.options import NumberOr, cluster_options, example, overwrite_option
 
 _PATH = click.Path(path_type=Path)
 _FORMATS = {"netcdf": "netcdf", "gtiff": "cog", "zarr": "zarr"}
@@ -78,7 +78,7 @@ def run(fine: Path, coarse: Path, output: Path, **options: Any) -> None:
     written = {name: options.pop(name) for name in ("overwrite", "formats")}
     written |= {"indices": _indices(options), "keep": _kept(options)}
     asked = _inputs(options)
-    asked |= _fusion(options, asked["cell"])
+    asked |= _fusion(options, asked["cell"]) | _results(options)
     if dry:
         from efast.production.inventory import take_inventory
         from efast.production.request import Request
@@ -99,7 +99,7 @@ def _indices(options: dict[str, Any]) -> tuple[str, ...]:
 
 def _kept(options: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of steps that are to be written."""
-    from efast.intermediates import NAMES
+    from efast.cubes.intermediates import NAMES
 
     keep, every, skipped = (
         options.pop(name) for name in ("keep", "save_intermediates", "skip_intermediates")
@@ -136,15 +136,11 @@ def _inputs(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
-    """Return what `FUSION` and the options of the results say as fields of a request."""
+    """Return what `FUSION` says as fields of a request."""
     same = ("cloud_tolerance", "sigma", "max_days", "minimum_importance", "extrapolate",
-            "on_missing_coarse", "calibration", "interval")  # fmt: skip
+            "on_missing_coarse", "calibration")  # fmt: skip
     return {
         **{name: options[name] for name in same},
-        "targets": options["targets"] or None,
-        "target_period": _target_period(options),
-        "names": options["fused_band_names"],
-        "whole_numbers": not options["float32"],
         "saturation": options["max_distance_to_cloud_m"] / cell,
         "composites": {
             "step": options["s3_composite_interval"],
@@ -157,6 +153,17 @@ def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
     }
 
 
+def _results(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what the options of the results say as fields of a request."""
+    return {
+        "interval": options["interval"],
+        "targets": options["targets"] or None,
+        "target_period": _target_period(options),
+        "names": options["fused_band_names"],
+        "whole_numbers": not options["float32"],
+    }
+
+
 def _on_error(options: dict[str, Any]) -> str:
     return "skip" if options["skip_bad"] else "raise"
 
@@ -165,13 +172,17 @@ def _reading(options: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"on_error": _on_error(options)}
     found |= {name: options[name] for name in ("dilate", "offset") if options[name] is not None}
     if options["clear"]:
-        try:
-            found["clear"] = tuple(int(name) for name in options["clear"])
-        except ValueError as error:
-            raise click.BadParameter(
-                "classes are numbers, such as 4,5,6", param_hint="--clear"
-            ) from error
+        found["clear"] = tuple(int(value) for value in _numbers(options["clear"], "--clear"))
     return found
+
+
+def _numbers(texts: tuple[str, ...], option: str) -> list[float]:
+    """Return numbers that stand in text."""
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        words = f"{','.join(texts)!r} is not a list such as 4,5,6"
+        raise click.BadParameter(words, param_hint=option) from error
 
 
 def _target_period(options: dict[str, Any]) -> tuple[str, str] | None:
@@ -207,6 +218,58 @@ def _region(bounds: Any, geometry: str | None) -> Any:
         return shapely.from_wkt(geometry)
     except shapely.errors.ShapelyError as error:
         raise click.BadParameter(str(error).strip(), param_hint="--aoi-geometry") from error
+
+
+@efast.command(
+    epilog=example(
+        "workbench efast report data/S2 data/S3 --t-start 2022-03-01 --t-end-excl 2022-06-08",
+        "    --resolution 20 -o report/",
+    )
+)
+@click.argument("fine", metavar="SENTINEL2", type=_PATH)
+@click.argument("coarse", metavar="SENTINEL3", type=_PATH)
+@click.option("-o", "--output", required=True, type=_PATH, help="Folder for table and figure.")
+@click.option(
+    "--least-clear", type=click.FloatRange(0, 1, min_open=True), default=0.8, show_default=True,
+    help="Clear share of the images that are hidden.",
+)  # fmt: skip
+@click.option(
+    "--dates", type=click.IntRange(1), default=20, show_default=True, help="Most images to hide."
+)
+@click.option(
+    "--within", type=Names(), default=("0", "10"), show_default="0,10",
+    help="Days around an image that are hidden with it.",
+)  # fmt: skip
+@click.option(
+    "--smoothness", type=NumberOr("auto"), default="auto", show_default=True,
+    help="Lambda of Whittaker.",
+)  # fmt: skip
+@click.option(
+    "--alpha", type=NumberOr("auto"), default="auto", show_default=True,
+    help="Damping of damped interpolation, days.",
+)  # fmt: skip
+@with_options(INPUTS, FUSION)
+@overwrite_option
+def report(fine: Path, coarse: Path, output: Path, **options: Any) -> None:
+    """Say how well hidden images of SENTINEL2 are predicted: a table (CSV) and a figure.
+
+    Per band the mean absolute error, RMSE and bias of the fusion, of linear interpolation, the
+    nearest image, Whittaker smoothing and damped interpolation, over a sample of pixels.
+    """
+    from efast.accuracy import report as write_report
+    from efast.production.planning import Opened
+    from efast.production.request import Request
+
+    same = ("least_clear", "dates", "smoothness", "alpha", "overwrite")
+    asked = _inputs(options)
+    request = Request(fine=fine, coarse=coarse, **asked, **_fusion(options, asked["cell"]))
+    opened = Opened(request)
+    table = write_report(
+        opened.fine, opened.coarse, output, within=_numbers(options["within"], "--within"),
+        **{name: options[name] for name in same}, **request.fusing,
+    )  # fmt: skip
+    click.echo(table)
+    click.echo(table.with_suffix(".png"))
 
 
 @efast.command(

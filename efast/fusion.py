@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from efast.coarsestate import CoarseState
+from efast.cells.coarsestate import CoarseState
 from efast.errors import BadInput
 
 __all__ = ["Fused", "OnMissingCoarse", "check_policy", "fuse_block"]
@@ -76,7 +76,7 @@ def fuse_block(
     valid
         (N, Y, X): 0 or False where a pixel does not count, in all bands.
     state
-        Of the whole area, see `efast.coarsestate.coarse_states`.
+        Of the whole area, see `efast.cells.coarsestate.coarse_states`.
     ratio
         Fine pixels along a coarse cell.
     origin

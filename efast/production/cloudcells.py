@@ -16,11 +16,11 @@ import numpy.typing as npt
 import xarray as xr
 from dask import optimize  # type: ignore[attr-defined]
 
-from efast.cloudscores import bad_counts
+from efast.cells.cloudscores import bad_counts
+from efast.cubes.finecubes import read_fine
+from efast.cubes.preparation import BLOCK, Counted, Grids
 from efast.errors import BadInput
-from efast.finecubes import read_fine
-from efast.preparation import BLOCK, Counted
-from efast.sentinel3.coarsegrids import cells_over, coarse_grid
+from efast.sentinel3.coarsegrids import coarse_grid
 from workbench.rasters.times import ONE_PASS
 from workbench.rasters.windows import Window, windows
 from workbench.sentinel2.bands import RESOLUTION
@@ -90,8 +90,7 @@ def count_clouds(
         row, column = (span[0] // ratio for span in (window.rows, window.cols))
         height, width = counts.shape[1:]
         found[:, row : row + height, column : column + width] = counts
-    first = cells_over(cells, grid)
-    return Counted(found, (first.rows[0], first.cols[0]))
+    return Counted(found, Grids.of(grid, cells).first)
 
 
 def count_block(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from efast.adjustment import calibrated, calibration_of, recorded
+from efast.cubes.adjustment import calibrated, calibration_of, recorded
+from efast.cubes.finecubes import read_fine
+from efast.cubes.fusedseries import fuse_prepared, renamed
+from efast.cubes.preparation import BLOCK, Prepared, prepare
 from efast.errors import BadInput
-from efast.finecubes import read_fine
-from efast.fusedseries import fuse_prepared, renamed
-from efast.preparation import BLOCK, Prepared, prepare
 from efast.production.cloudcells import count_clouds
 from efast.production.request import Request
 from efast.sentinel3.coarsecubes import read_coarse
@@ -147,7 +147,7 @@ def _within(cube: Any, time_range: tuple[np.datetime64, np.datetime64]) -> Any:
 
 def _compile_here(bands: int) -> None:
     """Compile the loops that workers need, on one cell; they find them in numba's cache."""
-    from efast.coarsestate import coarse_states
+    from efast.cells.coarsestate import coarse_states
     from efast.fusion import fuse_block
 
     days = np.arange(8)

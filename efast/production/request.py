@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from efast.adjustment import CalibrationChoice, check_calibration
 from efast.bandpairs import PAIRS, band_pairs
-from efast.cloudscores import distance_score, too_many
-from efast.coarseseries import check_extrapolate
-from efast.coarsestate import FusionOptions
-from efast.compositeseries import CompositeOptions
-from efast.dateweights import time_weights
+from efast.cells.cloudscores import distance_score, too_many
+from efast.cells.coarseseries import check_extrapolate
+from efast.cells.coarsestate import FusionOptions
+from efast.cells.compositeseries import CompositeOptions
+from efast.cells.dateweights import time_weights
+from efast.cubes.adjustment import CalibrationChoice, check_calibration
 from efast.errors import BadInput
 from efast.fusion import OnMissingCoarse, check_policy
 from efast.targets import Period, input_period, target_days
@@ -139,6 +139,14 @@ class Request:
         except TypeError as error:
             known = ", ".join(CompositeOptions._fields)
             raise BadInput(f"composites={dict(self.composites)}: fields are {known}") from error
+
+    @property
+    def fusing(self) -> dict[str, Any]:
+        """Options of `efast.fuse`."""
+        names = ("cloud_tolerance", "saturation", "sigma", "max_days", "minimum_importance",
+                 "on_missing_coarse", "calibration", "composites", "names")  # fmt: skip
+        found = {name: getattr(self, name) for name in names}
+        return {**found, "bands": self.pairs, "extrapolate": self.fusion.extrapolate}
 
     @property
     def recorded(self) -> dict[str, Any]:

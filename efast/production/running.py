@@ -68,7 +68,7 @@ def run(
         Names of `workbench.sentinel2.indices.INDICES`, such as ``"ndvi"``; near infrared is B8A
         where there is no B08.
     keep
-        Steps between to write as well, see `efast.intermediates.NAMES`: a Zarr store each.
+        Steps between to write as well, see `efast.cubes.intermediates.NAMES`: a Zarr store each.
     client
         Dask cluster; None for the threads of this process.
     overwrite

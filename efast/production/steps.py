@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from efast.cubes.intermediates import NAMES, intermediates
+from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
-from efast.intermediates import NAMES, intermediates
-from efast.preparation import Prepared
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.stores import replace_folder, whole_store, zarr_store
@@ -53,7 +53,7 @@ def write_steps(
     Parameters
     ----------
     names
-        Of `efast.intermediates.NAMES`.
+        Of `efast.cubes.intermediates.NAMES`.
     output
         Folder of the run; they go to ``intermediates/<name>.zarr``.
     prepared
@@ -73,7 +73,7 @@ def write_steps(
     Raises
     ------
     BadInput
-        If a step was not taken, see `efast.intermediates.intermediates`.
+        If a step was not taken, see `efast.cubes.intermediates.intermediates`.
     workbench.errors.OutputExists
         If steps of another run are in the way and `overwrite` is false.
     """

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from efast.errors import BadInput
-from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["MOST_CELLS", "cells_over", "coarse_grid"]
+__all__ = ["MOST_CELLS", "coarse_grid"]
 
 MOST_CELLS = 25_000_000
 """Of a grid: 5000 by 5000 of 300 m; with more, the unit of a cell is mistaken."""
@@ -28,9 +27,8 @@ def coarse_grid(fine_grid: GeoBox, cell: float = 300.0, halo: int = 0) -> GeoBox
     cell
         Side of a cell in the unit of its CRS (m), a whole number of fine pixels.
     halo
-        Further cells on every side. Composites near the edge know then what lies beyond it: take
-        their saturation distance and 2 more, and cut it off with `cells_over` before fusing, since
-        `efast.fuse` takes coarse cells that begin at the corner of the fine grid.
+        Further cells on every side, so that composites near the edge know what lies beyond it:
+        take their saturation distance and 2 more. `efast.fuse` cuts them off.
 
     Returns
     -------
@@ -59,52 +57,16 @@ def coarse_grid(fine_grid: GeoBox, cell: float = 300.0, halo: int = 0) -> GeoBox
     return GeoBox((rows, columns), affine, fine_grid.crs)
 
 
-def cells_over(grid: GeoBox, fine_grid: GeoBox) -> Window:
-    """Return the cells of a coarse grid that cover a fine one: the grid without its halo.
-
-    Parameters
-    ----------
-    grid
-        From `coarse_grid`.
-    fine_grid
-        The fine grid that it was made for.
-
-    Returns
-    -------
-    Window
-        ``rows, columns = cells_over(...).slices`` cuts a cube: ``cube.isel(y=rows, x=columns)``.
-
-    Raises
-    ------
-    BadInput
-        If the cells do not begin at the corner of the fine grid, or do not cover it.
-    """
-    if grid.crs != fine_grid.crs:
-        raise BadInput(f"the coarse grid is in {grid.crs}, the fine one in {fine_grid.crs}")
-    ratio = _ratio(fine_grid, abs(grid.resolution.x))
-    left, top = ~grid.affine @ (fine_grid.affine.c, fine_grid.affine.f)
-    column, row = round(left), round(top)
-    if max(abs(left - column), abs(top - row)) * ratio > 1e-3:
-        raise BadInput(
-            f"the corner of the fine grid lies at cell ({top:g}, {left:g}) of the coarse one, not "
-            "at the corner of a cell: make the coarse grid with coarse_grid"
-        )
-    cells = tuple(-(-size // ratio) for size in fine_grid.shape)
-    window = Window((row, row + cells[0]), (column, column + cells[1]))
-    if window.common(Window.whole(grid.shape)) != window:
-        raise BadInput(f"the coarse grid has {grid.shape} cells, the fine one needs {window}")
-    return window
-
-
 def _ratio(fine_grid: GeoBox, cell: float) -> int:
     """Return the number of fine pixels along a cell."""
-    if fine_grid.crs is None:
-        raise BadInput("the fine grid has no CRS")
+    crs = getattr(fine_grid, "crs", None)
+    if crs is None:
+        raise BadInput(f"{str(fine_grid)[:60]}: no GeoBox with a CRS")
     wide, high = (abs(side) for side in (fine_grid.resolution.x, fine_grid.resolution.y))
     if not np.isclose(wide, high, rtol=1e-6):
         raise BadInput(f"pixels of the fine grid are {wide:g} by {high:g}, not square")
-    if not (np.isfinite(cell) and cell > 0) or (fine_grid.crs.geographic and cell > 1):
-        raise BadInput(f"cell={cell}: a length in the unit of {fine_grid.crs}")
+    if not (np.isfinite(cell) and cell > 0) or (crs.geographic and cell > 1):
+        raise BadInput(f"cell={cell}: a length in the unit of {crs}")
     ratio = cell / wide
     whole = round(ratio)
     if whole < 1 or abs(ratio - whole) > 1e-6 * ratio:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from efast.errors import BadFile
+from workbench.errors import WorkbenchError
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
             with netCDF4.Dataset(path) as file:
                 file.set_auto_maskandscale(False)
                 yield file
-        except (OSError, RuntimeError) as error:
+        except WorkbenchError:
+            raise
+        except (OSError, RuntimeError, ValueError, KeyError) as error:  # what the library raises
             raise BadFile(f"{path}: not a readable netCDF file: {error}") from error
 
 
@@ -123,7 +126,7 @@ def unpacked(
     offset = _number(path, found.name, attrs, "add_offset", 0.0)
     if scale == 0:
         raise BadFile(f"{path}: {found.name} has the scale_factor 0")
-    values = raw * scale + offset
+    values = raw.astype(np.float64) * scale + offset
     missing = np.zeros(raw.shape, bool)
     if "_FillValue" in attrs:
         missing |= raw == attrs["_FillValue"]

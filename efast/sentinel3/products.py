@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from efast.errors import BadFile, BadInput
-from workbench.rasters.times import to_time
+from workbench.rasters.times import ONE_PASS, to_time
 from workbench.sentinel2.acquisitions import OnError, collect
 
 __all__ = ["Product", "find_products", "parse_name", "passes", "without_duplicates"]
@@ -147,51 +148,78 @@ def find_products(
     BadFile
         If a path does not exist, is not a SYN product and holds none, or a name cannot be true.
     BadInput
-        If there is no path.
+        If there is no path, or something that is none.
     """
-    sources = [source] if isinstance(source, str | Path) else list(source)
-    if not sources:
-        raise BadInput("no Sentinel-3 product is given: the list is empty")
-    folders = list(dict.fromkeys(folder for one in sources for folder in _folders(Path(one))))
+    folders = list(dict.fromkeys(folder for one in _sources(source) for folder in _folders(one)))
     products: list[Product] = collect(folders, parse_name, on_error)
-    return sorted(products, key=lambda one: (one.start, one.platform, one.path.name, one.path))
+    return sorted(products, key=_order)
+
+
+def _order(product: Product) -> tuple[Any, ...]:
+    return product.start, product.platform, product.path.name, str(product.path)
+
+
+def _sources(source: Any) -> list[Path]:
+    """Return the paths that were given, from the root on, so that workers find them too."""
+    if isinstance(source, str | Path):
+        given: list[Any] = [source]
+    elif isinstance(source, Iterable):
+        given = list(source)
+    else:
+        given = [source]
+    if not given:
+        raise BadInput("no Sentinel-3 product is given: the list is empty")
+    for one in given:
+        if not isinstance(one, str | Path):
+            raise BadInput(
+                f"{str(one)[:80]!r} ({type(one).__name__}) is no path: give a {SUFFIX} folder, a "
+                "folder of them, or several"
+            )
+    return [Path(one).absolute() for one in given]
 
 
 def _folders(path: Path) -> list[Path]:
     """Return the product that a path is, or those in it; name what else is there."""
     if not path.exists():
         raise BadFile(f"{path}: no such folder")
-    if path.suffix == SUFFIX:
-        return [path]
     if not path.is_dir():
         raise BadFile(f"{path}: not a folder; a Sentinel-3 product is a folder *{SUFFIX}, unpacked")
-    found, others = [], []
-    for entry in sorted(path.iterdir()):
-        inner = [entry] if _is_product(entry) else _inside(entry)
-        found += inner
-        if not inner:
-            others.append(entry.name)
-    words = ", ".join(others[:NAMED]) + (
-        f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-    )
+    if path.suffix == SUFFIX:
+        return [path]
+    try:
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be listed: {error.strerror}") from error
+    inside = {entry: [entry] if _is_product(entry) else _inside(entry) for entry in entries}
+    found = [folder for folders in inside.values() for folder in folders]
+    words = _some([entry.name for entry, folders in inside.items() if not folders])
     if not found:
         raise BadFile(
             f"{path}: no Sentinel-3 SYN product (folder S3?_SY_2_SYN____*{SUFFIX}) in it or one "
             f"level below; there is: {words or 'nothing'}"
         )
-    if others:
+    if words:
         logger.info("%s: left out what is not a SYN product: %s", path, words)
     return found
 
 
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
 def _is_product(path: Path) -> bool:
-    return path.suffix == SUFFIX and "_SY_2_SYN_" in path.name and path.is_dir()
+    return path.match(f"S3?_SY_2_SYN____*{SUFFIX}") and path.is_dir()
 
 
 def _inside(folder: Path) -> list[Path]:
+    """Return the products in a folder; none where it is closed, or another kind of product."""
     if folder.suffix in (SUFFIX, ".SAFE", ".zarr") or not folder.is_dir():
         return []
-    return sorted(filter(_is_product, folder.iterdir()))
+    try:
+        return sorted(filter(_is_product, folder.iterdir()))
+    except OSError:
+        return []
 
 
 def without_duplicates(products: Sequence[Product]) -> list[Product]:
@@ -218,7 +246,7 @@ def without_duplicates(products: Sequence[Product]) -> list[Product]:
             kept.append(product)
         else:
             logger.info("%s replaces %s", better.path.name, product.path.name)
-    return sorted(kept, key=lambda one: (one.start, one.platform, one.path.name))
+    return sorted(kept, key=_order)
 
 
 def _is_version(one: Product, other: Product) -> bool:
@@ -243,9 +271,15 @@ def passes(products: Sequence[Product]) -> list[tuple[Product, ...]]:
     -------
     list of tuple of Product
         The frames of each pass and the passes ascending in time. Two satellites of one day are two
-        passes.
+        passes, and so are frames more than an hour apart, whatever their names say.
     """
-    groups: dict[tuple[str, int, int], list[Product]] = {}
-    for product in sorted(products, key=lambda one: (one.start, one.platform, one.path.name)):
-        groups.setdefault(product.pass_key, []).append(product)
-    return [tuple(group) for group in groups.values()]
+    found: list[list[Product]] = []
+    last: dict[tuple[str, int, int], list[Product]] = {}
+    for product in sorted(products, key=_order):
+        frames = last.get(product.pass_key)
+        if frames and product.start - frames[-1].end <= ONE_PASS:
+            frames.append(product)
+        else:  # the first, or of another day in spite of its name
+            last[product.pass_key] = [product]
+            found.append(last[product.pass_key])
+    return [tuple(frames) for frames in found]

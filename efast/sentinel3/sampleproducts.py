@@ -1,51 +1,37 @@
 """Writer of small SYN products: a simulated image with the files and names of a real one.
 
-Variables, types, attributes and chunks follow a product of baseline collection 002 (S3IPF.PDS.006),
-as far as `efast.sentinel3.synfiles` reads them; the frame is much smaller.
+The frame is much smaller than a real one, and begins and ends with its own rows. A product appears
+under its name when all its files are complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from efast.bandpairs import COARSE_NM, PAIRS
+from efast.bandpairs import PAIRS
 from efast.errors import BadFile, BadInput
 from efast.sentinel3.packedfiles import opened
+from efast.sentinel3.samplefiles import (
+    ROW_US,
+    FileVariable,
+    band_variables,
+    flag_variables,
+    place_variables,
+    tie_variables,
+    time_variables,
+)
 from efast.sentinel3.simulatedswaths import Response, Seen, SimulatedSwath, observe
 from workbench.files import atomic_folder
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.times import to_time
 
-__all__ = ["CLOUD_MEANINGS", "SYN_MEANINGS", "product_name", "write_syn"]
-
-CLOUD_MEANINGS = ("CLOUD", "CLOUD_AMBIGUOUS", "CLOUD_MARGIN", "SNOW_ICE")
-SYN_MEANINGS = (
-    "SYN_cloud", "SYN_snow_risk", "SYN_shadow_risk", "SYN_AOT_climato", "SYN_land", "SYN_no_olc",
-    "SYN_no_sln", "SYN_no_slo", "SYN_partly_cloudy", "SYN_partly_water", "SYN_border",
-    "SYN_aerosol_filled", "SYN_success", "SYN_negative_curvature", "SYN_too_low", "SYN_high_error",
-)  # fmt: skip
-"""Names of the bits, from the lowest on."""
-
-ROW_US = 44_000
-"""From one row to the next, microseconds."""
-
-TIE_STEP = 16  # columns; 64 in a real product, which is wider
-FILL, DEGREE_FILL = -10_000, -(2**31)
-ERROR = 0.012  # stated error of reflectance
-LAND = 1 << SYN_MEANINGS.index("SYN_land")
-
-
-class _Variable(NamedTuple):
-    name: str
-    dims: tuple[str, ...]
-    values: npt.NDArray[Any]
-    attrs: Mapping[str, Any]
+__all__ = ["product_name", "write_syn"]
 
 
 def product_name(
@@ -185,13 +171,13 @@ def _write(
 
     lat, lon, zenith = places
     files = {
-        f"Syn_{band}_reflectance.nc": _band(band, values)
+        f"Syn_{band}_reflectance.nc": band_variables(band, values)
         for band, values in zip(bands, seen.values, strict=True)
     }
-    files["geolocation.nc"] = _geolocation(lat, lon)
-    files["flags.nc"] = _flags(seen.cloud)
-    files["tiepoints_olci.nc"] = _tie_points(lat, lon, zenith)
-    files["time.nc"] = _times(begin, len(lat))
+    files["geolocation.nc"] = place_variables(lat, lon)
+    files["flags.nc"] = flag_variables(seen.cloud)
+    files["tiepoints_olci.nc"] = tie_variables(lat, lon, zenith)
+    files["time.nc"] = time_variables(begin, len(lat))
     with atomic_folder(path, overwrite=overwrite, check=_whole) as hidden, NETCDF4_PYTHON_LOCK:
         hidden.mkdir()
         for name, variables in files.items():
@@ -200,7 +186,7 @@ def _write(
     return [path / name for name in (*files, "xfdumanifest.xml")]
 
 
-def _write_file(path: Path, variables: list[_Variable], product: str) -> None:
+def _write_file(path: Path, variables: list[FileVariable], product: str) -> None:
     import netCDF4
 
     with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
@@ -227,103 +213,6 @@ def _whole(folder: Path) -> None:
                 np.asarray(variable[...])
     if not (folder / "xfdumanifest.xml").read_text("utf-8").rstrip().endswith("</xfdu:XFDU>"):
         raise BadFile(f"{folder}: the manifest is cut short")
-
-
-def _packed(values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
-    """Return reflectance x 10000 within the valid range."""
-    whole: npt.NDArray[np.int16] = np.clip(np.rint(values * 10_000), 0, 10_000).astype(np.int16)
-    return whole
-
-
-def _band(band: str, values: npt.NDArray[Any]) -> list[_Variable]:
-    attrs: dict[str, Any] = {
-        "_FillValue": np.int16(FILL),
-        "scale_factor": np.float32(1e-4),
-        "valid_min": np.int16(0),
-        "valid_max": np.int16(10_000),
-        "wavelength": np.float32(COARSE_NM[band]),
-    }
-    name, long = f"SDR_{band}", "Surface directional reflectance{} associated with OLCI channel "
-    named = {"standard_name": "surface_directional_reflectance", "long_name": long.format("")}
-    error = {"standard_name": "surface_directional_reflectance_error_estimate"}
-    stated = np.full(values.shape, round(ERROR * 10_000), np.int16)
-    return [
-        _Variable(
-            name, ("rows", "columns"), _packed(values),
-            {**attrs, **named, "long_name": named["long_name"] + band[2:],
-             "ancillary_variables": f"{name}_err"},
-        ),
-        _Variable(
-            f"{name}_err", ("rows", "columns"), stated,
-            {**attrs, **error, "long_name": long.format(" error estimate") + band[2:]},
-        ),
-    ]  # fmt: skip
-
-
-def _degrees(name: str, dims: tuple[str, ...], values: Any, most: int, **attrs: str) -> _Variable:
-    """Return an angle as it is packed: int32, millionths of a degree."""
-    least = 0 if "zenith" in attrs["standard_name"] else -most
-    return _Variable(
-        name, dims, np.rint(np.asarray(values) * 1e6).astype(np.int32),
-        {
-            "_FillValue": np.int32(DEGREE_FILL), "scale_factor": np.float32(1e-6),
-            "valid_min": np.int32(least * 1_000_000), "valid_max": np.int32(most * 1_000_000),
-            **attrs,
-        },
-    )  # fmt: skip
-
-
-def _geolocation(lat: Any, lon: Any) -> list[_Variable]:
-    dims = ("rows", "columns")
-    height = {"_FillValue": np.int16(-32768), "units": "m", "standard_name": "surface_altitude"}
-    return [
-        _degrees("lat", dims, lat, 90, standard_name="latitude", units="degrees_north"),
-        _degrees("lon", dims, lon, 180, standard_name="longitude", units="degrees_east"),
-        _Variable("altitude", dims, np.full(lat.shape, 100, np.int16), height),
-    ]
-
-
-def _flags(cloud: npt.NDArray[np.uint8]) -> list[_Variable]:
-    dims, syn = ("rows", "columns"), np.full(cloud.shape, LAND, np.uint16)
-    return [
-        _Variable("CLOUD_flags", dims, cloud, _meanings(CLOUD_MEANINGS, np.uint8)),
-        _Variable("SYN_flags", dims, syn, _meanings(SYN_MEANINGS, np.uint16)),
-    ]
-
-
-def _meanings(names: tuple[str, ...], dtype: Any) -> dict[str, Any]:
-    masks = np.array([1 << bit for bit in range(len(names))], dtype)
-    return {"flag_meanings": " ".join(names), "flag_masks": masks}
-
-
-def _tie_points(lat: Any, lon: Any, zenith: Any) -> list[_Variable]:
-    """Return every sixteenth column as one list, column after column."""
-    dims, at = ("olc_number_tp",), np.arange(0, lat.shape[1] + TIE_STEP - 1, TIE_STEP)
-    lat, lon, zenith = (_at_columns(points, at) for points in (lat, lon, zenith))
-    return [
-        _degrees("OLC_TP_lat", dims, lat, 90, standard_name="latitude", units="degrees_north"),
-        _degrees("OLC_TP_lon", dims, lon, 180, standard_name="longitude", units="degrees_east"),
-        _degrees(
-            "OLC_VZA", dims, zenith, 90, standard_name="OLCI_view_zenith_angle", units="degrees"
-        ),
-    ]
-
-
-def _at_columns(points: Any, at: npt.NDArray[np.int64]) -> Any:
-    """Return columns of points as one list, those beyond the last extrapolated."""
-    last = points.shape[1] - 1
-    inner = np.minimum(at, last)
-    slope = points[:, last] - points[:, last - 1]
-    return (points[:, inner] + slope[:, None] * (at - inner)).T.reshape(-1)
-
-
-def _times(begin: np.datetime64, rows: int) -> list[_Variable]:
-    since = int((begin - np.datetime64("2000-01-01", "ns")) / np.timedelta64(1, "us"))
-    attrs = {
-        "_FillValue": np.int64(-1), "standard_name": "time_of_measurement",
-        "units": "microseconds since 2000-01-01 00:00:00",
-    }  # fmt: skip
-    return [_Variable("Time", ("rows",), since + ROW_US * np.arange(rows, dtype=np.int64), attrs)]
 
 
 def _stamp(time: np.datetime64) -> str:

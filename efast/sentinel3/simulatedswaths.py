@@ -153,7 +153,8 @@ def _footprints(swath: SimulatedSwath, grid: GeoBox) -> Any:
     ends = middle + steps @ np.stack([down, across])
     columns, rows = ~grid.affine @ (ends[:, 0], ends[:, 1])
     x, y = (np.arange(np.floor(at.min()), np.ceil(at.max())) for at in (columns, rows))
-    east, north = grid.affine @ tuple(np.meshgrid(x + 0.5, y + 0.5))
+    centres: Any = tuple(np.meshgrid(x + 0.5, y + 0.5))
+    east, north = grid.affine @ centres
     to_pixels = np.linalg.inv(np.stack([down, across], axis=1))
     row, column = (
         np.rint(to_pixels[axis, 0] * (east - corner[0]) + to_pixels[axis, 1] * (north - corner[1]))

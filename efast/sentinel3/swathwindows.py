@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from efast.binning import REACH_DEG, unwrapped
+from efast.cells.binning import REACH_DEG, Bounds, bounds_of, unwrapped
 from efast.errors import BadFile
 from efast.sentinel3.packedfiles import opened, packed, unpacked, variable
 from workbench.rasters.windows import Span, Window
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import netCDF4
     from odc.geo.geobox import GeoBox
 
-__all__ = ["GEOLOCATION", "Bounds", "Swath", "locate"]
+__all__ = ["Swath", "locate"]
 
 GEOLOCATION = "geolocation.nc"
 
@@ -31,15 +31,6 @@ Floats = npt.NDArray[np.float64]
 STEP = 16  # pixels along a mesh
 BLOCK = 1024  # rows that are looked through at a time
 MOST = (120_000, 10_000)  # rows and columns; an orbit has about 60,000 by 4865
-
-
-class Bounds(NamedTuple):
-    """West, south, east and north, degrees; longitudes go on beyond 180."""
-
-    west: float
-    south: float
-    east: float
-    north: float
 
 
 class Swath(NamedTuple):
@@ -84,27 +75,19 @@ def locate(folder: Path, grid: GeoBox) -> tuple[Swath | None, Bounds]:
         If ``geolocation.nc`` is missing, cannot be read, or latitudes and longitudes are no swath.
     """
     path = folder / GEOLOCATION
-    wanted = _around(grid)
-    middle = (wanted.west + wanted.east) / 2
+    wanted = bounds_of(grid, REACH_DEG)
     with opened(path) as file:
         lats, lons = _coordinates(path, file)
         shape = (lats.shape[0], lats.shape[1])
         rows, columns = (_thinned(length) for length in shape)
         lat = _mesh(path, lats, rows, columns)
-        lon = unwrapped(_mesh(path, lons, rows, columns), middle)
+        lon = unwrapped(_mesh(path, lons, rows, columns), wanted.middle)
         window = _window(lat, lon, rows, columns, wanted)
-        bounds = Bounds(*(float(limit) for limit in _limits(lat, lon)))
+        bounds = _limits(lat, lon)
         if window is None:
             return None, bounds
         part = [unpacked(path, found, packed(found, window)) for found in (lats, lons)]
     return Swath(shape, window, part[0], part[1]), bounds
-
-
-def _around(grid: GeoBox) -> Bounds:
-    """Return the envelope of the grid, wider by the reach of binning."""
-    box = grid.geographic_extent.boundingbox
-    wide = REACH_DEG / max(np.cos(np.radians(max(abs(box.bottom), abs(box.top)))), 0.01)
-    return Bounds(box.left - wide, box.bottom - REACH_DEG, box.right + wide, box.top + REACH_DEG)
 
 
 def _coordinates(
@@ -112,7 +95,7 @@ def _coordinates(
 ) -> tuple[netCDF4.Variable[Any], netCDF4.Variable[Any]]:
     lats = variable(path, file, "lat")
     shape = tuple(lats.shape)
-    if len(shape) != 2 or min(shape) < 2 or any(has > may for has, may in zip(shape, MOST)):  # noqa: B905
+    if len(shape) != 2 or min(shape) < 2 or shape[0] > MOST[0] or shape[1] > MOST[1]:
         raise BadFile(
             f"{path}: lat has shape {shape}, expected rows and columns of a swath, from 2 by 2 to "
             f"{MOST[0]} by {MOST[1]}"
@@ -175,8 +158,7 @@ def _span(places: npt.NDArray[np.intp], meshes: npt.NDArray[np.intp]) -> Span:
     return int(places[first]), int(places[last]) + 1
 
 
-def _limits(lat: Floats, lon: Floats) -> tuple[float, float, float, float]:
-    return (
-        np.fmin.reduce(lon, axis=None), np.fmin.reduce(lat, axis=None),
-        np.fmax.reduce(lon, axis=None), np.fmax.reduce(lat, axis=None),
-    )  # fmt: skip
+def _limits(lat: Floats, lon: Floats) -> Bounds:
+    low, high = ([float(part.reduce(at, axis=None)) for at in (lon, lat)]
+                 for part in (np.fmin, np.fmax))  # fmt: skip
+    return Bounds(low[0], low[1], high[0], high[1])

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from efast.binning import unwrapped
+from efast.cells.binning import Bounds, unwrapped
 from efast.errors import BadFile
 from efast.sentinel3.packedfiles import opened, packed, unpacked, variable
-from efast.sentinel3.swathwindows import Bounds, Swath, locate
+from efast.sentinel3.swathwindows import Swath, locate
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""Small cubes of both sensors with a known truth."""
+"""Small cubes of both sensors with a known truth, and the shipped sample, written once."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,3 +59,13 @@ def cubes():
     coarse[rng.random(coarse.shape) < 0.1] = np.nan
     series = labelled(coarse.astype(np.float32), coarse_days, ["Oa08", "Oa17"], grid(RATIO))
     return xr.Dataset({"reflectance": image, "weight": image[:, 0].copy(data=weight)}), series
+
+
+@pytest.fixture(scope="session")
+def efast_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped sample; copy before changing anything."""
+    from efast.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("efast") / "sample"
+    write_sample(folder)
+    return folder

@@ -116,7 +116,7 @@ def test_given_scores_and_composites_of_the_hidden_image_do_not_count(cubes):
     same(one, efast.hidden_date_errors(fine, coarse, **how, **OPTIONS))
     days = coarse["time"].values.astype("datetime64[D]").astype(int)
     made, at = efast.composite_series(
-        coarse.values, days, efast.compositeseries.CompositeOptions(step=4)
+        coarse.values, days, efast.cells.compositeseries.CompositeOptions(step=4)
     )
     cells = coarse.isel(time=[0] * len(at)).copy(data=made)
     cells["time"] = at.astype("datetime64[D]").astype("datetime64[ns]")

@@ -8,7 +8,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from efast.binning import Bins, bin_swath, nearest_swath
+from efast.cells.binning import Bins, bin_swath, nearest_swath
 from efast.errors import BadInput
 
 GRID = GeoBox((40, 50), Affine(300, 0, 400_000, 0, -300, 1_600_000), "EPSG:32628")

@@ -12,9 +12,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from efast.calibration import Calibration, apply_calibration, calibrate
-from efast.cellmeans import cell_mean_series, cell_means
-from efast.composites import smooth
+from efast.cells.calibration import Calibration, apply_calibration, calibrate
+from efast.cells.cellmeans import cell_mean_series, cell_means
+from efast.cells.composites import smooth
 from efast.errors import BadInput
 from workbench.plain import plain
 
@@ -90,7 +90,7 @@ def plainly(fine, coarse):
 
 
 def test_it_is_least_squares_within_cells_where_no_pair_is_odd(monkeypatch):
-    monkeypatch.setattr("efast.cellpairs.CUT", 1e6)
+    monkeypatch.setattr("efast.cells.cellpairs.CUT", 1e6)
     fine, coarse, score = sensors()
     found = fitted(fine, coarse, score)
     for band in range(2):
@@ -249,7 +249,7 @@ def test_means_of_cells(kind, scale, ratio):
 @pytest.mark.parametrize("kind", ["uint16", "float"])
 @pytest.mark.parametrize("chunks", [{"y": 5, "x": 9}, {"time": 1}, {"y": 26}])
 def test_means_of_blocks_are_those_of_the_whole_to_the_last_bit(kind, chunks, monkeypatch):
-    monkeypatch.setattr("efast.cellmeans.BLOCK", 8)
+    monkeypatch.setattr("efast.cells.cellmeans.BLOCK", 8)
     values, weight = pixels(kind)
     image = xr.DataArray(values, dims=("time", "band", "y", "x"))
     known = xr.DataArray(weight, dims=("time", "y", "x"))

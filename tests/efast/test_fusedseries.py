@@ -8,9 +8,9 @@ import xarray as xr
 
 import efast
 from efast.bandpairs import band_pairs, coarse_name
-from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-from efast.coarsestate import coarse_states
-from efast.compositeseries import CompositeOptions, composite_series
+from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
+from efast.cells.coarsestate import coarse_states
+from efast.cells.compositeseries import CompositeOptions, composite_series
 from efast.errors import BadInput
 from efast.fusion import fuse_block
 
@@ -49,7 +49,7 @@ def test_it_is_near_the_truth(cubes, made):
 @pytest.mark.parametrize("chunks", [{"y": 20, "x": 30}, {"time": 2, "y": 7}, {"x": 84}])
 def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
     fine, coarse = cubes
-    monkeypatch.setattr("efast.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
     whole = efast.fuse(fine, coarse, TARGETS)
     lazy = efast.fuse(fine.chunk(chunks), coarse, TARGETS)
     assert lazy["reflectance"].chunks is not None

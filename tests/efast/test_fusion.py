@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-from efast.coarsestate import FusionOptions, coarse_states
+from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
+from efast.cells.coarsestate import FusionOptions, coarse_states
 from efast.errors import BadInput
 from efast.fusion import EXTRAPOLATED, FALLBACK, fuse_block
 

@@ -8,12 +8,12 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter, zoom
 
 import efast
-from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-from efast.composites import composite
-from efast.compositeseries import CompositeOptions, composite_series
+from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
+from efast.cells.composites import composite
+from efast.cells.compositeseries import CompositeOptions, composite_series
+from efast.cells.upsampling import upsampled
+from efast.cubes.intermediates import NAMES
 from efast.errors import BadInput
-from efast.intermediates import NAMES
-from efast.upsampling import upsampled
 
 OF_CLASSES = "s2_cloud_flags"
 RATIO, SHAPE = 10, (65, 84)
@@ -95,7 +95,7 @@ def test_cells_lie_in_their_grid(steps, made):
 
 def test_blocks_change_no_bit(cubes, steps, monkeypatch):
     fine, coarse = cubes
-    monkeypatch.setattr("efast.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
     lazy = efast.fuse(fine.chunk({"y": 16}), coarse, TARGETS, keep=list(NAMES)[2:])
     assert lazy["fusion_input"].chunks is not None
     xr.testing.assert_equal(lazy.compute(), steps.drop_vars("s2_bands"))

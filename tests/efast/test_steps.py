@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 
-from efast.cloudscores import cloud_distance, cloudy_cells, distance_score
-from efast.coarseseries import interp_time
-from efast.composites import composite, smooth
-from efast.dateweights import cell_weights, kept_images, time_weights
+from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
+from efast.cells.coarseseries import interp_time
+from efast.cells.composites import composite, smooth
+from efast.cells.dateweights import cell_weights, kept_images, time_weights
 from efast.errors import BadInput
 
 

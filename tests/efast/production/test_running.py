@@ -12,8 +12,8 @@ import rasterio
 import xarray as xr
 
 import efast
+from efast.cubes.intermediates import NAMES
 from efast.errors import BadFile, BadInput
-from efast.intermediates import NAMES
 from efast.production import cloudcells
 from efast.production.inventory import take_inventory
 from workbench.errors import OutputExists
@@ -119,7 +119,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
             efast.run(products.fine, products.coarse, target, **options, **asked)
     assert not list(target.glob("images/*"))
     with monkeypatch.context() as patch:
-        patch.setattr("efast.fusedseries.fuse_block", pytest.fail)  # all blocks are there
+        patch.setattr("efast.cubes.fusedseries.fuse_block", pytest.fail)  # all blocks are there
         efast.run(products.fine, products.coarse, target, **options, **asked)
     whole = {name: hashed for name, hashed in sums(folder).items() if "intermediates" not in name}
     assert sums(target) == whole

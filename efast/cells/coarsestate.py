@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from efast.coarseseries import Extrapolate, interp_time
-from efast.dateweights import cell_weights, kept_images, time_weights
+from efast.cells.coarseseries import Extrapolate, interp_time
+from efast.cells.dateweights import cell_weights, kept_images, time_weights
 from efast.errors import BadInput
 
 __all__ = ["CoarseState", "FusionOptions", "coarse_states"]
@@ -28,11 +28,11 @@ class FusionOptions(NamedTuple):
     Attributes
     ----------
     sigma, max_days
-        See `efast.dateweights.time_weights`.
+        See `efast.cells.dateweights.time_weights`.
     minimum_importance
-        See `efast.dateweights.kept_images`.
+        See `efast.cells.dateweights.kept_images`.
     extrapolate
-        See `efast.coarseseries.interp_time`.
+        See `efast.cells.coarseseries.interp_time`.
     compat
         ``"dhi"``: as the published program (numpy), with its quirks.
     """
@@ -76,7 +76,7 @@ class CoarseState(NamedTuple):
 
     @property
     def weights(self) -> Floats:
-        """(T, N, y, x) float32, see `efast.dateweights.cell_weights`."""
+        """(T, N, y, x) float32, see `efast.cells.dateweights.cell_weights`."""
         return cell_weights(self.score, self.in_time, self.kept)
 
     def at(self, places: Sequence[int]) -> CoarseState:

@@ -56,7 +56,7 @@ def kept_images(score: npt.ArrayLike, in_time: Doubles, minimum_importance: floa
     Parameters
     ----------
     score
-        (N, y, x), 0..1, of the whole area; see `efast.cloudscores.distance_score`.
+        (N, y, x), 0..1, of the whole area; see `efast.cells.cloudscores.distance_score`.
     in_time
         See `time_weights`.
     minimum_importance

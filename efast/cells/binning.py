@@ -8,7 +8,7 @@ else. Sums and counts of several products add up, so a mosaic of a day is exact.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,27 @@ from efast.errors import BadInput
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["REACH_DEG", "Bins", "bin_swath", "nearest_swath", "unwrapped"]
+__all__ = ["REACH_DEG", "Bins", "Bounds", "bin_swath", "bounds_of", "nearest_swath", "unwrapped"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 REACH_DEG = 0.05  # around the grid, within which samples are projected; a pixel is 0.003 wide
+EDGE = 65  # points along an edge of a grid, which is no straight line in degrees
+
+
+class Bounds(NamedTuple):
+    """West, south, east and north, degrees; longitudes go on beyond 180."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def middle(self) -> float:
+        """Longitude in the middle."""
+        return (self.west + self.east) / 2
 
 
 class Bins:
@@ -44,6 +59,7 @@ class Bins:
 
     def __init__(self, grid: GeoBox, bands: int) -> None:
         self.grid = grid
+        self._near = bounds_of(grid, REACH_DEG)
         self.sums = np.zeros((bands, *grid.shape))
         self.counts = np.zeros((bands, *grid.shape), np.int64)
 
@@ -81,7 +97,7 @@ class Bins:
         if supersampling < 1:
             raise BadInput(f"supersampling={supersampling}: at least 1")
         known = np.broadcast_to(known, values.shape) & np.isfinite(values)
-        lons = unwrapped(lons, self._middle())
+        lons = unwrapped(lons, self._near.middle)
         rows, columns = np.nonzero(known.any(axis=0) & self._around(lats, lons))
         given, known = values[:, rows, columns].astype(np.float64), known[:, rows, columns]
         cells = int(np.prod(self.grid.shape))
@@ -122,21 +138,10 @@ class Bins:
         found[inside] = (row[inside] * width + column[inside]).astype(np.int64)
         return found
 
-    def _outline(self) -> tuple[Floats, Floats]:
-        """Return longitudes and latitudes along the edge of the grid."""
-        box = self.grid.geographic_extent.boundingbox
-        return np.array([box.left, box.right]), np.array([box.bottom, box.top])
-
-    def _middle(self) -> float:
-        return float(self._outline()[0].mean())
-
     def _around(self, lats: Floats, lons: Floats) -> Bools:
         """Tell which places are near the grid, so that the others need not be projected."""
-        (west, east), (south, north) = self._outline()
-        reach = REACH_DEG
-        wide = reach / max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01)
-        near: Bools = (lons >= west - wide) & (lons <= east + wide)
-        near &= (lats >= south - reach) & (lats <= north + reach)
+        west, south, east, north = self._near
+        near: Bools = (lons >= west) & (lons <= east) & (lats >= south) & (lats <= north)
         return near
 
 
@@ -217,7 +222,7 @@ def nearest_swath(
     lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     _check(lats, lons, values, known, len(values))
     bins = Bins(grid, len(values))
-    lons = unwrapped(lons, bins._middle())
+    lons = unwrapped(lons, bins._near.middle)
     near = bins._around(lats, lons)
     found = np.full((len(values), *grid.shape), np.nan, np.float32)
     if not near.any():
@@ -247,6 +252,37 @@ def _check(lats: Floats, lons: Floats, values: npt.NDArray[np.generic], known: B
             f"data {values.shape} and what is valid {known.shape} do not go with {bands} bands of "
             f"a swath of {swath}"
         )
+
+
+def bounds_of(grid: GeoBox, reach: float = 0.0) -> Bounds:
+    """Return the envelope of a grid.
+
+    Parameters
+    ----------
+    grid
+        In any CRS, away from the poles.
+    reach
+        Degrees of latitude by which it is widened on every side.
+
+    Returns
+    -------
+    Bounds
+        A grid over the date line has its longitudes on both sides of 180 or -180.
+    """
+    from pyproj import Transformer
+
+    height, width = grid.shape
+    along, ends = np.linspace(0, 1, EDGE), np.repeat([0.0, 1.0], EDGE)
+    columns = np.concatenate([np.tile(along, 2), ends, [0.5]]) * width
+    rows = np.concatenate([ends, np.tile(along, 2), [0.5]]) * height
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    pixels: Any = (columns, rows)
+    lons, lats = to_degrees.transform(*(grid.affine @ pixels))
+    lons = unwrapped(lons, lons[-1])
+    south, north = float(lats.min()), float(lats.max())
+    wide = reach / max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01)
+    west, east = float(lons.min() - wide), float(lons.max() + wide)
+    return Bounds(west, south - reach, east, north + reach)
 
 
 def unwrapped(lons: Floats, middle: float) -> Floats:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal, get_args
 
-from efast.calibration import Calibrate, Calibration, apply_calibration, calibrate
-from efast.cellmeans import cell_mean_series
-from efast.coarseseries import interp_time
+from efast.cells.calibration import Calibrate, Calibration, apply_calibration, calibrate
+from efast.cells.cellmeans import cell_mean_series
+from efast.cells.coarseseries import interp_time
+from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
-from efast.preparation import Prepared
 
 __all__ = ["CalibrationChoice", "calibrated", "calibration_of", "check_calibration", "recorded"]
 
@@ -54,16 +54,15 @@ def calibrated(ready: Prepared, choice: CalibrationChoice) -> tuple[Prepared, Ca
     found = choice if isinstance(choice, Calibration) else _found(ready, choice)
     if list(found.bands) != list(ready.pairs):
         raise BadInput(
-            f"the calibration is of {', '.join(found.bands)}, the images are {', '.join(ready.pairs)}"
+            f"the calibration is of {', '.join(found.bands)}, the images have "
+            f"{', '.join(ready.pairs)}"
         )
     return replace(ready, composites=apply_calibration(found, ready.composites)), found
 
 
 def _found(ready: Prepared, how: Calibrate) -> Calibration:
     means = cell_mean_series(ready.image, ready.weight, ready.grids.ratio, scale=ready.scale)
-    series, _ = interp_time(
-        ready.composites, ready.composite_days, ready.days, extrapolate="none"
-    )
+    series, _ = interp_time(ready.composites, ready.composite_days, ready.days, extrapolate="none")
     made = ready.composite_options
     return calibrate(
         means, series, ready.score, list(ready.pairs), how=how,

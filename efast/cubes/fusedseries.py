@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from efast.adjustment import CalibrationChoice, calibrated, check_calibration, recorded
-from efast.blockwise import Output, everywhere
-from efast.coarsestate import CoarseState, FusionOptions
-from efast.compositeseries import CompositeOptions
+from efast.cells.coarsestate import CoarseState, FusionOptions
+from efast.cells.compositeseries import CompositeOptions
+from efast.cubes.adjustment import CalibrationChoice, calibrated, check_calibration, recorded
+from efast.cubes.blockwise import Output, everywhere
+from efast.cubes.intermediates import NAMES, intermediates
+from efast.cubes.preparation import DIMS, Prepared, prepare
 from efast.errors import BadInput
 from efast.fusion import OnMissingCoarse, check_policy, fuse_block
-from efast.intermediates import NAMES, intermediates
-from efast.preparation import DIMS, Prepared, prepare
 from workbench.rasters.times import as_times
 from workbench.sentinel2.indices import NARROW_NIR, with_indices
 
@@ -85,29 +85,29 @@ def fuse(
         Of the bands of the result; default those of the fine ones.
     score
         (time, y, x) of the fine images on the cells that cover them, 0..1; default: worked out from
-        their weights (`efast.cloudscores`).
+        their weights (`efast.cells.cloudscores`).
     composited
         Whether `coarse` holds composites already; else they are made from its observations.
     composites
-        Fields of `efast.compositeseries.CompositeOptions`, such as ``{"step": 5}``.
+        Fields of `efast.cells.compositeseries.CompositeOptions`, such as ``{"step": 5}``.
     cloud_tolerance, saturation
-        See `efast.cloudscores.cloudy_cells` and `efast.cloudscores.distance_score`.
+        See `efast.cells.cloudscores.cloudy_cells` and `efast.cells.cloudscores.distance_score`.
     sigma, max_days, minimum_importance, extrapolate
-        See `efast.coarsestate.FusionOptions`.
+        See `efast.cells.coarsestate.FusionOptions`.
     on_missing_coarse
         Where the coarse series is missing: ``"nan"``, or ``"s2"``, the weighted mean of the images
         alone, flagged.
     calibration
         ``"gain-bias"`` or ``"bias"``: the coarse series is brought to the scale of the fine images
         first, band by band (`efast.calibrate`); or a `efast.Calibration`. What was found stands in
-        the attribute ``calibration``, see `efast.adjustment.calibration_of`.
+        the attribute ``calibration``, see `efast.cubes.adjustment.calibration_of`.
     quality
         Whether the layers that say what a pixel rests on are part of the result.
     indices
         Names of `workbench.sentinel2.indices.INDICES`, such as ``"ndvi"``, to add as variables;
         near infrared is B8A where B08 is not fused.
     keep
-        Names of steps between that become part of the result, see `efast.intermediates.NAMES`.
+        Steps between that become part of the result, see `efast.cubes.intermediates.NAMES`.
     compat
         ``"dhi"``: as the published program (numpy), with its quirks; in memory only.
 
@@ -143,7 +143,7 @@ def fuse(
 
 
 def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -> xr.Dataset:
-    """Fuse what `efast.preparation.prepare` made ready; see `fuse`."""
+    """Fuse what `efast.cubes.preparation.prepare` made ready; see `fuse`."""
     make = partial(
         _fused, ratio=ready.grids.ratio, scale=ready.scale, on_missing_coarse=on_missing_coarse,
         compat=ready.options.compat,

@@ -4,7 +4,7 @@ What a fusion adds to an image is a change of the coarse series, so what counts 
 that the coarse sensor sees is worth for the fine one. It is read from clear cells far from clouds:
 means of the fine images over a cell, and the coarse series at the same days. Each cell is compared
 with itself at other days, so that what sets a cell apart for good (ground seen around it, position)
-is not taken for a gain (`efast.cellpairs`).
+is not taken for a gain (`efast.cells.cellpairs`).
 
 Both sides are noisy. The gain is the regression of fine on coarse: it is the best prediction of a
 fine change from a coarse one as noisy as those of the pairs, which is what a fusion asks for, and
@@ -27,8 +27,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from efast.cellpairs import NORMAL, Line, Pairs, line, shift, within
-from efast.composites import smooth
+from efast.cells.cellpairs import NORMAL, Line, Pairs, line, shift, within
+from efast.cells.composites import smooth
 from efast.errors import BadInput
 
 __all__ = ["Calibrate", "Calibration", "apply_calibration", "calibrate"]
@@ -146,12 +146,12 @@ def calibrate(
     ----------
     fine
         (N, B, y, x) float: means of the images over coarse cells, NaN where missing; see
-        `efast.cellmeans.cell_means`.
+        `efast.cells.cellmeans.cell_means`.
     coarse
         (N, B, y, x) float: the coarse series at the days of the images, NaN where missing; see
-        `efast.coarseseries.interp_time`.
+        `efast.cells.coarseseries.interp_time`.
     score
-        (N, y, x), 0..1, see `efast.cloudscores.distance_score`. Cells with 0 are left out.
+        (N, y, x), 0..1, see `efast.cells.cloudscores.distance_score`. Cells with 0 are left out.
     bands
         B names, for the record.
     how

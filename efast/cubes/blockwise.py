@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from efast.coarsestate import CoarseState
+from efast.cells.coarsestate import CoarseState
+from efast.cubes.preparation import Prepared, blocks_of
 from efast.errors import BadInput
-from efast.preparation import Prepared, blocks_of
 from workbench.errors import portable_errors
 
 __all__ = ["Output", "everywhere"]

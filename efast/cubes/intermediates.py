@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from efast.blockwise import Output, everywhere
-from efast.cloudscores import distance_score, too_many
-from efast.coarseseries import interp_time
-from efast.coarsestate import CoarseState
-from efast.compositeseries import observation_distance, plain_composites
+from efast.cells.cloudscores import distance_score, too_many
+from efast.cells.coarseseries import interp_time
+from efast.cells.coarsestate import CoarseState
+from efast.cells.compositeseries import observation_distance, plain_composites
+from efast.cells.upsampling import upsampled
+from efast.cubes.blockwise import Output, everywhere
+from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
-from efast.preparation import Prepared
-from efast.upsampling import upsampled
 from workbench.rasters.times import as_times
 
 if TYPE_CHECKING:
-    from efast.compositeseries import CompositeOptions
+    from efast.cells.compositeseries import CompositeOptions
 
 __all__ = ["NAMES", "intermediates"]
 

@@ -38,7 +38,7 @@ def composite(
     coarse
         (N, B, y, x) float, NaN where nothing was seen.
     score
-        (N, y, x), 0..1, see `efast.cloudscores.distance_score`.
+        (N, y, x), 0..1, see `efast.cells.cloudscores.distance_score`.
     days
         (N,) day of each observation, an integer.
     at

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from efast.cloudscores import cloud_distance, distance_score
-from efast.composites import composite, smooth
+from efast.cells.cloudscores import cloud_distance, distance_score
+from efast.cells.composites import composite, smooth
 from efast.errors import BadInput
 
 __all__ = [
@@ -65,7 +65,7 @@ def observation_distance(coarse: npt.ArrayLike, *, compat: str | None = None) ->
     Returns
     -------
     numpy.ndarray
-        (N, y, x) float32 cells, see `efast.cloudscores.cloud_distance`.
+        (N, y, x) float32 cells, see `efast.cells.cloudscores.cloud_distance`.
     """
     values: Any = np.asarray(coarse, np.float32)
     hidden = np.isnan(values[:, 0]) if compat == "dhi" else np.isnan(values).any(axis=1)

@@ -16,11 +16,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from efast.bandpairs import band_pairs
-from efast.cloudscores import bad_counts, cloud_distance, distance_score, too_many
-from efast.coarsestate import CoarseState, FusionOptions, coarse_states
-from efast.compositeseries import CompositeOptions, composite_series
+from efast.cells.cloudscores import bad_counts, cloud_distance, distance_score, too_many
+from efast.cells.coarsestate import CoarseState, FusionOptions, coarse_states
+from efast.cells.compositeseries import CompositeOptions, composite_series
+from efast.cubes.finecubes import read_fine
 from efast.errors import BadInput
-from efast.finecubes import read_fine
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.times import as_times
 
@@ -186,7 +186,7 @@ class Prepared:
         return self.image.chunks is not None or self.weight.chunks is not None
 
     def states(self) -> list[CoarseState]:
-        """Return what the kernel needs of the coarse grid, see `efast.coarsestate`."""
+        """Return what the kernel needs of the coarse grid, see `efast.cells.coarsestate`."""
         return coarse_states(
             self.score, self.days, self.composites, self.composite_days, self.targets, self.options
         )
