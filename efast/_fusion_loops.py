@@ -70,6 +70,14 @@ def spread(values, known, whole, left, share, start, size, out):
 
 
 @compiled
+def multiply(values, slope, b, y, start, size):
+    """Multiply a span by the slope of its pixels; by nothing where there is no slope."""
+    if slope.shape[0] > 0:
+        for p in range(size):
+            values[p] *= slope[b, y, start + p]
+
+
+@compiled
 def place_row(cells, start, ratio, left, across):
     """Place all fine pixels of a row."""
     for x in range(left.shape[0]):
@@ -85,6 +93,7 @@ def changes_of(
     size,
     nodata,
     scale,
+    slope,
     then,
     known,
     whole,
@@ -104,6 +113,7 @@ def changes_of(
         every[p] = ONE
     for b in range(bands):
         spread(then[b], known[b], whole[b], left, across, start, size, coarse)
+        multiply(coarse, slope, b, y, start, size)
         for p in range(size):
             raw = fine[b, y, start + p]
             value = np.float32(raw) * scale - coarse[p]
@@ -173,8 +183,9 @@ def write_quality(said, size, quality):
 
 @compiled
 def fuse_rows(
-    fine, valid, nodata, scale, weights, coarse_then, coarse_now, apart, ratio, origin, out, quality
-):
+    fine, valid, nodata, scale, slope, weights, coarse_then, coarse_now, apart, ratio, origin, out,
+    quality,
+):  # fmt: skip
     """Fuse a block of fine rows.
 
     Parameters
@@ -183,6 +194,8 @@ def fuse_rows(
         (N, B, Y, X), of which NaN and `nodata` are missing; times `scale` it is reflectance.
     valid
         (N, Y, X) uint8, 0 where a pixel of all bands does not count.
+    slope
+        (B, Y, X) float32 that the coarse series is multiplied by, or (0, 0, 0): by nothing.
     weights
         (T, N, y, x) float32.
     coarse_then, coarse_now
@@ -220,9 +233,9 @@ def fuse_rows(
             size = min(SPAN, width - start)
             alike = True
             for i in range(images):
-                alike &= changes_of(fine[i], valid[i], y, start, size, nodata, scale, then[i],
-                                    known[i], whole[i], left, across, change[i], counts[i],
-                                    every[i])  # fmt: skip
+                alike &= changes_of(fine[i], valid[i], y, start, size, nodata, scale, slope,
+                                    then[i], known[i], whole[i], left, across, change[i],
+                                    counts[i], every[i])  # fmt: skip
             sums = 1 if alike else bands
             for t in range(weights.shape[0]):
                 summed[:], total[:], said[:3] = ZERO, ZERO, ZERO
@@ -234,6 +247,7 @@ def fuse_rows(
                 for b in range(bands):
                     complete = blend_rows(coarse_now[t, b], top, down, row, row_known)
                     spread(row, row_known, complete, left, across, start, size, coarse)
+                    multiply(coarse, slope, b, y, start, size)
                     write_values(
                         coarse, summed[b], total[min(b, sums - 1)], out[t, b, y, start:][:size]
                     )

@@ -6,7 +6,8 @@ With weights W_i of the images F_i and the coarse series C, all on the fine grid
 
 which is the coarse prediction plus fine mosaic minus coarse mosaic of Senty et al. (2024, Remote
 Sensing 16, 1833, equations 2 and 3). What an image differs from the coarse series does not depend
-on the target, so many targets cost little more than one.
+on the target, so many targets cost little more than one. Where fine pixels change more or less than
+their cell does, C is multiplied by a slope of each pixel and band; without one it is 1.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def fuse_block(
     scale: float = 1.0,
     on_missing_coarse: OnMissingCoarse = "nan",
     compat: str | None = None,
+    slope: npt.ArrayLike | None = None,
 ) -> Fused:
     """Fuse a part of an area.
 
@@ -89,6 +91,9 @@ def fuse_block(
     compat
         ``"dhi"``: as the published program, where a pixel is missing if its first band is NaN or 0,
         and a cell without a value takes all pixels around it along.
+    slope
+        (B, Y, X): how much of the change of the coarse series a pixel of the part takes; 1 if not
+        given. Where it is NaN the coarse series counts as missing.
 
     Returns
     -------
@@ -102,18 +107,20 @@ def fuse_block(
     """
     known = np.ascontiguousarray(np.asarray(valid) != 0, np.uint8)
     _check(fine, known, state, ratio, origin, on_missing_coarse)
+    slopes = _slopes(slope, fine)
     if compat == "dhi":
         known &= np.isfinite(fine[:, 0]) & (fine[:, 0] != 0)
         fine = np.nan_to_num(np.asarray(fine, np.float32))
         touched = _touched(state, ratio)[_part(fine, origin)]
     state, origin = state.around(origin, (fine.shape[2], fine.shape[3]), ratio)
-    fused = _fused(fine, known, state, ratio, origin, scale, nodata=compat != "dhi")
+    fused = _fused(fine, known, state, slopes, ratio, origin, scale, nodata=compat != "dhi")
     if compat == "dhi":
         fused.values[touched] = np.nan
     gaps = np.isnan(fused.values)
-    if on_missing_coarse == "s2" and (np.isnan(state.now).any() or np.isnan(state.then).any()):
+    unknown = (np.isnan(part).any() for part in (state.now, state.then, slopes))
+    if on_missing_coarse == "s2" and any(unknown):
         flat = state._replace(then=np.zeros_like(state.then), now=np.zeros_like(state.now))
-        alone = _fused(fine, known, flat, ratio, origin, scale, nodata=True)
+        alone = _fused(fine, known, flat, _slopes(None, fine), ratio, origin, scale, nodata=True)
         filled = gaps & ~np.isnan(alone.values)
         fused.values[filled] = alone.values[filled]
         stands_in = filled.any(axis=1)
@@ -127,6 +134,7 @@ def _fused(
     fine: npt.NDArray[Any],
     known: npt.NDArray[np.uint8],
     state: CoarseState,
+    slopes: Floats,
     ratio: int,
     origin: tuple[int, int],
     scale: float,
@@ -140,12 +148,25 @@ def _fused(
     values = np.empty((targets, bands, *shape), np.float32)
     quality = np.empty((4, targets, *shape), np.float32)
     missing = fine.dtype.type(0) if nodata and fine.dtype.kind == "u" else np.float32(np.nan)
-    fuse_rows(fine, known, missing, np.float32(scale), state.weights, state.then, state.now,
-              state.apart, ratio, origin, values, quality)  # fmt: skip
+    fuse_rows(fine, known, missing, np.float32(scale), slopes, state.weights, state.then,
+              state.now, state.apart, ratio, origin, values, quality)  # fmt: skip
     flag = np.zeros((targets, *shape), np.uint8)
     outside = state.outside.repeat(ratio, axis=1).repeat(ratio, axis=2)
     flag[outside[(slice(None), *_part(fine, origin)[2:])]] = EXTRAPOLATED
     return Fused(values, quality[0], quality[1].astype(np.uint8), quality[2], quality[3], flag)
+
+
+def _slopes(slope: npt.ArrayLike | None, fine: npt.NDArray[Any]) -> Floats:
+    """Return (B, Y, X) float32, or an empty array: no slope."""
+    if slope is None:
+        return np.empty((0, 0, 0), np.float32)
+    slopes = np.ascontiguousarray(slope, np.float32)
+    if slopes.shape != fine.shape[1:]:
+        raise BadInput(
+            f"slopes {slopes.shape} do not go with images {fine.shape}: (band, y, x) of the same "
+            "bands and pixels"
+        )
+    return slopes
 
 
 def _part(fine: npt.NDArray[Any], origin: tuple[int, int]) -> tuple[Any, ...]:
