@@ -112,7 +112,8 @@ def fuse(
     image, weight = _fine(fine)
     series = coarse["reflectance"] if isinstance(coarse, xr.Dataset) else coarse
     pairs = band_pairs(_names(image), _names(series), bands)
-    image = image.sel(band=list(pairs))
+    if list(pairs) != _names(image):  # else it would be copied
+        image = image.sel(band=list(pairs))
     series = series.transpose(*DIMS).sel(band=list(pairs.values()))
     if series.dtype.kind != "f":
         raise BadInput(f"the coarse series is {series.dtype}: give floats, NaN where missing")
@@ -132,8 +133,8 @@ def fuse(
     options = FusionOptions(sigma, max_days, minimum_importance, extrapolate, compat)
     states = coarse_states(score_values, days, observed, axis, wanted, options)
     call = partial(
-        _stacked, states=states, ratio=grid.ratio, scale=scale,
-        on_missing_coarse=on_missing_coarse, compat=compat, targets=len(wanted),
+        _fused, states=states, ratio=grid.ratio, scale=scale,
+        on_missing_coarse=on_missing_coarse, compat=compat,
     )  # fmt: skip
     found = _labelled(_everywhere(call, image, weight, grid, len(wanted)), image, targets, pairs)
     return found.assign(ndvi=_ndvi(found)) if ndvi else found
@@ -234,7 +235,7 @@ def _check_units(
         )
 
 
-def _stacked(
+def _fused(
     values: npt.NDArray[Any],
     weight: npt.NDArray[Any],
     *,
@@ -243,36 +244,34 @@ def _stacked(
     scale: float,
     on_missing_coarse: OnMissingCoarse,
     compat: str | None,
-    targets: int,
     origin: tuple[int, int] = (0, 0),
-) -> npt.NDArray[np.float32]:
-    """Return (T, B + 5, Y, X): the bands, then the layers of quality."""
-    out = np.empty((targets, values.shape[1] + len(LAYERS), *values.shape[2:]), np.float32)
-    for state in states:
-        fused: Fused = fuse_block(
-            np.ascontiguousarray(values), weight, state, ratio, origin=origin, scale=scale,
+) -> Fused:
+    """Fuse a part of the area to the targets of all states, which follow one another."""
+    parts = [
+        fuse_block(
+            values, weight, state, ratio, origin=origin, scale=scale,
             on_missing_coarse=on_missing_coarse, compat=compat,
-        )  # fmt: skip
-        out[state.targets, : values.shape[1]] = fused.values
-        for place, name in enumerate(LAYERS, values.shape[1]):
-            out[state.targets, place] = getattr(fused, name)
-    return out
+        )
+        for state in states
+    ]  # fmt: skip
+    return parts[0] if len(parts) == 1 else Fused(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _block(
     values: npt.NDArray[Any], weight: npt.NDArray[Any], call: Any, block_info: Any = None
-) -> npt.NDArray[np.float32]:
+) -> Fused:
     rows, columns = block_info[0]["array-location"][2:]
-    found: npt.NDArray[np.float32] = call(values, weight[:, 0], origin=(rows[0], columns[0]))
+    found: Fused = call(values, weight[:, 0], origin=(rows[0], columns[0]))
     return found
 
 
 def _everywhere(
     call: Any, image: xr.DataArray, weight: xr.DataArray, grid: _Grids, targets: int
-) -> Any:
-    """Fuse all at once, or block by block on Dask."""
+) -> Fused:
+    """Fuse all at once, or block by block on Dask, where each layer is an array of its own."""
     if image.chunks is None and weight.chunks is None:
-        return call(image.values, weight.values)
+        found: Fused = call(image.values, weight.values)
+        return found
     if call.keywords["compat"]:
         raise BadInput("compat='dhi' needs the whole area in memory: pass fine.compute()")
     import dask.array as da
@@ -280,24 +279,37 @@ def _everywhere(
 
     values = _blocks(image, grid.ratio).data
     weights = _blocks(weight, grid.ratio).data[:, None]
-    bands = values.shape[1] + len(LAYERS)
-    return da.map_blocks(
-        _block, values, weights, call=delayed(call, traverse=False), dtype=np.float32,  # sent once
-        chunks=((targets,), (bands,), *values.chunks[2:]), meta=np.empty((0,) * 4, np.float32),
+    (_, bands, *shape), down = values.chunks, (targets,)
+    fused = da.map_blocks(
+        _block, values, weights, call=delayed(call, traverse=False), dtype=object,  # sent once
+        chunks=(down, bands, *shape), meta=np.empty((0,) * 4, object),
     )  # fmt: skip
+    layers = (
+        da.blockwise(_layer, "tyx", fused, "tbyx", layer=name, dtype=dtype, meta=_none(3, dtype))
+        for name, (dtype, _) in LAYERS.items()
+    )
+    kind = np.float32
+    return Fused(da.map_blocks(getattr, fused, "values", dtype=kind, meta=_none(4, kind)), *layers)
+
+
+def _layer(blocks: list[Fused], layer: str) -> Any:
+    return getattr(blocks[0], layer)  # of all bands
+
+
+def _none(dims: int, dtype: type) -> npt.NDArray[Any]:
+    return np.empty((0,) * dims, dtype)
 
 
 def _labelled(
-    stacked: Any, image: xr.DataArray, targets: Sequence[Any], pairs: Mapping[str, str]
+    fused: Fused, image: xr.DataArray, targets: Sequence[Any], pairs: Mapping[str, str]
 ) -> xr.Dataset:
     from workbench.rasters.times import as_times
 
-    bands = len(pairs)
     times = as_times(targets).astype("datetime64[D]").astype("datetime64[ns]")
     named = {"long_name": "surface reflectance", "units": "1"}
-    found: dict[str, Any] = {"reflectance": (DIMS, stacked[:, :bands], named)}
-    for place, (name, (dtype, attrs)) in enumerate(LAYERS.items(), bands):
-        found[name] = (("time", "y", "x"), stacked[:, place].astype(dtype), attrs)
+    found: dict[str, Any] = {"reflectance": (DIMS, fused.values, named)}
+    for name, (_, attrs) in LAYERS.items():
+        found[name] = (("time", "y", "x"), getattr(fused, name), attrs)
     coords = {
         name: image.coords[name] for name in ("y", "x", "spatial_ref") if name in image.coords
     }

@@ -100,6 +100,28 @@ def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
     xr.testing.assert_identical(whole, lazy.compute())
 
 
+def test_a_block_is_fused_once_for_all_its_layers(cubes, monkeypatch):
+    fine, coarse = cubes
+    called = []
+
+    def counted(*given, **options):
+        called.append(options["origin"])
+        return fuse_block(*given, **options)
+
+    monkeypatch.setattr("efast.fusedseries.BLOCK", 20)
+    monkeypatch.setattr("efast.fusedseries.fuse_block", counted)
+    efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS).compute(scheduler="sync")
+    assert len(called) == len(set(called)) == 4 * 5
+
+
+def test_bands_in_another_order(cubes):
+    fine, coarse = cubes
+    turned = efast.fuse(
+        fine.isel(band=[1, 0]), coarse, TARGETS, bands={"B04": "Oa08", "B8A": "Oa17"}
+    )
+    xr.testing.assert_identical(turned, efast.fuse(fine, coarse, TARGETS))
+
+
 def test_workers_change_no_bit(cubes, client, monkeypatch):
     fine, coarse = cubes
     lazy = efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS)

@@ -268,6 +268,24 @@ def test_quality():
     assert not found.flag.any()
 
 
+def test_more_images_than_a_byte_counts():
+    days = np.repeat(DAYS, 60)
+    ones = np.ones((len(days), 1, 4, 4), np.float32)
+    score = np.ones((len(days), 2, 2), np.float32)
+    (state,) = coarse_states(score, days, np.ones((4, 1, 2, 2)), np.arange(4), [18])
+    clear = ones[:, 0] > 0
+    clear[:50, 0, 0] = False  # 250 are left
+    found = fuse_block(ones, clear, state, 2)
+    assert found.images[0, 0, 0] == 250
+    assert (found.images[0].ravel()[1:] == 255).all()
+    clear[0] = False
+    assert (fuse_block(ones, clear, state, 2).images[0].ravel()[1:] == 255).all()
+    with pytest.raises(BadInput, match="300 bands: at most 255"):
+        many = np.ones((4, 300, 2, 2))
+        (state,) = coarse_states(score[:1], [1], many, np.arange(4), [18])
+        fuse_block(np.ones((1, 300, 4, 4), np.float32), clear[:1], state, 2)
+
+
 def test_extrapolation_is_flagged():
     fine, clear, coarse = scene()
     found = fused(fine, clear, coarse, 6, targets=[50, 58])
