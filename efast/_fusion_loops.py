@@ -2,7 +2,11 @@
 
 Import this module only where it is used (it loads numba); `efast.fusion` is the door. A fine pixel
 goes through the same float32 operations in the same order whatever stands beside it, so results do
-not depend on how an area is divided, to the last bit.
+not depend on how an area is divided, to the last bit. What is left out for speed (images without
+weight or without a pixel, masks of whole spans) would add 0 or multiply by 1.
+
+Innermost loops run over slices of a span and write one array: of those the compiler makes vector
+instructions.
 """
 
 # numba infers the types of these loops from their arguments.
@@ -10,14 +14,89 @@ not depend on how an area is divided, to the last bit.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from workbench.machinecode import compiled
 
 __all__ = ["fuse_rows"]
 
-SPAN = 240  # fine pixels along a row that are treated together, so that they stay in the cache
-ZERO, ONE, INFINITE = np.float32(0), np.float32(1), np.float32(np.inf)
+SPAN = 600  # fine pixels along a row that are treated together, so that they stay in the cache
+ZERO, ONE = np.float32(0), np.float32(1)
+INFINITE, EMPTY = np.float32(np.inf), np.float32(np.nan)
+MOST = 255  # images and bands that a byte counts
+CERTAIN = np.float32(1e-30)  # between weights of cells that are above it, no weight is 0
+
+
+class Places(NamedTuple):
+    """Fine columns: the cell before each, how far beyond its centre, where its like end."""
+
+    left: Any
+    across: Any
+    until: Any
+
+
+class Rows(NamedTuple):
+    """The planes of cells at one fine row: blended values and weights, what is known of them."""
+
+    then: Any
+    then_known: Any
+    then_whole: Any
+    now: Any
+    now_known: Any
+    now_whole: Any
+    weights: Any
+
+
+class Seen(NamedTuple):
+    """How images differ from the coarse series in a span, and where they count.
+
+    Attributes
+    ----------
+    change, counts
+        (B, N, P) float32 and uint8.
+    found
+        (N, P) uint8: in how many bands a pixel counts.
+    full, used
+        (N,) whether an image counts in all pixels and bands; whether it has a pixel that is not
+        hidden, and a weight for some target.
+    alike
+        (1,) whether all bands count at the same pixels.
+    """
+
+    change: Any
+    counts: Any
+    found: Any
+    full: Any
+    used: Any
+    alike: Any
+
+
+class Sums(NamedTuple):
+    """Images chosen for a target in a span, and sums over them.
+
+    Attributes
+    ----------
+    image, apart, certain
+        (N,): which, days between, whether all pixels count and have a weight.
+    weight
+        (N, P) float32.
+    change, total
+        (B, P) and (B + 1, P) float32: weights times changes; weights, by bands and of all together.
+    days, images, nearest
+        (P,): weights times days; number of images; fewest days.
+    """
+
+    image: Any
+    apart: Any
+    certain: Any
+    weight: Any
+    change: Any
+    total: Any
+    days: Any
+    images: Any
+    nearest: Any
 
 
 @compiled
@@ -33,6 +112,22 @@ def place(fine, ratio, length):
     if before >= length - 1:
         return length - 1, ZERO
     return before, np.float32(twice - before * 2 * ratio) / np.float32(2 * ratio)
+
+
+@compiled
+def place_columns(width, begin, ratio, cells):
+    """Place all columns of a block."""
+    places = Places(
+        np.empty(width, np.int64), np.empty(width, np.float32), np.empty(width, np.int64)
+    )
+    for x in range(width):
+        places.left[x], places.across[x] = place(begin + x, ratio, cells)
+    until = width
+    for x in range(width - 1, -1, -1):
+        if x + 1 < width and places.left[x] != places.left[x + 1]:
+            until = x + 1
+        places.until[x] = until
+    return places
 
 
 @compiled
@@ -55,126 +150,244 @@ def blend_rows(plane, top, share, values, known):
 
 
 @compiled
-def spread(values, known, whole, left, share, start, size, out):
-    """Blend a row of cells at fine pixels; NaN where no cell around has a value."""
+def blend_planes(weights, then, now, top, share, rows):
+    """Blend two rows of all planes."""
+    known = np.empty(weights.shape[3], np.float32)
+    for b in range(then.shape[1]):
+        for i in range(then.shape[0]):
+            rows.then_whole[i, b] = blend_rows(
+                then[i, b], top, share, rows.then[i, b], rows.then_known[i, b]
+            )
+        for t in range(now.shape[0]):
+            rows.now_whole[t, b] = blend_rows(
+                now[t, b], top, share, rows.now[t, b], rows.now_known[t, b]
+            )
+    for t in range(weights.shape[0]):
+        for i in range(weights.shape[1]):
+            blend_rows(weights[t, i], top, share, rows.weights[t, i], known)
+
+
+@compiled
+def spread(values, places, start, out):
+    """Blend a row of cells at the fine pixels of a span, between two cells at a time."""
+    last, at = values.shape[0] - 1, 0
+    while at < out.shape[0]:
+        cell, until = places.left[start + at], min(places.until[start + at] - start, out.shape[0])
+        one, other = values[cell], values[min(cell + 1, last)]
+        part, share = out[at:until], places.across[start + at : start + until]
+        for p in range(part.shape[0]):
+            part[p] = (ONE - share[p]) * one + share[p] * other
+        at = until
+
+
+@compiled
+def spread_known(values, known, places, start, out):
+    """Blend a row of cells of which some are missing; NaN where no cell around has a value."""
     last = values.shape[0] - 1
-    for p in range(size):
-        a = left[start + p]
+    for p in range(out.shape[0]):
+        a, s = places.left[start + p], places.across[start + p]
         b = min(a + 1, last)
-        s = share[start + p]
         value = (ONE - s) * values[a] + s * values[b]
-        if not whole and (known[a] < ONE or known[b] < ONE):
+        if known[a] < ONE or known[b] < ONE:
             weight = (ONE - s) * known[a] + s * known[b]
-            value = value / weight if weight > ZERO else np.float32(np.nan)
+            value = value / weight if weight > ZERO else EMPTY
         out[p] = value
 
 
 @compiled
-def place_row(cells, start, ratio, left, across):
-    """Place all fine pixels of a row."""
-    for x in range(left.shape[0]):
-        left[x], across[x] = place(start + x, ratio, cells)
+def coarse_row(values, known, whole, slope, places, start, out):
+    """Bring a row of the coarse series to the pixels of a span, times their slope, if any."""
+    if whole:
+        spread(values, places, start, out)
+    else:
+        spread_known(values, known, places, start, out)
+    for p in range(slope.shape[0]):
+        out[p] *= slope[p]
 
 
 @compiled
-def changes_of(
-    fine,
-    seen,
-    y,
-    start,
-    size,
-    nodata,
-    scale,
-    then,
-    known,
-    whole,
-    left,
-    across,
-    change,
-    counts,
-    every,
-):
-    """Take the coarse series from one image; what does not count is 0 in `change` and `counts`.
+def change_of(fine, valid, nodata, scale, coarse, change, counts):
+    """Take the coarse series from a band of an image; what does not count is 0 in both."""
+    for p in range(change.shape[0]):
+        value = np.float32(fine[p]) * scale - coarse[p]
+        counted = (valid[p] != 0) & (fine[p] != nodata) & (value == value)  # NaN is not itself
+        change[p] = value if counted else ZERO
+        counts[p] = counted
 
-    `every` is 1 where all bands count. Tells whether all bands count at the same pixels.
-    """
-    bands = fine.shape[0]
-    coarse = np.empty(SPAN, np.float32)
-    for p in range(size):
-        every[p] = ONE
+
+@compiled
+def some(values):
+    """Tell whether one value is above 0."""
+    for value in values:  # noqa: SIM110  numba has no any()
+        if value > 0:
+            return True
+    return False
+
+
+@compiled
+def look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen):
+    """See how images differ from the coarse series in a span of a row."""
+    first, last = places.left[start], min(places.left[end - 1] + 2, rows.weights.shape[2])
+    bands, size = fine.shape[1], end - start
+    coarse = np.empty(size, np.float32)
+    seen.alike[0] = True
+    for i in range(fine.shape[0]):
+        seen.used[i] = some(valid[i, y, start:end])
+        weighed = False
+        for t in range(rows.weights.shape[0]):
+            weighed = weighed or some(rows.weights[t, i, first:last])
+        seen.used[i] &= weighed
+        if not seen.used[i]:
+            continue
+        found = seen.found[i, :size]
+        found[:] = 0
+        for b in range(bands):
+            coarse_row(
+                rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b],
+                slope[b, y, start:end], places, start, coarse,
+            )  # fmt: skip
+            change, counts = seen.change[b, i, :size], seen.counts[b, i, :size]
+            change_of(
+                fine[i, b, y, start:end], valid[i, y, start:end], nodata, scale, coarse,
+                change, counts,
+            )  # fmt: skip
+            for p in range(size):
+                found[p] += counts[p]
+        one, every = 0, 0
+        for p in range(size):
+            one += int(found[p] > 0)
+        for p in range(size):
+            every += int(found[p] == bands)
+        seen.full[i] = every == size
+        seen.alike[0] &= one == every
+
+
+@compiled
+def choose(weights, apart, places, start, end, seen, sums):
+    """Choose the images that count for a target in a span, and bring their weights there."""
+    first, last = places.left[start], min(places.left[end - 1] + 2, weights.shape[1])
+    number = 0
+    for i in range(weights.shape[0]):
+        if seen.used[i] and some(weights[i, first:last]):
+            spread(weights[i], places, start, sums.weight[number, : end - start])
+            sums.image[number], sums.apart[number] = i, apart[i]
+            certain = seen.full[i]
+            for c in range(first, last):
+                certain &= weights[i, c] > CERTAIN
+            sums.certain[number] = certain
+            number += 1
+    return number
+
+
+@compiled
+def add_changes(weight, change, image, summed):
+    """Add weights times changes of a band, one image after the other, four in a pass."""
+    summed[:] = ZERO
+    done = image.shape[0] // 4 * 4
+    for n in range(0, done, 4):
+        w0, w1, w2, w3 = weight[n], weight[n + 1], weight[n + 2], weight[n + 3]
+        c0, c1 = change[image[n]], change[image[n + 1]]
+        c2, c3 = change[image[n + 2]], change[image[n + 3]]
+        for p in range(summed.shape[0]):
+            two = summed[p] + w0[p] * c0[p] + w1[p] * c1[p]
+            summed[p] = two + w2[p] * c2[p] + w3[p] * c3[p]
+    for n in range(done, image.shape[0]):
+        w0, c0 = weight[n], change[image[n]]
+        for p in range(summed.shape[0]):
+            summed[p] += w0[p] * c0[p]
+
+
+@compiled
+def add_weights(weight, factor, summed):
+    """Add weights times a number of each image, one after the other, four in a pass."""
+    summed[:] = ZERO
+    done = factor.shape[0] // 4 * 4
+    for n in range(0, done, 4):
+        w0, w1, w2, w3 = weight[n], weight[n + 1], weight[n + 2], weight[n + 3]
+        f0, f1, f2, f3 = factor[n], factor[n + 1], factor[n + 2], factor[n + 3]
+        for p in range(summed.shape[0]):
+            two = summed[p] + w0[p] * f0 + w1[p] * f1
+            summed[p] = two + w2[p] * f2 + w3[p] * f3
+    for n in range(done, factor.shape[0]):
+        w0, f0 = weight[n], factor[n]
+        for p in range(summed.shape[0]):
+            summed[p] += w0[p] * f0
+
+
+@compiled
+def add_counted(weight, counts, image, summed):
+    """Add weights of images where they count in a band."""
+    summed[:] = ZERO
+    for n in range(image.shape[0]):
+        w, counted = weight[n], counts[image[n]]
+        for p in range(summed.shape[0]):
+            summed[p] += w[p] if counted[p] != 0 else ZERO
+
+
+@compiled
+def count_images(sums, number, size):
+    """Count images that have a weight, and find the fewest days; certain ones count everywhere."""
+    images, nearest = sums.images[:size], sums.nearest[:size]
+    everywhere, days = 0, INFINITE
+    for n in range(number):
+        if sums.certain[n]:
+            everywhere, days = everywhere + 1, min(days, sums.apart[n])
+    images[:], nearest[:] = min(everywhere, MOST), days
+    for n in range(number):
+        if not sums.certain[n]:
+            weight, days = sums.weight[n, :size], sums.apart[n]
+            for p in range(size):
+                images[p] += np.uint8((weight[p] > ZERO) & (images[p] < MOST))
+            for p in range(size):
+                nearer = (weight[p] > ZERO) & (days < nearest[p])
+                nearest[p] = days if nearer else nearest[p]
+
+
+@compiled
+def add_images(seen, sums, number, size):
+    """Add the chosen images: changes of each band, weights, days and their number."""
+    image, weight, bands = sums.image[:number], sums.weight, sums.change.shape[0]
     for b in range(bands):
-        spread(then[b], known[b], whole[b], left, across, start, size, coarse)
-        for p in range(size):
-            raw = fine[b, y, start + p]
-            value = np.float32(raw) * scale - coarse[p]
-            counted = seen[y, start + p] != 0 and raw != nodata and not np.isnan(value)
-            change[b, p] = value if counted else ZERO
-            counts[b, p] = ONE if counted else ZERO
-            if not counted:
-                every[p] = ZERO
-    alike = True
-    for b in range(bands):
-        for p in range(size):
-            alike = alike and counts[b, p] == every[p]
-    return alike
+        add_changes(weight, seen.change[b], image, sums.change[b, :size])
+        if not seen.alike[0]:
+            add_counted(weight, seen.counts[b], image, sums.total[b, :size])
+    for n in range(number):
+        if not seen.full[image[n]]:
+            part, found = weight[n, :size], seen.found[image[n]]
+            for p in range(size):
+                part[p] = part[p] if found[p] == bands else ZERO
+    add_weights(weight, np.ones(number, np.float32), sums.total[bands, :size])
+    add_weights(weight, sums.apart[:number], sums.days[:size])
+    count_images(sums, number, size)
 
 
 @compiled
-def weights_of(plane, top, down, left, across, start, size, row, weight):
-    """Bring the weights of one image to fine pixels; tell whether one is above 0."""
-    last = plane.shape[1] - 1
-    below = min(top + 1, plane.shape[0] - 1)
-    found = False
-    for c in range(left[start], min(left[start + size - 1] + 1, last) + 1):
-        row[c] = (ONE - down) * plane[top, c] + down * plane[below, c]
-        found = found or row[c] > ZERO
-    if found:
-        for p in range(size):
-            a, s = left[start + p], across[start + p]
-            weight[p] = (ONE - s) * row[a] + s * row[min(a + 1, last)]
-    return found
-
-
-@compiled
-def add_image(weight, change, counts, every, apart, size, bands, summed, total, said):
-    """Add one image to the sums; `bands` is 1 where all bands count at the same pixels."""
-    for b in range(change.shape[0]):
-        for p in range(size):
-            summed[b, p] += weight[p] * change[b, p]
-    for b in range(bands):
-        for p in range(size):
-            total[b, p] += weight[p] * counts[b, p]
-    for p in range(size):
-        counted = weight[p] * every[p]
-        here = ONE if counted > ZERO else ZERO
-        said[0, p] += counted
-        said[1, p] += here
-        said[2, p] += counted * apart
-        said[3, p] = min(said[3, p], apart if counted > ZERO else INFINITE)
-
-
-@compiled
-def write_values(coarse, summed, total, out):
-    """Write the coarse series plus the mean of what images differ from it, for a span."""
+def write_values(coarse, change, total, out):
+    """Write the coarse series plus the mean of what images differ from it."""
     for p in range(out.shape[0]):
-        counted = total[p] > ZERO
-        out[p] = coarse[p] + summed[p] / total[p] if counted else np.float32(np.nan)
+        value = coarse[p] + change[p] / total[p]
+        out[p] = value if total[p] > ZERO else EMPTY
 
 
 @compiled
-def write_quality(said, size, quality):
-    """Write sum of weights, images, mean days and fewest days of a span."""
-    for p in range(size):
-        quality[0, p], quality[1, p] = said[0, p], said[1, p]
-        some = said[0, p] > ZERO
-        quality[2, p] = said[2, p] / said[0, p] if some else np.float32(np.nan)
-        quality[3, p] = said[3, p] if some else np.float32(np.nan)
+def write_quality(sums, weight, images, age, nearest):
+    """Write sum of weights, number, mean and fewest days of a span."""
+    total, days, fewest = sums.total[sums.change.shape[0]], sums.days, sums.nearest
+    for p in range(weight.shape[0]):
+        weight[p] = total[p]
+    for p in range(images.shape[0]):
+        images[p] = sums.images[p]
+    for p in range(age.shape[0]):
+        age[p] = days[p] / total[p] if total[p] > ZERO else EMPTY
+    for p in range(nearest.shape[0]):
+        nearest[p] = fewest[p] if total[p] > ZERO else EMPTY
 
 
 @compiled
 def fuse_rows(
-    fine, valid, nodata, scale, weights, coarse_then, coarse_now, apart, ratio, origin, out, quality
-):
+    fine, valid, nodata, scale, slope, weights, coarse_then, coarse_now, apart, ratio, origin,
+    values, weight, images, age, nearest,
+):  # fmt: skip
     """Fuse a block of fine rows.
 
     Parameters
@@ -183,6 +396,8 @@ def fuse_rows(
         (N, B, Y, X), of which NaN and `nodata` are missing; times `scale` it is reflectance.
     valid
         (N, Y, X) uint8, 0 where a pixel of all bands does not count.
+    slope
+        (B, Y, X) float32 that the coarse series is multiplied by, or (B, Y, 0): by nothing.
     weights
         (T, N, y, x) float32.
     coarse_then, coarse_now
@@ -191,50 +406,50 @@ def fuse_rows(
         (T, N) float32, days between.
     ratio, origin
         Fine pixels along a cell; fine row and column of the block in the plane of cells.
-    out
-        (T, B, Y, X) float32.
-    quality
-        (4, T, Y, X) float32: sum of weights, images, mean days, fewest days; of pixels that count
-        in all bands.
+    values
+        (T, B, Y, X) float32, written.
+    weight, images, age, nearest
+        (T, Y, X), written: sum of weights, number of images (uint8, 255 for more), mean and fewest
+        days; of pixels that count in all bands.
     """
-    images, bands, height, width = fine.shape
-    rows, columns = weights.shape[2:]
-    left, across = np.empty(width, np.int64), np.empty(width, np.float32)
-    place_row(columns, origin[1], ratio, left, across)
-    then = np.empty((images, bands, columns), np.float32)
-    known = np.empty((images, bands, columns), np.float32)
-    whole = np.empty((images, bands), np.bool_)
-    row, row_known = np.empty(columns, np.float32), np.empty(columns, np.float32)
-    change = np.empty((images, bands, SPAN), np.float32)
-    counts = np.empty((images, bands, SPAN), np.float32)
-    every = np.empty((images, SPAN), np.float32)
-    weight, coarse = np.empty(SPAN, np.float32), np.empty(SPAN, np.float32)
-    summed, total = np.empty((bands, SPAN), np.float32), np.empty((bands, SPAN), np.float32)
-    said = np.empty((4, SPAN), np.float32)
+    number, bands, height, width = fine.shape
+    targets, _, down, cells = weights.shape
+    places = place_columns(width, origin[1], ratio, cells)
+    rows = Rows(
+        np.empty((number, bands, cells), np.float32), np.empty((number, bands, cells), np.float32),
+        np.empty((number, bands), np.bool_), np.empty((targets, bands, cells), np.float32),
+        np.empty((targets, bands, cells), np.float32), np.empty((targets, bands), np.bool_),
+        np.empty((targets, number, cells), np.float32),
+    )  # fmt: skip
+    seen = Seen(
+        np.empty((bands, number, SPAN), np.float32), np.empty((bands, number, SPAN), np.uint8),
+        np.empty((number, SPAN), np.uint8), np.empty(number, np.bool_),
+        np.empty(number, np.bool_), np.empty(1, np.bool_),
+    )  # fmt: skip
+    sums = Sums(
+        np.empty(number, np.int64), np.empty(number, np.float32), np.empty(number, np.bool_),
+        np.empty((number, SPAN), np.float32), np.empty((bands, SPAN), np.float32),
+        np.empty((bands + 1, SPAN), np.float32), np.empty(SPAN, np.float32),
+        np.empty(SPAN, np.uint8), np.empty(SPAN, np.float32),
+    )  # fmt: skip
+    coarse = np.empty(SPAN, np.float32)
     for y in range(height):
-        top, down = place(origin[0] + y, ratio, rows)
-        for i in range(images):
-            for b in range(bands):
-                whole[i, b] = blend_rows(coarse_then[i, b], top, down, then[i, b], known[i, b])
+        top, share = place(origin[0] + y, ratio, down)
+        blend_planes(weights, coarse_then, coarse_now, top, share, rows)
         for start in range(0, width, SPAN):
-            size = min(SPAN, width - start)
-            alike = True
-            for i in range(images):
-                alike &= changes_of(fine[i], valid[i], y, start, size, nodata, scale, then[i],
-                                    known[i], whole[i], left, across, change[i], counts[i],
-                                    every[i])  # fmt: skip
-            sums = 1 if alike else bands
-            for t in range(weights.shape[0]):
-                summed[:], total[:], said[:3] = ZERO, ZERO, ZERO
-                said[3] = INFINITE
-                for i in range(images):
-                    if weights_of(weights[t, i], top, down, left, across, start, size, row, weight):
-                        add_image(weight, change[i], counts[i], every[i], apart[t, i], size, sums,
-                                  summed, total, said)  # fmt: skip
+            end = min(start + SPAN, width)
+            look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen)
+            for t in range(targets):
+                chosen = choose(rows.weights[t], apart[t], places, start, end, seen, sums)
+                add_images(seen, sums, chosen, end - start)
                 for b in range(bands):
-                    complete = blend_rows(coarse_now[t, b], top, down, row, row_known)
-                    spread(row, row_known, complete, left, across, start, size, coarse)
-                    write_values(
-                        coarse, summed[b], total[min(b, sums - 1)], out[t, b, y, start:][:size]
-                    )
-                write_quality(said, size, quality[:, t, y, start : start + size])
+                    coarse_row(
+                        rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b],
+                        slope[b, y, start:end], places, start, coarse[: end - start],
+                    )  # fmt: skip
+                    total = sums.total[bands if seen.alike[0] else b]
+                    write_values(coarse, sums.change[b], total, values[t, b, y, start:end])
+                write_quality(
+                    sums, weight[t, y, start:end], images[t, y, start:end],
+                    age[t, y, start:end], nearest[t, y, start:end],
+                )  # fmt: skip

@@ -271,7 +271,8 @@ def _prepared(
     )  # fmt: skip
     if images.chunks and images.nbytes <= HELD_BYTES:
         images = images.compute()
-    given = {name: value for name, value in options.items() if name not in COMPOSITING}
+    left_out = (*COMPOSITING, *BESIDE)
+    given = {name: value for name, value in options.items() if name not in left_out}
     if isinstance(score := given.get("score"), xr.DataArray):
         given["score"] = score.isel(time=np.argsort(fine["time"].values, kind="stable"))
     series = series.transpose("time", "band", "y", "x").sel(band=list(pairs.values()))
@@ -281,6 +282,7 @@ def _prepared(
 
 
 COMPOSITING = ("composited", "composites")
+BESIDE = ("quality", "indices", "keep", "names")  # what is not looked at
 
 
 def _composites(series: xr.DataArray, options: Mapping[str, Any]) -> xr.DataArray:
@@ -311,7 +313,7 @@ def _fused(
         if isinstance(score := given.get("score"), xr.DataArray):
             kept = np.abs(times - time) > days * np.timedelta64(1, "D")
             given["score"] = score.where(xr.DataArray(kept, dims="time"), 0)
-        found = fuse(others, composites, [time], composited=True, **given)
+        found = fuse(others, composites, [time], composited=True, quality=False, **given)
         values: Floats = reflectance_of(thinned(found[["reflectance"]], PIXELS))[0]
         return values
 

@@ -6,7 +6,8 @@ With weights W_i of the images F_i and the coarse series C, all on the fine grid
 
 which is the coarse prediction plus fine mosaic minus coarse mosaic of Senty et al. (2024, Remote
 Sensing 16, 1833, equations 2 and 3). What an image differs from the coarse series does not depend
-on the target, so many targets cost little more than one.
+on the target, so many targets cost little more than one. Where fine pixels change more or less than
+their cell does, C is multiplied by a slope of each pixel and band; without one it is 1.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ OnMissingCoarse = Literal["nan", "s2"]
 EXTRAPOLATED, FALLBACK = 1, 2
 """Bits of the flags: the coarse series was extrapolated; the plain mosaic stands in."""
 
+MOST_BANDS = 255  # of a pixel are counted in a byte
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -39,7 +42,7 @@ class Fused(NamedTuple):
     weight
         (T, Y, X) float32: sum of the weights of the images that show the pixel in all bands.
     images
-        (T, Y, X) uint8: their number.
+        (T, Y, X) uint8: their number, 255 for more.
     age
         (T, Y, X) float32: their weighted mean distance in time, days; NaN where there is none.
     nearest
@@ -66,6 +69,7 @@ def fuse_block(
     scale: float = 1.0,
     on_missing_coarse: OnMissingCoarse = "nan",
     compat: str | None = None,
+    slope: npt.ArrayLike | None = None,
 ) -> Fused:
     """Fuse a part of an area.
 
@@ -89,6 +93,9 @@ def fuse_block(
     compat
         ``"dhi"``: as the published program, where a pixel is missing if its first band is NaN or 0,
         and a cell without a value takes all pixels around it along.
+    slope
+        (B, Y, X): how much of the change of the coarse series a pixel of the part takes; 1 if not
+        given. Where it is NaN the coarse series counts as missing.
 
     Returns
     -------
@@ -100,21 +107,22 @@ def fuse_block(
         If shapes do not go together, the part lies outside the coarse grid, or an option is
         unknown.
     """
-    known = np.ascontiguousarray(np.asarray(valid) != 0, np.uint8)
+    known = _known(valid)
     _check(fine, known, state, ratio, origin, on_missing_coarse)
+    slopes = _slopes(slope, fine)
     if compat == "dhi":
-        known &= np.isfinite(fine[:, 0]) & (fine[:, 0] != 0)
+        known = known & (np.isfinite(fine[:, 0]) & (fine[:, 0] != 0))
         fine = np.nan_to_num(np.asarray(fine, np.float32))
         touched = _touched(state, ratio)[_part(fine, origin)]
     state, origin = state.around(origin, (fine.shape[2], fine.shape[3]), ratio)
-    fused = _fused(fine, known, state, ratio, origin, scale, nodata=compat != "dhi")
+    fused = _fused(fine, known, state, slopes, ratio, origin, scale, nodata=compat != "dhi")
     if compat == "dhi":
         fused.values[touched] = np.nan
-    gaps = np.isnan(fused.values)
-    if on_missing_coarse == "s2" and (np.isnan(state.now).any() or np.isnan(state.then).any()):
+    unknown = (np.isnan(part).any() for part in (state.now, state.then, slopes))
+    if on_missing_coarse == "s2" and any(unknown):
         flat = state._replace(then=np.zeros_like(state.then), now=np.zeros_like(state.now))
-        alone = _fused(fine, known, flat, ratio, origin, scale, nodata=True)
-        filled = gaps & ~np.isnan(alone.values)
+        alone = _fused(fine, known, flat, _slopes(None, fine), ratio, origin, scale, nodata=True)
+        filled = np.isnan(fused.values) & ~np.isnan(alone.values)
         fused.values[filled] = alone.values[filled]
         stands_in = filled.any(axis=1)
         fused.flag[stands_in] |= FALLBACK
@@ -127,6 +135,7 @@ def _fused(
     fine: npt.NDArray[Any],
     known: npt.NDArray[np.uint8],
     state: CoarseState,
+    slopes: Floats,
     ratio: int,
     origin: tuple[int, int],
     scale: float,
@@ -136,16 +145,55 @@ def _fused(
     from efast._fusion_loops import fuse_rows
 
     targets, bands = state.now.shape[:2]
-    shape = fine.shape[2:]
-    values = np.empty((targets, bands, *shape), np.float32)
-    quality = np.empty((4, targets, *shape), np.float32)
+    shape = (targets, *fine.shape[2:])
+    found = Fused(
+        np.empty((targets, bands, *fine.shape[2:]), np.float32), np.empty(shape, np.float32),
+        np.empty(shape, np.uint8), np.empty(shape, np.float32), np.empty(shape, np.float32),
+        np.zeros(shape, np.uint8),
+    )  # fmt: skip
     missing = fine.dtype.type(0) if nodata and fine.dtype.kind == "u" else np.float32(np.nan)
-    fuse_rows(fine, known, missing, np.float32(scale), state.weights, state.then, state.now,
-              state.apart, ratio, origin, values, quality)  # fmt: skip
-    flag = np.zeros((targets, *shape), np.uint8)
-    outside = state.outside.repeat(ratio, axis=1).repeat(ratio, axis=2)
-    flag[outside[(slice(None), *_part(fine, origin)[2:])]] = EXTRAPOLATED
-    return Fused(values, quality[0], quality[1].astype(np.uint8), quality[2], quality[3], flag)
+    given = (fine, known, slopes, state.weights, state.then, state.now, state.apart)
+    fine, known, slopes, weights, then, now, apart = map(_read_only, given)
+    fuse_rows(fine, known, missing, np.float32(scale), slopes, weights, then, now, apart, ratio,
+              origin, *found[:-1])  # fmt: skip
+    rows, columns = ((at + np.arange(size)) // ratio
+                     for at, size in zip(origin, shape[1:], strict=True))  # fmt: skip
+    for flag, outside in zip(found.flag, state.outside, strict=True):
+        if outside.any():
+            flag[outside[rows][:, columns]] = EXTRAPOLATED
+    return found
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view that cannot be written, as arrays from other processes are.
+
+    Loops are compiled for each kind of array, so there is to be one.
+    """
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _known(valid: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Return 0 where a pixel does not count; without a copy where that is possible."""
+    given = np.asarray(valid)
+    if given.dtype == np.uint8:
+        return given
+    known: npt.NDArray[np.uint8] = (given if given.dtype == bool else given != 0).view(np.uint8)
+    return known
+
+
+def _slopes(slope: npt.ArrayLike | None, fine: npt.NDArray[Any]) -> Floats:
+    """Return (B, Y, X) float32, or an empty array: no slope."""
+    if slope is None:
+        return np.empty((*fine.shape[1:3], 0), np.float32)
+    slopes = np.ascontiguousarray(slope, np.float32)
+    if slopes.shape != fine.shape[1:]:
+        raise BadInput(
+            f"slopes {slopes.shape} do not go with images {fine.shape}: (band, y, x) of the same "
+            "bands and pixels"
+        )
+    return slopes
 
 
 def _part(fine: npt.NDArray[Any], origin: tuple[int, int]) -> tuple[Any, ...]:
@@ -187,6 +235,8 @@ def _check(
             f"fine images {fine.shape} do not go with {images} days and {bands} coarse bands: "
             "(date, band, y, x)"
         )
+    if bands > MOST_BANDS:
+        raise BadInput(f"{bands} bands: at most {MOST_BANDS}; fuse them in parts")
     if known.shape != (images, *fine.shape[2:]):
         raise BadInput(f"what is valid, {known.shape}, does not go with images {fine.shape}")
     for at, size, cells in zip(origin, fine.shape[2:], state.now.shape[2:], strict=True):

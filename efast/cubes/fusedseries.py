@@ -166,9 +166,7 @@ def _fused(
     origin: tuple[int, int], **options: Any,
 ) -> tuple[npt.NDArray[Any], ...]:  # fmt: skip
     ratio = options.pop("ratio")
-    return tuple(
-        fuse_block(np.ascontiguousarray(values), weight, state, ratio, origin=origin, **options)
-    )
+    return tuple(fuse_block(values, weight, state, ratio, origin=origin, **options))
 
 
 def renamed(found: xr.Dataset, names: Sequence[str] | None) -> xr.Dataset:

@@ -14,6 +14,7 @@ from matplotlib import image
 
 import efast
 from efast import accuracy
+from efast.cells.compositeseries import CompositeOptions
 from efast.errors import BadInput
 from workbench.errors import OutputExists
 from workbench.rasters.drawnsquares import thinned
@@ -107,7 +108,7 @@ def test_chunks_change_nothing(cubes, monkeypatch, held):
 
 def test_given_scores_and_composites_of_the_hidden_image_do_not_count(cubes):
     fine, coarse = cubes
-    how = {"least_clear": 0.5, "dates": 3, "composites": {"step": 4}, "ndvi": True}
+    how = {"least_clear": 0.5, "dates": 3, "composites": {"step": 4}, "indices": "ndvi"}
     hidden = (fine["weight"] == 0).values
     cloudy = efast.cloudy_cells(hidden, scenes.RATIO, 0.3)
     score = efast.distance_score(efast.cloud_distance(cloudy), 2)
@@ -115,9 +116,7 @@ def test_given_scores_and_composites_of_the_hidden_image_do_not_count(cubes):
     one = efast.hidden_date_errors(fine, coarse, score=labelled, **how)
     same(one, efast.hidden_date_errors(fine, coarse, **how, **OPTIONS))
     days = coarse["time"].values.astype("datetime64[D]").astype(int)
-    made, at = efast.composite_series(
-        coarse.values, days, efast.cells.compositeseries.CompositeOptions(step=4)
-    )
+    made, at = efast.composite_series(coarse.values, days, CompositeOptions(step=4))
     cells = coarse.isel(time=[0] * len(at)).copy(data=made)
     cells["time"] = at.astype("datetime64[D]").astype("datetime64[ns]")
     how.pop("composites")
@@ -170,7 +169,7 @@ def test_a_report(cubes, tmp_path):
         ({"smoothness": "most"}, "smoothness='most'"),
         ({"alpha": 0}, "alpha=0"),
         ({"alpha": np.nan}, "alpha=nan"),
-        ({"sigmas": 3}, "'sigmas'; efast.fuse has the options bands, score"),
+        ({"sigmas": 3}, "'sigmas'; efast.fuse has the options bands, names"),
         ({"bands": {"B02": "Oa04"}}, "no fine band B02"),
         ({"least_clear": 0.5, "composites": {"step": 0}}, "step=0"),
     ],

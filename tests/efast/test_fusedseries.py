@@ -57,6 +57,28 @@ def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
     xr.testing.assert_identical(whole, lazy.compute())
 
 
+def test_a_block_is_fused_once_for_all_its_layers(cubes, monkeypatch):
+    fine, coarse = cubes
+    called = []
+
+    def counted(*given, **options):
+        called.append(options["origin"])  # of a block in its own cells
+        return fuse_block(*given, **options)
+
+    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cubes.fusedseries.fuse_block", counted)
+    efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS).compute(scheduler="sync")
+    assert len(called) == 4 * 5
+
+
+def test_bands_in_another_order(cubes):
+    fine, coarse = cubes
+    turned = efast.fuse(
+        fine.isel(band=[1, 0]), coarse, TARGETS, bands={"B04": "Oa08", "B8A": "Oa17"}
+    )
+    xr.testing.assert_identical(turned, efast.fuse(fine, coarse, TARGETS))
+
+
 def test_workers_change_no_bit(cubes, client, monkeypatch):
     fine, coarse = cubes
     lazy = efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS)

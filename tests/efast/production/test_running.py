@@ -174,7 +174,7 @@ def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
     from efast.production.request import Request
 
     monkeypatch.setattr("workbench.sentinel2.stacks.Blocks.__call__", pytest.fail)
-    monkeypatch.setattr("efast.sentinel3.coarsecubes._Reader.__call__", pytest.fail)
+    monkeypatch.setattr("efast.sentinel3.passimages.PassReader.__call__", pytest.fail)
     found = take_inventory(Request(fine=products.fine, coarse=products.coarse, **asked))
     assert len(found.images) == 6
     assert sum(found.observations.values()) == 16
