@@ -29,7 +29,7 @@ from machine import Seconds, machine, print_facts, print_table
 from memory import MIB, Watch
 
 import efast
-from efast.coarsestate import CoarseState, FusionOptions, coarse_states
+from efast.cells.coarsestate import CoarseState, FusionOptions, coarse_states
 from efast.fusion import fuse_block
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "reference"))
