@@ -22,7 +22,8 @@ from workbench.machinecode import compiled
 
 __all__ = ["fuse_rows"]
 
-SPAN = 600  # fine pixels along a row that are treated together, so that they stay in the cache
+CACHE = 2**19  # bytes that the images may take in a span, so that they stay near the processor
+LEAST = 240  # pixels of a span, where a row has as many
 ZERO, ONE = np.float32(0), np.float32(1)
 INFINITE, EMPTY = np.float32(np.inf), np.float32(np.nan)
 MOST = 255  # images and bands that a byte counts
@@ -415,6 +416,8 @@ def fuse_rows(
     number, bands, height, width = fine.shape
     targets, _, down, cells = weights.shape
     places = place_columns(width, origin[1], ratio, cells)
+    span = max(CACHE // (5 * number * bands), LEAST)  # 5 bytes: `change` and `counts`
+    span = min(span, width)
     rows = Rows(
         np.empty((number, bands, cells), np.float32), np.empty((number, bands, cells), np.float32),
         np.empty((number, bands), np.bool_), np.empty((targets, bands, cells), np.float32),
@@ -422,22 +425,22 @@ def fuse_rows(
         np.empty((targets, number, cells), np.float32),
     )  # fmt: skip
     seen = Seen(
-        np.empty((bands, number, SPAN), np.float32), np.empty((bands, number, SPAN), np.uint8),
-        np.empty((number, SPAN), np.uint8), np.empty(number, np.bool_),
+        np.empty((bands, number, span), np.float32), np.empty((bands, number, span), np.uint8),
+        np.empty((number, span), np.uint8), np.empty(number, np.bool_),
         np.empty(number, np.bool_), np.empty(1, np.bool_),
     )  # fmt: skip
     sums = Sums(
         np.empty(number, np.int64), np.empty(number, np.float32), np.empty(number, np.bool_),
-        np.empty((number, SPAN), np.float32), np.empty((bands, SPAN), np.float32),
-        np.empty((bands + 1, SPAN), np.float32), np.empty(SPAN, np.float32),
-        np.empty(SPAN, np.uint8), np.empty(SPAN, np.float32),
+        np.empty((number, span), np.float32), np.empty((bands, span), np.float32),
+        np.empty((bands + 1, span), np.float32), np.empty(span, np.float32),
+        np.empty(span, np.uint8), np.empty(span, np.float32),
     )  # fmt: skip
-    coarse = np.empty(SPAN, np.float32)
+    coarse = np.empty(span, np.float32)
     for y in range(height):
         top, share = place(origin[0] + y, ratio, down)
         blend_planes(weights, coarse_then, coarse_now, top, share, rows)
-        for start in range(0, width, SPAN):
-            end = min(start + SPAN, width)
+        for start in range(0, width, span):
+            end = min(start + span, width)
             look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen)
             for t in range(targets):
                 chosen = choose(rows.weights[t], apart[t], places, start, end, seen, sums)
