@@ -131,7 +131,7 @@ def fuse(
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
     ready = prepare(
         fine, coarse, targets, options, bands=bands, score=score, composited=composited,
-        composites=CompositeOptions(**(composites or {})), cloud_tolerance=cloud_tolerance,
+        composites=CompositeOptions.of(composites), cloud_tolerance=cloud_tolerance,
         saturation=saturation,
     )  # fmt: skip
     ready, adjusted = calibrated(ready, calibration)

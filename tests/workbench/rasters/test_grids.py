@@ -99,6 +99,8 @@ def test_regions():
         target_grid([grid()], aoi=(0, 0, 1, 1))
     with pytest.raises(BadInput, match="west < east"):
         envelope((5, 5, 1, 6), "EPSG:32631")
+    with pytest.raises(BadInput, match="aoi=POLYGON EMPTY: .*it is empty"):
+        envelope(shapely.from_wkt("POLYGON EMPTY"), "EPSG:32631")
     with pytest.raises(BadInput, match="resolution="):
         target_grid([grid()], resolution=0)
     with pytest.raises(BadInput, match="no image"):
