@@ -82,7 +82,7 @@ class CompositeOptions(NamedTuple):
                 f"sigma={self.sigma}, mosaic_days={self.mosaic_days} of composites: above 0 days"
             )
         if not 0 <= self.smoothing <= WIDEST:
-            raise BadInput(f"smoothing={self.smoothing}: 0 to {WIDEST} cells")
+            raise BadInput(f"smoothing={self.smoothing:g}: 0 to {WIDEST} cells")
         distance_score(0, self.saturation)
         return self
 

@@ -94,8 +94,8 @@ class Grids(NamedTuple):
         apart = max(abs(rows - first[0]), abs(columns - first[1])) * ratio
         if max(abs(ratio - whole), abs(high - whole)) > 1e-6 or apart > 1e-3:
             raise BadInput(
-                f"a coarse cell is {ratio:g} by {high:g} fine pixels and its corner {apart:g} pixels off: "
-                "bring the coarse series onto a grid with the corner of the fine one, whose cells "
+                f"a coarse cell is {ratio:g} by {high:g} fine pixels and its corner {apart:g} "
+                "pixels off: bring the coarse series onto a grid with the corner of the fine one, whose cells "
                 "are a whole number of its pixels"
             )
         cells = (-(-fine.shape[0] // whole), -(-fine.shape[1] // whole))

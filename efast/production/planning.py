@@ -88,8 +88,8 @@ class Opened:
         if is_cube(asked.coarse):
             return _within(asked.coarse, asked.time_range)
         return read_coarse(
-            asked.coarse, self.cells, bands=tuple(asked.pairs.values()), time_range=asked.time_range,
-            client=self.client, **asked.reading_coarse,
+            asked.coarse, self.cells, bands=tuple(asked.pairs.values()),
+            time_range=asked.time_range, client=self.client, **asked.reading_coarse,
         )  # fmt: skip
 
     @cached_property

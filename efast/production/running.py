@@ -97,7 +97,7 @@ def run(
     """
     from efast.production.planning import Opened
     from efast.production.request import Request
-    from efast.production.steps import checked_steps, write_steps
+    from efast.production.steps import checked_steps, clear_other_steps, write_steps
     from workbench.locks import held
     from workbench.manifests import Manifest
 
@@ -106,12 +106,14 @@ def run(
     opened = Opened(request, client)
     inputs = [*input_records(request.fine), *input_records(request.coarse)]
     result = run_series(
-        _named(request), output, opened.plan, inputs=inputs, parameters=request.recorded, formats=formats,
-        indices=indices, client=client, overwrite=overwrite,
+        _named(request), output, opened.plan, inputs=inputs, parameters=request.recorded,
+        formats=formats, indices=indices, client=client, overwrite=overwrite,
     )  # fmt: skip
-    if steps:
-        manifest = Manifest(tuple(inputs), written_down(request.recorded), version("eo-workbench"))
-        with held(output, "a run of efast"):
+    manifest = Manifest(tuple(inputs), written_down(request.recorded), version("eo-workbench"))
+    with held(output, "a run of efast"):
+        if overwrite:
+            clear_other_steps(Path(output), manifest)
+        if steps:
             write_steps(
                 steps, Path(output), lambda: opened.prepared, manifest, client=client,
                 overwrite=overwrite,

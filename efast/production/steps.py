@@ -19,7 +19,7 @@ from workbench.rasters.stores import replace_folder, whole_store, zarr_store
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["FOLDER", "checked_steps", "write_steps"]
+__all__ = ["FOLDER", "checked_steps", "clear_other_steps", "write_steps"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ def checked_steps(names: str | Sequence[str], request: Request) -> tuple[str, ..
             "reflectance and weight; images that are read come without"
         )
     return wanted
+
+
+def clear_other_steps(output: Path, manifest: Manifest) -> None:
+    """Remove steps of another manifest: those of results that have been replaced."""
+    folder = output / FOLDER
+    if (folder / MANIFEST).exists() and not manifest.vouches(folder / MANIFEST):
+        shutil.rmtree(folder)
 
 
 def write_steps(
