@@ -95,8 +95,8 @@ class Grids(NamedTuple):
         if max(abs(ratio - whole), abs(high - whole)) > 1e-6 or apart > 1e-3:
             raise BadInput(
                 f"a coarse cell is {ratio:g} by {high:g} fine pixels and its corner {apart:g} "
-                "pixels off: bring the coarse series onto a grid with the corner of the fine one, whose cells "
-                "are a whole number of its pixels"
+                "pixels off: bring the coarse series onto a grid with the corner of the fine one, "
+                "whose cells are a whole number of its pixels"
             )
         cells = (-(-fine.shape[0] // whole), -(-fine.shape[1] // whole))
         ends = (first[0] + cells[0], first[1] + cells[1])
@@ -333,4 +333,3 @@ def _bad(weight: xr.DataArray, ratio: int) -> npt.NDArray[np.int32]:
 def blocks_of(cube: xr.DataArray) -> xr.DataArray:
     """Return a cube on Dask in blocks with all times and bands."""
     return cube.chunk({dim: BLOCK if dim in ("y", "x") else -1 for dim in cube.dims})
-

@@ -102,9 +102,7 @@ def test_a_finished_run_is_recognised_and_another_refused(done, products, asked,
         efast.run(products.fine, products.coarse, folder, **options, **asked, sigma=10)
 
 
-@pytest.mark.parametrize(
-    "other", [{"targets": ["2022-03-07"]}, {"formats": "zarr", "sigma": 9}]
-)
+@pytest.mark.parametrize("other", [{"targets": ["2022-03-07"]}, {"formats": "zarr", "sigma": 9}])
 def test_results_of_other_dates_and_formats_are_not_removed_unasked(
     products, asked, tmp_path, other
 ):
