@@ -288,7 +288,7 @@ BESIDE = ("quality", "indices", "keep", "names")  # what is not looked at
 def _composites(series: xr.DataArray, options: Mapping[str, Any]) -> xr.DataArray:
     """Make composites as `fuse` would."""
     days = as_times(series["time"].values).astype("datetime64[D]").astype(np.int64)
-    wanted = CompositeOptions(**(options.get("composites") or {}))
+    wanted = CompositeOptions.of(options.get("composites"))
     made, at = composite_series(series.values, days, wanted, compat=options.get("compat"))
     times = at.astype("datetime64[D]").astype("datetime64[ns]")
     coords = series.isel(time=0, drop=True).coords

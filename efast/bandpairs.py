@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from efast.errors import BadInput
 
-__all__ = ["FARTHEST_NM", "band_pairs", "coarse_name"]
+__all__ = ["COARSE_NM", "FARTHEST_NM", "PAIRS", "band_pairs", "coarse_name"]
 
 FINE_NM = {
     "B01": 443, "B02": 490, "B03": 560, "B04": 665, "B05": 705, "B06": 740,

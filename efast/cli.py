@@ -115,7 +115,7 @@ def _kept(options: dict[str, Any]) -> tuple[str, ...]:
 
 def _inputs(options: dict[str, Any]) -> dict[str, Any]:
     """Return what `INPUTS` say as fields of a request."""
-    cell = options["cell"] if options["ratio"] is None else options["ratio"] * options["resolution"]
+    cell = _cell(options)
     return {
         "period": (options["t_start"], options["t_end_excl"]),
         "aoi": _region(options["bbox"], options["aoi_geometry"]),
@@ -133,6 +133,16 @@ def _inputs(options: dict[str, Any]) -> dict[str, Any]:
             "on_error": _on_error(options),
         },
     }
+
+
+def _cell(options: dict[str, Any]) -> float:
+    """Return the side of a cell, m."""
+    cell, ratio = options["cell"], options["ratio"]
+    if cell is not None and ratio is not None:
+        raise click.UsageError("--cell and --ratio are two ways to say one thing: give one")
+    if ratio is not None:
+        return float(ratio * options["resolution"])
+    return 300.0 if cell is None else float(cell)
 
 
 def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
@@ -172,14 +182,14 @@ def _reading(options: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"on_error": _on_error(options)}
     found |= {name: options[name] for name in ("dilate", "offset") if options[name] is not None}
     if options["clear"]:
-        found["clear"] = tuple(int(value) for value in _numbers(options["clear"], "--clear"))
+        found["clear"] = tuple(_numbers(options["clear"], "--clear", int))
     return found
 
 
-def _numbers(texts: tuple[str, ...], option: str) -> list[float]:
+def _numbers(texts: tuple[str, ...], option: str, kind: type = float) -> list[Any]:
     """Return numbers that stand in text."""
     try:
-        return [float(text) for text in texts]
+        return [kind(text) for text in texts]
     except ValueError as error:
         words = f"{','.join(texts)!r} is not a list such as 4,5,6"
         raise click.BadParameter(words, param_hint=option) from error

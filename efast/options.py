@@ -63,10 +63,12 @@ INPUTS = [
         show_default=True, help="Pixel size, m.",
     ),
     click.option(
-        "--cell", type=click.FloatRange(min=0, min_open=True), default=300.0, show_default=True,
-        help="Side of a coarse cell, m.",
+        "--cell", type=click.FloatRange(min=0, min_open=True),
+        help="Side of a coarse cell, m.  [default: 300]",
     ),
-    click.option("--ratio", type=click.IntRange(min=1), help="Pixels along a cell, for --cell."),
+    click.option(
+        "--ratio", type=click.IntRange(min=1), help="Pixels along a cell, instead of --cell."
+    ),
     click.option(
         "--s2-data-bands", "--s2-bands", type=Names(), default=("B02", "B03", "B04", "B8A"),
         show_default="B02,B03,B04,B8A", help="Bands of Sentinel-2.",
@@ -89,14 +91,17 @@ INPUTS = [
         show_default=True, help="How swaths of Sentinel-3 come onto the cells.",
     ),
     click.option(
-        "--supersampling", type=click.IntRange(min=1), default=2, show_default=True,
+        "--supersampling", type=click.IntRange(1, 10), default=2, show_default=True,
         help="Parts along a pixel, for binning.",
     ),
     click.option(
         "--min-count", type=click.IntRange(min=1), default=1, show_default=True,
         help="Fewest samples of a cell, for binning.",
     ),
-    click.option("--max-view-zenith", type=float, help="Degrees; farther pixels do not count."),
+    click.option(
+        "--max-view-zenith", type=click.FloatRange(0, 90, min_open=True),
+        help="Degrees; farther pixels do not count.",
+    ),
     click.option("--no-snow", is_flag=True, help="Leave out what Sentinel-3 flags as snow or ice."),
     click.option("--any-surface", is_flag=True, help="Pixels not flagged as land count too."),
     skip_bad_option,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from workbench.rasters.times import as_times, to_time
 __all__ = ["days_between", "input_period", "target_days"]
 
 DAY = np.timedelta64(1, "D")
+LONGEST = 36_525
+"""Days of an interval: a century; more is another unit."""
 
 Dates = npt.NDArray[np.datetime64]
 Period = tuple[Any, Any]
@@ -31,18 +34,23 @@ def days_between(text: Any) -> int:
     Raises
     ------
     BadInput
-        If it is not a whole number of days, 1 or more.
+        If it is not a whole number of days, 1 to `LONGEST`.
     """
     import pandas as pd
 
     try:
-        span = pd.Timedelta(days=int(text)) if str(text).strip().isdecimal() else pd.Timedelta(text)
+        days = float(text) if _is_number(text) else pd.Timedelta(text) / pd.Timedelta(days=1)
     except (ValueError, TypeError) as error:
         raise BadInput(f"interval {text!r}: days, such as 5 or 2D") from error
-    days = span / pd.Timedelta(days=1)
-    if days != int(days) or days < 1:
-        raise BadInput(f"interval {text!r}: a whole number of days, 1 or more")
+    if not 1 <= days <= LONGEST or days != int(days):  # also what is not a number
+        raise BadInput(f"interval {text!r}: a whole number of days, 1 or more, at most {LONGEST}")
     return int(days)
+
+
+def _is_number(text: Any) -> bool:
+    return (isinstance(text, numbers.Real) and not isinstance(text, bool)) or (
+        isinstance(text, str) and text.strip().isdecimal()
+    )
 
 
 def input_period(start: Any, end: Any) -> tuple[np.datetime64, np.datetime64]:
@@ -57,7 +65,7 @@ def input_period(start: Any, end: Any) -> tuple[np.datetime64, np.datetime64]:
     Raises
     ------
     BadInput
-        If it holds no day.
+        If it holds no day, or one of them is no time.
     """
     first, last = (to_time(value).astype("datetime64[D]") for value in (start, end))
     if last <= first:
@@ -84,7 +92,7 @@ def target_days(
     within
         Period of the results; default that of the inputs.
     listed
-        Days in place of all these.
+        Days in place of all these; not together with `within`.
     outside
         Whether days may lie outside `period`.
 
@@ -96,13 +104,16 @@ def target_days(
     Raises
     ------
     BadInput
-        If a period holds no day, the interval is no number of days, or a day lies outside `period`.
+        If a period holds no day, the interval is no number of days, a day lies outside `period`, or
+        days are both listed and in a period of their own.
     """
-    first, end = input_period(*period)
+    first, end = _pair(period)
+    if listed is not None and within is not None:
+        raise BadInput("days of the results are listed and have a period too: give one of them")
     if listed is not None:
         days = np.unique(as_times(listed).astype("datetime64[D]"))
     else:
-        begin, stop = (first, end) if within is None else input_period(*within)
+        begin, stop = (first, end) if within is None else _pair(within)
         days = np.arange(begin, stop, days_between(interval) * DAY)
     if not len(days):
         raise BadInput("no target day is asked for")
@@ -113,3 +124,9 @@ def target_days(
             f"{end}: widen their period, or set extrapolate if that is meant"
         )
     return np.asarray(days)
+
+
+def _pair(period: Any) -> tuple[np.datetime64, np.datetime64]:
+    if isinstance(period, str) or not isinstance(period, Sequence) or len(period) != 2:
+        raise BadInput(f"period {period!r}: give its first day and the day after its last")
+    return input_period(*period)

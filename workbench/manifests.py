@@ -82,7 +82,7 @@ class Manifest:
         old and new ones never stand under one manifest.
         """
         path = Path(path)
-        if not _vouches(path, self):
+        if not self.vouches(path):
             path.unlink(missing_ok=True)
             for output in outputs:
                 _remove(Path(output))
@@ -114,6 +114,10 @@ class Manifest:
             raise BadFile(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadFile(f"{path} is not a manifest ({error}): remove it") from error
+
+    def vouches(self, path: str | os.PathLike[str]) -> bool:
+        """Tell whether a manifest of the same key is at `path`."""
+        return Path(path).exists() and _difference(Path(path), self) is None
 
     def decided(self, path: str | os.PathLike[str]) -> Mapping[str, Any]:
         """Return what a run of the same key decided whose manifest is at `path`; empty if none."""
@@ -206,10 +210,6 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name in sorted({*old, *new})
     }
     return [f"parameter {name} ({a} -> {b})" for name, (a, b) in texts.items() if a != b]
-
-
-def _vouches(manifest_path: Path, manifest: Manifest) -> bool:
-    return manifest_path.exists() and _difference(manifest_path, manifest) is None
 
 
 def _difference(manifest_path: Path, manifest: Manifest) -> str | None:

@@ -182,8 +182,14 @@ def _number(text: Any) -> float | None:
 
 
 def example(*lines: str) -> str:
-    """Return lines of shell for the end of a command's help, as they are: ``epilog=example(…)``."""
-    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+    """Return lines of shell for the end of a command's help: ``epilog=example(…)``.
+
+    A line that begins with a space goes on with the command of the one before it.
+    """
+    after = [*lines[1:], ""]
+    ends = [" \\" if following.startswith(" ") else "" for following in after]
+    shown = [f"  {line}{end}" for line, end in zip(lines, ends, strict=True)]
+    return "\n".join(["\b", "Example:", *shown])
 
 
 def cluster_options(command: Command) -> Command:

@@ -151,9 +151,9 @@ def distance_score(distance: npt.ArrayLike, saturation: float) -> Floats:
     Raises
     ------
     BadInput
-        If `saturation` is not above 0.
+        If `saturation` is not above 0, or infinite.
     """
-    if not saturation > 0:
+    if not 0 < saturation < np.inf:
         raise BadInput(f"saturation={saturation}: a distance above 0 cells")
     far: Any = np.asarray(distance, np.float32)
     return np.asarray(np.clip((far - 1) / np.float32(saturation), 0, 1), np.float32)

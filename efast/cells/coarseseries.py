@@ -43,7 +43,8 @@ def interp_time(
     values : numpy.ndarray
         (T, B, y, x) float32, NaN where fewer than `LEAST_COMPOSITES` composites have a value.
     outside : numpy.ndarray
-        (T, B, y, x) bool: the day lies before the first or after the last value of the pixel.
+        (T, B, y, x) bool: the day lies before the first or after the last value of the pixel, or
+        the pixel has too few.
 
     Raises
     ------

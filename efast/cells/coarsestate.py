@@ -60,7 +60,7 @@ class CoarseState(NamedTuple):
     now
         (T, B, y, x) float32: at the target days.
     outside
-        (T, y, x) bool: some band of `now` lies outside the composites.
+        (T, y, x) bool: some band of `now` has a value from beyond the composites.
     apart
         (T, N) float32: days between image and target.
     """
@@ -182,5 +182,5 @@ def _state(
     in_time = time_weights(days, wanted[at], sigma=options.sigma, max_days=options.max_days)
     kept = kept_images(scores, in_time, options.minimum_importance)
     apart = np.abs(np.subtract.outer(wanted[at], days)).astype(np.float32)
-    beyond = np.asarray(outside.any(axis=1))
+    beyond = np.asarray((outside & np.isfinite(now)).any(axis=1))
     return CoarseState(at, scores, in_time, kept, then, now, beyond, apart)

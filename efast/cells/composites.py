@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from efast.errors import BadInput
 
-__all__ = ["composite", "smooth"]
+__all__ = ["composite", "reach_of", "smooth"]
 
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.integer[Any]]
@@ -108,7 +108,7 @@ def smooth(values: npt.ArrayLike, std: float = 1.0, *, preserve_nan: bool = Fals
 
     if not std > 0:
         raise BadInput(f"std={std}: above 0 cells")
-    reach = int(np.ceil(2 * std))
+    reach = reach_of(std)
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2.0 * std**2))
     given = np.asarray(values, np.float64)
     seen = np.isfinite(given)
@@ -123,6 +123,11 @@ def smooth(values: npt.ArrayLike, std: float = 1.0, *, preserve_nan: bool = Fals
     kept = (total > 0) & (seen | (not preserve_nan))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(kept, summed / total, np.nan).astype(np.float32)
+
+
+def reach_of(std: float) -> int:
+    """Return how many cells on each side a mean of `smooth` is of."""
+    return int(np.ceil(2 * std))
 
 
 def _check(values: npt.NDArray[Any], scores: npt.NDArray[Any], days: Days) -> None:

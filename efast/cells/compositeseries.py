@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int64]
 
+WIDEST = 100  # cells; a Gaussian wider than that smooths nothing that an area shows
 FRAME = 2  # cells along the edge that the published program takes for clear
 
 
@@ -49,6 +51,40 @@ class CompositeOptions(NamedTuple):
     saturation: float = 20.0
     smoothing: float = 1.0
     preserve_nan: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> CompositeOptions:
+        """Return options by their names, checked.
+
+        Raises
+        ------
+        BadInput
+            If a name is not one of these, or a value is out of its range.
+        """
+        try:
+            return cls(**(given or {})).checked()
+        except TypeError as error:
+            known = ", ".join(cls._fields)
+            raise BadInput(f"composites={dict(given or {})}: fields are {known}") from error
+
+    def checked(self) -> CompositeOptions:
+        """Return these options.
+
+        Raises
+        ------
+        BadInput
+            If one is out of its range.
+        """
+        if not isinstance(self.step, int | np.integer) or self.step < 1:
+            raise BadInput(f"step={self.step}: a whole number of days, at least 1")
+        if not (self.sigma > 0 and self.mosaic_days > 0):
+            raise BadInput(
+                f"sigma={self.sigma}, mosaic_days={self.mosaic_days} of composites: above 0 days"
+            )
+        if not 0 <= self.smoothing <= WIDEST:
+            raise BadInput(f"smoothing={self.smoothing:g}: 0 to {WIDEST} cells")
+        distance_score(0, self.saturation)
+        return self
 
 
 def observation_distance(coarse: npt.ArrayLike, *, compat: str | None = None) -> Floats:
@@ -87,10 +123,7 @@ def plain_composites(
     values: Any = np.asarray(coarse, np.float32)
     if not len(values):
         raise BadInput("no coarse observation is in the input period")
-    if options.step < 1 or options.smoothing < 0:
-        raise BadInput(
-            f"step={options.step}: at least 1 day; smoothing={options.smoothing}: 0 or more cells"
-        )
+    options.checked()
     score = distance_score(observation_distance(values, compat=compat), options.saturation)
     at = np.arange(days.min(), days.max() + 1, options.step)
     made = composite(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from efast.errors import BadInput
 
-__all__ = ["cell_weights", "kept_images", "time_weights"]
+__all__ = ["cell_weights", "check_importance", "kept_images", "time_weights"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -74,8 +74,7 @@ def kept_images(score: npt.ArrayLike, in_time: Doubles, minimum_importance: floa
         If `minimum_importance` is below 0, or shapes do not go together.
     """
     scores = _scores(score, in_time)
-    if not minimum_importance >= 0:
-        raise BadInput(f"minimum_importance={minimum_importance}: at least 0")
+    check_importance(minimum_importance)
     near = in_time > 0
     if minimum_importance == 0:
         return near
@@ -86,6 +85,12 @@ def kept_images(score: npt.ArrayLike, in_time: Doubles, minimum_importance: floa
         images = int(np.count_nonzero(near[t]))
         kept[t] = importance > minimum_importance / max(images, 1)
     return kept
+
+
+def check_importance(minimum_importance: float) -> None:
+    """Refuse a share of images that is below 0 or no number."""
+    if not minimum_importance >= 0:
+        raise BadInput(f"minimum_importance={minimum_importance}: at least 0")
 
 
 def cell_weights(score: npt.ArrayLike, in_time: Doubles, kept: Bools) -> Floats:

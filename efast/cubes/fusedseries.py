@@ -16,6 +16,7 @@ from efast.cells.compositeseries import CompositeOptions
 from efast.cubes.adjustment import CalibrationChoice, calibrated, check_calibration, recorded
 from efast.cubes.blockwise import Output, everywhere
 from efast.cubes.intermediates import NAMES, intermediates
+from efast.cubes.plausibility import check_series
 from efast.cubes.preparation import DIMS, Prepared, prepare
 from efast.errors import BadInput
 from efast.fusion import OnMissingCoarse, check_policy, fuse_block
@@ -120,8 +121,9 @@ def fuse(
     Raises
     ------
     BadInput
-        If cubes lack variables, bands or dates, do not lie on grids that go together, or have
-        different units; or an option is out of its range.
+        If cubes lack variables, bands or dates, do not lie on grids that go together, have
+        different units or fill values in them; if no cell has enough composites; or an option is
+        out of its range.
     """
     options = FusionOptions(sigma, max_days, minimum_importance, extrapolate, compat)
     check_policy(on_missing_coarse)
@@ -131,7 +133,7 @@ def fuse(
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
     ready = prepare(
         fine, coarse, targets, options, bands=bands, score=score, composited=composited,
-        composites=CompositeOptions(**(composites or {})), cloud_tolerance=cloud_tolerance,
+        composites=CompositeOptions.of(composites), cloud_tolerance=cloud_tolerance,
         saturation=saturation,
     )  # fmt: skip
     ready, adjusted = calibrated(ready, calibration)
@@ -144,6 +146,9 @@ def fuse(
 
 def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -> xr.Dataset:
     """Fuse what `efast.cubes.preparation.prepare` made ready; see `fuse`."""
+    check_series(
+        ready.composites, ready.composite_days, ready.days, needed=on_missing_coarse == "nan"
+    )
     make = partial(
         _fused, ratio=ready.grids.ratio, scale=ready.scale, on_missing_coarse=on_missing_coarse,
         compat=ready.options.compat,

@@ -20,6 +20,7 @@ from efast.cells.cloudscores import bad_counts, cloud_distance, distance_score, 
 from efast.cells.coarsestate import CoarseState, FusionOptions, coarse_states
 from efast.cells.compositeseries import CompositeOptions, composite_series
 from efast.cubes.finecubes import read_fine
+from efast.cubes.plausibility import check_range, check_units
 from efast.errors import BadInput
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.times import as_times
@@ -31,7 +32,6 @@ __all__ = ["BLOCK", "DIMS", "Counted", "Grids", "Prepared", "blocks_of", "days_o
 
 DIMS = ("time", "band", "y", "x")
 BLOCK = 1024  # fine pixels along a block: four chunks of a store, one tile of a JPEG 2000 image
-LARGEST_RATIO = 20.0  # of the medians of both sensors; beyond, one of them has another unit
 
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int64]
@@ -84,16 +84,19 @@ class Grids(NamedTuple):
         if fine.crs != coarse.crs:
             one, other = (_name(grid.crs) for grid in (fine, coarse))
             raise BadInput(f"fine images are in {one}, the coarse series in {other}")
-        ratio = abs(coarse.resolution.x / fine.resolution.x)
+        ratio, high = (
+            abs(float(cell / pixel))
+            for cell, pixel in zip(coarse.resolution.xy, fine.resolution.xy, strict=True)
+        )
         whole = max(round(ratio), 1)
         columns, rows = ~coarse.affine @ (fine.affine.c, fine.affine.f)
         first = (round(rows), round(columns))
         apart = max(abs(rows - first[0]), abs(columns - first[1])) * ratio
-        if abs(ratio - whole) > 1e-6 or apart > 1e-3:
+        if max(abs(ratio - whole), abs(high - whole)) > 1e-6 or apart > 1e-3:
             raise BadInput(
-                f"a coarse cell is {ratio:g} fine pixels wide and its corner {apart:g} pixels off: "
-                "bring the coarse series onto a grid with the corner of the fine one, whose cells "
-                "are a whole number of its pixels"
+                f"a coarse cell is {ratio:g} by {high:g} fine pixels and its corner {apart:g} "
+                "pixels off: bring the coarse series onto a grid with the corner of the fine one, "
+                "whose cells are a whole number of its pixels"
             )
         cells = (-(-fine.shape[0] // whole), -(-fine.shape[1] // whole))
         ends = (first[0] + cells[0], first[1] + cells[1])
@@ -235,7 +238,9 @@ def prepare(
     else:
         scores = _given(score, len(days), grids.cells)
     observed, seen = np.asarray(series.values, np.float32), days_of(series["time"].values, "coarse")
-    _check_units(image, scores, observed, scale, grids.ratio)
+    check_units(image, scores, grids.inner(observed), scale, grids.ratio)
+    check_range("fine", image, list(pairs))
+    check_range("coarse", series.copy(data=observed), list(pairs.values()))
     chosen = None if composited else composites or CompositeOptions()
     made, axis = observed, seen
     if chosen is not None:
@@ -328,21 +333,3 @@ def _bad(weight: xr.DataArray, ratio: int) -> npt.NDArray[np.int32]:
 def blocks_of(cube: xr.DataArray) -> xr.DataArray:
     """Return a cube on Dask in blocks with all times and bands."""
     return cube.chunk({dim: BLOCK if dim in ("y", "x") else -1 for dim in cube.dims})
-
-
-def _check_units(
-    image: xr.DataArray, scores: Floats, coarse: Floats, scale: float, ratio: int
-) -> None:
-    """Refuse cubes of different units; the clearest cells of one image tell."""
-    best, row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-    rows, columns = (slice(int(at) * ratio, (int(at) + 2) * ratio) for at in (row, column))
-    place = image.isel(time=int(best), y=rows, x=columns)
-    values = place.values.astype(np.float64) * scale
-    seen = values[values != 0]
-    one, other = (float(np.nanmedian(np.abs(part))) if np.isfinite(part).any() else np.nan
-                  for part in (seen, coarse))  # fmt: skip
-    if max(one, other) > LARGEST_RATIO * min(one, other):
-        raise BadInput(
-            f"the median of the fine images is {one:g}, that of the coarse series {other:g}: they "
-            "have different units; bring both to reflectance, 0..1"
-        )

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from efast.cubes.blockwise import TOGETHER
 from efast.cubes.preparation import BLOCK
 from efast.production.planning import Opened
-from efast.production.request import Request
-from efast.sentinel3.coarsegrids import coarse_grid
-from efast.sentinel3.products import find_products, passes, without_duplicates
+from efast.production.request import Request, is_cube
+from efast.sentinel3.coarsecubes import passes_in
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -92,7 +91,7 @@ def take_inventory(request: Request) -> Inventory:
     kept = 2 if request.whole_numbers else 4
     return Inventory(
         grid,
-        _cells(coarse_grid(grid, request.cell, opened.halo)),
+        _cells(opened.cells),
         opened.fine["time"].values,
         _observations(request, opened),
         request.days,
@@ -107,14 +106,14 @@ def _cells(grid: GeoBox) -> tuple[int, int]:
 
 
 def _observations(request: Request, opened: Opened) -> Counter[str]:
-    if hasattr(request.coarse, "dims"):
+    if is_cube(request.coarse):
         times = opened.coarse["time"].values
     else:
-        first, last = request.time_range
-        products = [
-            product for product in find_products(request.coarse) if first <= product.start <= last
-        ]
-        times = [group[0].start for group in passes(without_duplicates(products))]
+        groups = passes_in(
+            request.coarse, opened.cells, time_range=request.time_range,
+            on_error=request.reading_coarse.get("on_error", "raise"),
+        )  # fmt: skip
+        times = [frames[0].start for frames in groups]
     return Counter(str(np.datetime64(time, "D")) for time in times)
 
 

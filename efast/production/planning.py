@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from efast.cells.composites import reach_of
 from efast.cubes.adjustment import calibrated, calibration_of, recorded
 from efast.cubes.finecubes import read_fine
 from efast.cubes.fusedseries import fuse_prepared, renamed
 from efast.cubes.preparation import BLOCK, Prepared, prepare
 from efast.errors import BadInput
 from efast.production.cloudcells import count_clouds
-from efast.production.request import Request
+from efast.production.request import Request, is_cube
 from efast.sentinel3.coarsecubes import read_coarse
 from efast.sentinel3.coarsegrids import coarse_grid
 from workbench.rasters.cubes import grid_of
@@ -43,25 +44,25 @@ class Opened:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """Options of the reader of fine images."""
+        """Options of the reader of fine images.
+
+        Damage inside a file shows only when it is decoded: to leave out what is broken, all files
+        are decoded once before anything is made of them.
+        """
         asked = self.request
-        return {"aoi": asked.aoi, "resolution": asked.resolution, "time_range": asked.time_range,
-                **asked.reading}  # fmt: skip
+        found = {"time_range": asked.time_range, **asked.reading}
+        found.setdefault("verify", found.get("on_error") == "skip")
+        placed = {"aoi": asked.aoi, "resolution": asked.resolution}
+        return found | {name: value for name, value in placed.items() if value is not None}
 
     @cached_property
     def fine(self) -> xr.Dataset:
         """The fine images of the area, lazy unless they are in memory."""
         asked = self.request
-        if self.labelled:
+        if asked.labelled:
             within: xr.Dataset = _within(asked.fine, asked.time_range)
             return within
         return read_fine(asked.fine, bands=tuple(asked.pairs), chunks=BLOCK, **self.reading)
-
-    @property
-    def labelled(self) -> bool:
-        """Whether the fine images are a cube that needs no reader."""
-        source = self.request.fine
-        return isinstance(source, xr.Dataset) and {"reflectance", "weight"} <= set(source)
 
     @property
     def grid(self) -> GeoBox:
@@ -71,26 +72,31 @@ class Opened:
     @property
     def halo(self) -> int:
         """Cells around the area whose clouds matter in it."""
-        asked = self.request
-        return ceil(max(asked.saturation, asked.composite_options.saturation)) + MARGIN
+        asked, made = self.request, self.request.composite_options
+        smoothed = reach_of(made.smoothing) if made.smoothing else 0
+        return ceil(max(asked.saturation, made.saturation)) + max(MARGIN, smoothed)
+
+    @property
+    def cells(self) -> GeoBox:
+        """Grid of the coarse series, with those around the area."""
+        return coarse_grid(self.grid, self.request.cell, self.halo)
 
     @cached_property
     def coarse(self) -> Any:
         """The coarse series of the area and what lies around it, in memory."""
         asked = self.request
-        if isinstance(asked.coarse, xr.Dataset | xr.DataArray):
+        if is_cube(asked.coarse):
             return _within(asked.coarse, asked.time_range)
         return read_coarse(
-            asked.coarse, coarse_grid(self.grid, asked.cell, self.halo),
-            bands=tuple(asked.pairs.values()), time_range=asked.time_range, client=self.client,
-            **asked.reading_coarse,
+            asked.coarse, self.cells, bands=tuple(asked.pairs.values()),
+            time_range=asked.time_range, client=self.client, **asked.reading_coarse,
         )  # fmt: skip
 
     @cached_property
     def prepared(self) -> Prepared:
         """Both sensors, ready to be fused."""
         asked, counted = self.request, None
-        if not self.labelled:
+        if not asked.labelled:
             counted = count_clouds(
                 asked.fine, self.fine, self.grid, cell=asked.cell, halo=self.halo,
                 reading=self.reading, client=self.client,

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from efast.bandpairs import PAIRS, band_pairs
+from efast.bandpairs import COARSE_NM, PAIRS, band_pairs, coarse_name
 from efast.cells.cloudscores import distance_score, too_many
 from efast.cells.coarseseries import check_extrapolate
 from efast.cells.coarsestate import FusionOptions
 from efast.cells.compositeseries import CompositeOptions
-from efast.cells.dateweights import time_weights
+from efast.cells.dateweights import check_importance, time_weights
 from efast.cubes.adjustment import CalibrationChoice, check_calibration
 from efast.errors import BadInput
 from efast.fusion import OnMissingCoarse, check_policy
 from efast.targets import Period, input_period, target_days
+from workbench.rasters.cubes import grid_of
 
-__all__ = ["Request"]
+__all__ = ["Request", "is_cube"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Request:
         inputs, or those listed. They must lie in `period` unless `extrapolate` is given.
     aoi, resolution
         Region (west, south, east, north in degrees, or a geometry; default: what all images
-        cover), and pixel size, m.
+        cover), and pixel size, m (default: 10, or that of a cube in memory).
     cell
         Side of a cell, m; a whole number of pixels.
     bands
@@ -71,7 +72,7 @@ class Request:
     interval: Any = 5
     targets: Sequence[Any] | None = None
     aoi: Any = None
-    resolution: float = 10.0
+    resolution: float | None = None
     cell: float = 300.0
     bands: Mapping[str, str] | None = None
     names: Sequence[str] | None = None
@@ -96,14 +97,51 @@ class Request:
         check_policy(self.on_missing_coarse)
         check_calibration(self.calibration)
         check_extrapolate(self.fusion.extrapolate)
+        check_importance(self.minimum_importance)
+        _ = self.composite_options
+        for value, name in ((self.resolution, "resolution"), (self.cell, "cell")):
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise BadInput(f"{name}={value}: metres, above 0")
+        self._check_bands()
+        self._check_cubes()
+
+    def _check_bands(self) -> None:
         band_pairs(list(self.pairs), list(self.pairs.values()), self.pairs)
-        if self.names is not None and len(self.names) != len(self.pairs):
+        unknown = [name for name in self.pairs.values() if coarse_name(name) is None]
+        if unknown and not is_cube(self.coarse):
+            raise BadInput(
+                f"{', '.join(unknown)}: no band of Sentinel-3 SYN; bands: {', '.join(COARSE_NM)}"
+            )
+        if self.names is None:
+            return
+        if len(self.names) != len(self.pairs) or len(set(self.names)) != len(self.names):
             raise BadInput(
                 f"names {', '.join(self.names)}: one for each of the bands {', '.join(self.pairs)}"
             )
-        for value, name in ((self.resolution, "resolution"), (self.cell, "cell")):
-            if not (np.isfinite(value) and value > 0):
-                raise BadInput(f"{name}={value}: metres, above 0")
+
+    def _check_cubes(self) -> None:
+        """Refuse options of readers for cubes that are read already."""
+        if self.labelled:
+            self._check_labelled()
+        if is_cube(self.coarse) and self.reading_coarse:
+            raise BadInput("reading_coarse: of no effect on a cube, which is read already")
+
+    def _check_labelled(self) -> None:
+        if self.aoi is not None or self.reading:
+            raise BadInput(
+                "aoi and options of the reader have no effect on a cube with reflectance and "
+                "weight, which is read already: cut it with .sel(x=..., y=...)"
+            )
+        own = abs(float(grid_of(self.fine["reflectance"]).resolution.x))
+        if self.resolution is not None and abs(own - self.resolution) > 1e-6 * own:
+            raise BadInput(
+                f"resolution={self.resolution:g}: the images are in a cube with pixels of {own:g} m"
+            )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the fine images are a cube that needs no reader."""
+        return is_cube(self.fine) and {"reflectance", "weight"} <= set(self.fine)
 
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
@@ -134,11 +172,7 @@ class Request:
     @property
     def composite_options(self) -> CompositeOptions:
         """How composites are made."""
-        try:
-            return CompositeOptions(**self.composites)
-        except TypeError as error:
-            known = ", ".join(CompositeOptions._fields)
-            raise BadInput(f"composites={dict(self.composites)}: fields are {known}") from error
+        return CompositeOptions.of(self.composites)
 
     @property
     def fusing(self) -> dict[str, Any]:
@@ -157,3 +191,8 @@ class Request:
         held |= {f"fine {name}": value for name, value in self.reading.items()}
         held |= {f"coarse {name}": value for name, value in self.reading_coarse.items()}
         return {**held, "targets": [str(day) for day in self.days]}
+
+
+def is_cube(source: Any) -> bool:
+    """Tell whether a source is a labelled object in memory or on Dask."""
+    return hasattr(source, "dims") and hasattr(source, "coords")

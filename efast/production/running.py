@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from workbench.sentinel2.indices import NARROW_NIR
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from efast.production.request import Request
 
 __all__ = ["KIND", "run"]
 
@@ -94,24 +97,35 @@ def run(
     """
     from efast.production.planning import Opened
     from efast.production.request import Request
-    from efast.production.steps import checked_steps, write_steps
+    from efast.production.steps import checked_steps, clear_other_steps, write_steps
+    from workbench.locks import held
     from workbench.manifests import Manifest
 
     request = Request(fine=_listed(fine), coarse=_listed(coarse), period=period, **asked)
-    steps = checked_steps(keep)
+    steps = checked_steps(keep, request)
     opened = Opened(request, client)
     inputs = [*input_records(request.fine), *input_records(request.coarse)]
     result = run_series(
-        KIND, output, opened.plan, inputs=inputs, parameters=request.recorded, formats=formats,
-        indices=indices, client=client, overwrite=overwrite,
+        _named(request), output, opened.plan, inputs=inputs, parameters=request.recorded,
+        formats=formats, indices=indices, client=client, overwrite=overwrite,
     )  # fmt: skip
-    if steps:
-        manifest = Manifest(tuple(inputs), written_down(request.recorded), version("eo-workbench"))
-        write_steps(
-            steps, Path(output), lambda: opened.prepared, manifest, client=client,
-            overwrite=overwrite,
-        )  # fmt: skip
+    manifest = Manifest(tuple(inputs), written_down(request.recorded), version("eo-workbench"))
+    with held(output, "a run of efast"):
+        if overwrite:
+            clear_other_steps(Path(output), manifest)
+        if steps:
+            write_steps(
+                steps, Path(output), lambda: opened.prepared, manifest, client=client,
+                overwrite=overwrite,
+            )  # fmt: skip
     return result
+
+
+def _named(request: Request) -> SeriesKind:
+    """Return what is written, with indices made of bands under the names they are given."""
+    named = dict(zip(request.pairs, request.names or request.pairs, strict=True))
+    others = {band: named[other] for band, other in NARROW_NIR.items() if other in named}
+    return replace(KIND, instead=others | named)
 
 
 def _listed(source: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from efast.cubes.intermediates import NAMES, intermediates
 from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
+from efast.production.request import Request
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.stores import replace_folder, whole_store, zarr_store
@@ -18,25 +19,38 @@ from workbench.rasters.stores import replace_folder, whole_store, zarr_store
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["FOLDER", "checked_steps", "write_steps"]
+__all__ = ["FOLDER", "checked_steps", "clear_other_steps", "write_steps"]
 
 logger = logging.getLogger(__name__)
 
+CLASSES = "s2_cloud_flags"
 FOLDER, WORK, MANIFEST = "intermediates", ".steps", "manifest.json"
 
 
-def checked_steps(names: str | Sequence[str]) -> tuple[str, ...]:
+def checked_steps(names: str | Sequence[str], request: Request) -> tuple[str, ...]:
     """Return names of steps, each once.
 
     Raises
     ------
     BadInput
-        If one is not known.
+        If one is not known, or the images will not have what it needs.
     """
     wanted = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
     if unknown := [name for name in wanted if name not in NAMES]:
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
+    if CLASSES in wanted and not (request.labelled and {"scl", "SCL"} & set(request.fine)):
+        raise BadInput(
+            f"keep: {CLASSES} needs a cube in memory with a variable scl (time, y, x) beside "
+            "reflectance and weight; images that are read come without"
+        )
     return wanted
+
+
+def clear_other_steps(output: Path, manifest: Manifest) -> None:
+    """Remove steps of another manifest: those of results that have been replaced."""
+    folder = output / FOLDER
+    if (folder / MANIFEST).exists() and not manifest.vouches(folder / MANIFEST):
+        shutil.rmtree(folder)
 
 
 def write_steps(

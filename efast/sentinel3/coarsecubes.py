@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from odc.geo.geobox import GeoBox
 
-__all__ = ["read_coarse"]
+__all__ = ["passes_in", "read_coarse"]
 
 logger = logging.getLogger(__name__)
 
@@ -102,14 +102,35 @@ def read_coarse(
     reader = PassReader(
         wanted, Choice(land, snow, max_view_zenith), resampling, supersampling, min_count
     )
-    products = _in_range(find_products(source, on_error=on_error), time_range, grid)
-    groups = passes(without_duplicates(products))
+    groups = passes_in(source, grid, time_range=time_range, on_error=on_error)
     found = _read_passes(groups, grid, reader, on_error, client)
     seen = [(one.first, one) for one in found if one.first is not None]
     if not seen:
+        products = [product for frames in groups for product in frames]
         raise BadInput(_nothing(found, products, time_range, grid))
     logger.info("%d passes over the grid, of %d", len(seen), len(groups))
     return _labelled(sorted(seen, key=lambda one: (one[0].start, one[0].pass_key)), grid, wanted)
+
+
+def passes_in(
+    source: str | Path | Iterable[str | Path],
+    grid: GeoBox,
+    *,
+    time_range: TimeRange | None = None,
+    on_error: OnError = "raise",
+) -> list[tuple[Product, ...]]:
+    """Return the products of each pass in a period, by their names; none is opened.
+
+    Parameters and errors as for `read_coarse`; `grid` is named where there is no product.
+    """
+    products = find_products(source, on_error=on_error)
+    if time_range is not None:
+        start, end = time_bounds(time_range)
+        kept = [product for product in products if start <= product.start <= end]
+        if not kept:
+            raise BadInput(_nothing([], products, time_range, grid))
+        products = kept
+    return passes(without_duplicates(products))
 
 
 def _check(
@@ -150,18 +171,6 @@ def _bands(bands: Sequence[str]) -> tuple[str, ...]:
             f"bands={given}: different bands of OLCI in SYN products, such as {', '.join(BANDS)}"
         )
     return tuple(names)
-
-
-def _in_range(
-    products: Sequence[Product], time_range: TimeRange | None, grid: GeoBox
-) -> list[Product]:
-    if time_range is None:
-        return list(products)
-    start, end = time_bounds(time_range)
-    kept = [product for product in products if start <= product.start <= end]
-    if not kept:
-        raise BadInput(_nothing([], products, time_range, grid))
-    return kept
 
 
 def _read_passes(

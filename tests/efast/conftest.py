@@ -12,10 +12,17 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
+from efast.sentinel3.sampleproducts import write_syn
+from workbench.sentinel2.landscape import Scene
+from workbench.sentinel2.sampleproducts import write_safe
+
 RATIO = 10
 SHAPE = (65, 84)  # no whole number of cells
 DAY = np.timedelta64(1, "D")
 BEGIN = np.datetime64("2023-06-01T10:30", "ns")
+
+BANDS = ("B02", "B03", "B04", "B8A")
+PERIOD = ("2022-03-01", "2022-04-01")
 
 
 def grid(ratio=1, shape=SHAPE, corner=(500_000, 1_600_000), crs="EPSG:32628"):
@@ -69,3 +76,30 @@ def efast_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("efast") / "sample"
     write_sample(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def landscape():
+    """8 by 8 cells of 300 m."""
+    return Scene((240, 240), seed=3, noise=0.001, jitter=0.0)
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory, landscape):
+    """Folders `fine` (six images, two of them cloudy) and `coarse` (a pass every other day)."""
+    folder = tmp_path_factory.mktemp("products")
+    first = np.datetime64("2022-03-01T10:52:11", "ns")
+    for at, cover in zip((1, 6, 11, 16, 21, 26), (0, 0.4, 0, 0.6, 0, 0), strict=True):
+        frame = landscape.observe(first + np.timedelta64(at, "D"), cover=cover)
+        write_safe(folder / "S2", frame, bands=BANDS)
+    for at in range(0, 31, 2):
+        time = first + np.timedelta64(at * 24 - 1, "h")
+        truth = landscape.truth(time)[0].sel(band=list(BANDS))
+        write_syn(folder / "S3", time, truth, cover=0.2 * (at % 3), orbit=1 + at, seed=3)
+    return SimpleNamespace(fine=folder / "S2", coarse=folder / "S3", period=PERIOD)
+
+
+@pytest.fixture
+def asked(products):
+    """What every run is asked for."""
+    return {"period": products.period, "interval": 10, "resolution": 20.0}

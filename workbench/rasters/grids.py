@@ -179,6 +179,8 @@ def envelope(aoi: Aoi, crs: Any) -> Bounds:
             if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
                 raise ValueError("not west < east and south < north in degrees")
             shape, own = shapely.box(west, south, east, north), "EPSG:4326"
+        if shape.is_empty:
+            raise ValueError("it is empty")
         there = transformer(own, str(crs))
         low, high = np.array(shape.bounds).reshape(2, 2)
         fine = shapely.segmentize(shape, max(float((high - low).max()) / 20, 1e-6))

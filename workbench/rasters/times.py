@@ -7,6 +7,7 @@ mixture with the one before; on other days at the median time of day of all acqu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -39,6 +40,9 @@ DAY = np.timedelta64(1, "D")
 ONE_PASS = np.timedelta64(1, "h")
 """Images of one solar day that are closer in time than this belong to one pass of a satellite."""
 
+_ZONE = re.compile(r"\d[Zz]|T.*[+-]\d\d(?::?\d\d)?", re.ASCII)
+"""The end of a text that says in which time zone it is."""
+
 
 def to_time(value: Any) -> np.datetime64:
     """Return a UTC time, datetime64[ns]; a time zone is converted, none means UTC.
@@ -51,7 +55,7 @@ def to_time(value: Any) -> np.datetime64:
     Raises
     ------
     BadInput
-        If `value` is not a time.
+        If `value` is not a time, or lies outside 1678 to 2262.
     """
     import pandas as pd
 
@@ -63,6 +67,8 @@ def to_time(value: Any) -> np.datetime64:
         raise BadInput(f"{value!r} is not a time")
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
+    if not pd.Timestamp.min <= stamp <= pd.Timestamp.max:
+        raise BadInput(f"{value!r} lies outside the years 1678 to 2262")
     return np.datetime64(stamp.to_datetime64(), "ns")
 
 
@@ -72,7 +78,8 @@ def as_times(given: Any) -> Times:
     Parameters
     ----------
     given
-        One time or several: datetime64, datetime objects or ISO 8601 text, without a time zone.
+        One time or several: datetime64, datetime objects or ISO 8601 text; a time zone is
+        converted, none means UTC.
 
     Returns
     -------
@@ -89,6 +96,8 @@ def as_times(given: Any) -> Times:
         array = np.atleast_1d(np.asarray(given))
         if array.size and array.dtype.kind not in "MUSO":
             raise TypeError(f"they are numbers of type {array.dtype}")
+        if array.dtype.kind in "UO" and any(map(_has_zone, array)):  # NumPy knows no zones
+            array = np.array([to_time(value) for value in array.tolist()], "datetime64[ns]")
         seconds, found = array.astype("datetime64[s]"), array.astype("datetime64[ns]")
     except (ValueError, TypeError) as error:
         raise BadInput(f"times {given!r} cannot be read as dates: {error}") from error
@@ -96,6 +105,13 @@ def as_times(given: Any) -> Times:
     if not (kept | np.isnat(seconds)).all():
         raise BadInput(f"times {given!r} reach beyond the years 1678 to 2262")
     return found
+
+
+def _has_zone(value: Any) -> bool:
+    if not isinstance(value, str):
+        return getattr(value, "tzinfo", None) is not None
+    text = value.strip()
+    return any(match.end() == len(text) for match in _ZONE.finditer(text))
 
 
 def time_bounds(time_range: TimeRange) -> tuple[np.datetime64, np.datetime64]:

@@ -102,6 +102,23 @@ def test_a_finished_run_is_recognised_and_another_refused(done, products, asked,
         efast.run(products.fine, products.coarse, folder, **options, **asked, sigma=10)
 
 
+@pytest.mark.parametrize("other", [{"targets": ["2022-03-07"]}, {"formats": "zarr", "sigma": 9}])
+def test_results_of_other_dates_and_formats_are_not_removed_unasked(
+    products, asked, tmp_path, other
+):
+    asked = {**asked, "interval": 20, "formats": "cog"}
+    first = efast.run(
+        products.fine, products.coarse, tmp_path, keep="s2_distance_score", indices="ndvi", **asked
+    )
+    before = sums(tmp_path)
+    with pytest.raises(OutputExists, match="made with other"):
+        efast.run(products.fine, products.coarse, tmp_path, **{**asked, **other})
+    assert sums(tmp_path) == before
+    efast.run(products.fine, products.coarse, tmp_path, overwrite=True, **{**asked, **other})
+    assert not set(first.paths[:2]) & set(tmp_path.rglob("*.tif"))
+    assert not (tmp_path / "intermediates").exists()
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
     done, products, asked, tmp_path, monkeypatch
 ):

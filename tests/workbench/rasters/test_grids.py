@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio.warp
+import shapely
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +100,8 @@ def test_regions():
         target_grid([grid()], aoi=(0, 0, 1, 1))
     with pytest.raises(BadInput, match="west < east"):
         envelope((5, 5, 1, 6), "EPSG:32631")
+    with pytest.raises(BadInput, match=r"aoi=POLYGON EMPTY: .*it is empty"):
+        envelope(shapely.from_wkt("POLYGON EMPTY"), "EPSG:32631")
     with pytest.raises(BadInput, match="resolution="):
         target_grid([grid()], resolution=0)
     with pytest.raises(BadInput, match="no image"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from workbench.errors import BadInput
 from workbench.rasters.times import (
+    as_times,
     check_times,
     days_since,
     evaluation_times,
@@ -52,6 +55,28 @@ def test_solar_days(times, longitude, expected):
 def test_times_are_utc(given, expected):
     assert to_time(given) == np.datetime64(expected, "ns")
     assert to_time(given).dtype == np.dtype("datetime64[ns]")
+
+
+@pytest.mark.filterwarnings("error")  # NumPy warns of zones
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2021-01-05T10:30:00Z", "2021-01-05T10:30"),
+        ("2021-01-05T01:00+02:00", "2021-01-04T23:00"),
+        ("2021-01-05T20:00-0500", "2021-01-06T01:00"),
+        (datetime(2021, 1, 5, 10, tzinfo=UTC), "2021-01-05T10:00"),
+    ],
+)
+def test_several_times_are_utc_too(given, expected):
+    found = as_times([given, "2021-01-05"])
+    np.testing.assert_array_equal(found, np.array([expected, "2021-01-05"], "datetime64[ns]"))
+
+
+@pytest.mark.parametrize("given", ["3000-01-01", "0001-01-01"])
+def test_years_that_64_bits_do_not_reach(given):
+    for read in (to_time, as_times):
+        with pytest.raises(BadInput, match="1678 to 2262"):
+            read(given)
 
 
 @pytest.mark.parametrize("given", ["soon", None, "2021-13-01", "NaT"])

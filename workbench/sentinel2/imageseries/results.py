@@ -24,6 +24,7 @@ __all__ = [
     "WORK",
     "Result",
     "clear_other",
+    "made_otherwise",
     "of_paths",
     "promised",
 ]
@@ -162,8 +163,10 @@ def promised(
     )
 
 
-def clear_other(kind: SeriesKind, folder: Path, manifest: Manifest, indices: Iterable[str]) -> None:
-    """Remove results that another manifest vouched for, so that old and new never stand mixed.
+def made_otherwise(
+    kind: SeriesKind, folder: Path, manifest: Manifest, indices: Iterable[str]
+) -> list[Path]:
+    """Return results of any format, date and index that another manifest vouches for, or none.
 
     Parameters
     ----------
@@ -172,23 +175,35 @@ def clear_other(kind: SeriesKind, folder: Path, manifest: Manifest, indices: Ite
     folder
         Of the results.
     manifest
-        Of the results that are going to be written; those it vouches for stay.
+        Of the results that are going to be written; those it vouches for are not among them.
     indices
         Names of all that may have been written.
     """
-    path = folder / MANIFEST
-    if path.exists() and Manifest.load(path).key == manifest.key:
-        return
-    path.unlink(missing_ok=True)
-    for name in (
+    if manifest.vouches(folder / MANIFEST):
+        return []
+    names = (
         f"{IMAGES}/{kind.name}_*.tif",
         f"{IMAGES}/{kind.name}_*.json",
         f"{QUALITY}/quality_*.tif",
         *(f"{INDICES}/{name}_*.tif" for name in indices),
-    ):
-        for image in folder.glob(name):
-            image.unlink()
-    for name in (CATALOG, kind.netcdf):
-        (folder / name).unlink(missing_ok=True)
-    for name in (kind.store, WORK):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        CATALOG,
+        kind.netcdf,
+        kind.store,
+    )
+    return [path for name in names for path in sorted(folder.glob(name))]
+
+
+def clear_other(kind: SeriesKind, folder: Path, manifest: Manifest, indices: Iterable[str]) -> None:
+    """Remove what another manifest vouched for, so that old and new never stand mixed.
+
+    Parameters are those of `made_otherwise`.
+    """
+    if manifest.vouches(folder / MANIFEST):
+        return
+    results = made_otherwise(kind, folder, manifest, indices)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for path in (*results, folder / WORK):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -25,7 +25,14 @@ from workbench.rasters.wholerasters import whole_raster
 from workbench.sentinel2.imageseries.images import write_images
 from workbench.sentinel2.imageseries.items import write_items
 from workbench.sentinel2.imageseries.kinds import SeriesKind
-from workbench.sentinel2.imageseries.results import MANIFEST, WORK, Result, clear_other, promised
+from workbench.sentinel2.imageseries.results import (
+    MANIFEST,
+    WORK,
+    Result,
+    clear_other,
+    made_otherwise,
+    promised,
+)
 from workbench.sentinel2.indices import INDICES, checked_indices, with_indices
 
 if TYPE_CHECKING:
@@ -76,6 +83,8 @@ def produce(
     names = checked_indices(indices, planned.bands, kind.instead)
     result = promised(kind, folder, planned.times, formats, names)
     path = folder / MANIFEST
+    others = made_otherwise(kind, folder, manifest, INDICES)  # also of other dates and formats
+    check_outputs(others, path, manifest, overwrite=overwrite)
     if check_outputs(result.paths, path, manifest, overwrite=overwrite, check=check_output):
         _Production(kind, planned, result, names, manifest, client, record).write()
     shutil.rmtree(folder / WORK, ignore_errors=True)
