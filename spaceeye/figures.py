@@ -308,7 +308,7 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
         As given.
     """
     cube = fewer_pixels(result["reflectance"], size)
-    cube = cube.sel(band=list(colour_bands(cube))).compute()
+    cube = cube.sel(band=list(dict.fromkeys(colour_bands(cube)))).compute()
     white = white_level(cube.to_dataset(name="reflectance"))
     images = (cube.isel(time=place) for place in range(cube.sizes["time"]))
     frames = ((day_of(image), as_bytes(true_colour(image, white))) for image in images)

@@ -37,8 +37,9 @@ Cube = TypeVar("Cube", xr.Dataset, xr.DataArray)
 
 
 def for_display(dataset: xr.Dataset) -> xr.Dataset:
-    """Return what a small picture needs: three bands, no more pixels than it has."""
-    return fewer_pixels(dataset.sel(band=list(colour_bands(dataset["reflectance"]))))
+    """Return what a small picture needs: the bands it shows, no more pixels than it has."""
+    bands = dict.fromkeys(colour_bands(dataset["reflectance"]))
+    return fewer_pixels(dataset.sel(band=list(bands)))
 
 
 def fewer_pixels(cube: Cube, most: int = MOST_PIXELS) -> Cube:
@@ -48,7 +49,7 @@ def fewer_pixels(cube: Cube, most: int = MOST_PIXELS) -> Cube:
 
 
 def colour_bands(cube: xr.DataArray) -> tuple[str, ...]:
-    """Return three bands to show as red, green, blue; without those of true colour any three."""
+    """Return three bands to show as red, green, blue; one more than once where there are fewer."""
     there = list(map(str, cube["band"].values))
     if set(TRUE_COLOUR) <= set(there):
         return TRUE_COLOUR
@@ -103,7 +104,8 @@ def true_colour(image: xr.DataArray, white: float, weight: Any = None) -> Floats
     if weight is not None:
         hidden = (np.asarray(weight) < 0.5)[..., None]
         shown = np.where(hidden, 0.25 * shown + 0.75 * CLOUD, shown)
-    return np.where(np.isnan(rgb).any(-1)[..., None], 0.6, shown)
+    missing = np.isnan(rgb).any(axis=-1, keepdims=True)
+    return np.where(missing, 0.6, shown)
 
 
 def day_of(image: Any) -> str:
