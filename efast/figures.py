@@ -415,7 +415,9 @@ def comparison(truth: xr.Dataset, found: Mapping[str, xr.Dataset], *, note: str 
     Returns
     -------
     matplotlib.figure.Figure
-        Differences and errors (RMSE) are of NDVI; errors over pixels that all methods have.
+        Differences and errors are of NDVI. Errors are mean absolute ones over the pixels that all
+        methods have: where hardly any light comes back, as from water, an NDVI may be anything, and
+        a mean of squares would tell of little else.
     """
     from matplotlib import pyplot as plt
 
@@ -445,19 +447,18 @@ def comparison(truth: xr.Dataset, found: Mapping[str, xr.Dataset], *, note: str 
 
 
 def _error_bars(axis: Any, errors: Mapping[str, Any], times: Any) -> None:
-    """Show the RMSE of methods side by side, for each time."""
+    """Show the mean absolute error of methods side by side, for each time."""
     common = np.all([np.isfinite(one) for one in errors.values()], axis=0)
     width = 0.8 / len(errors)
     colours = (BLUE, ORANGE, GREEN, GREY)
     for at, (name, one) in enumerate(errors.items()):
-        squares = np.where(common, one, np.nan) ** 2
-        rmse = [np.sqrt(np.nanmean(square)) if np.isfinite(square).any() else np.nan
-                for square in squares]  # fmt: skip
+        mae = [np.abs(image[seen]).mean() if seen.any() else np.nan
+               for image, seen in zip(one, common, strict=True)]  # fmt: skip
         middle = np.arange(len(times)) + (at - (len(errors) - 1) / 2) * width
-        bars = axis.bar(middle, rmse, width * 0.95, color=colours[at % len(colours)], label=name)
+        bars = axis.bar(middle, mae, width * 0.95, color=colours[at % len(colours)], label=name)
         axis.bar_label(bars, fmt="%.3f", fontsize=8)
     axis.set_xticks(range(len(times)), [str(time)[:10] for time in times])
-    axis.set(ylabel="RMSE [NDVI]")
+    axis.set(ylabel="mean abs. error [NDVI]")
     axis.margins(y=0.25)
     axis.legend(frameon=False, fontsize=9, ncols=len(errors), loc="upper left")
     open_frame(axis)

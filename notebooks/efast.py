@@ -125,7 +125,7 @@ result
 # ## Masks and scores
 #
 # A cell is cloudy when at least 5 % of its pixels are hidden. An image counts in a cell the more,
-# the farther that is from a cloudy one: nothing within one cell, fully from 15 cells (4.5 km) on.
+# the farther that is from a cloudy one: nothing within one cell, fully from 16 cells (4.8 km) on.
 
 # %%
 clear = images["weight"].mean(("y", "x")).values

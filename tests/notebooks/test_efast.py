@@ -23,6 +23,7 @@ def outputs(path, kind):
     return [out["data"][kind] for out in found if kind in out.get("data", {})]
 
 
+@pytest.mark.timeout(300)
 def test_on_the_sample_with_a_cluster(tmp_path):
     parameters = {
         "target_period": ["2022-03-26", "2022-05-20"],
