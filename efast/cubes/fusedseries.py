@@ -140,8 +140,8 @@ def fuse(
     found = fuse_prepared(ready, on_missing_coarse).assign_attrs(recorded(adjusted))
     if not quality:
         found = found.drop_vars(list(LAYERS))
-    found = renamed(with_indices(found, indices, NARROW_NIR), names)
-    return found.assign(intermediates(ready, wanted)) if wanted else found
+    found = with_indices(found, indices, NARROW_NIR)
+    return renamed(found.assign(intermediates(ready, wanted)) if wanted else found, names)
 
 
 def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -> xr.Dataset:

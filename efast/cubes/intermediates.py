@@ -101,6 +101,7 @@ def _coordinates(ready: Prepared) -> dict[str, Any]:
     middle = ready.grids.ratio / 2
     affine, (rows, columns) = ready.grids.fine.affine, ready.grids.cells
     return {
+        "band": list(ready.pairs),
         "time_s2": ready.image["time"].values,
         "time_s3": as_times(ready.observed_days.astype("datetime64[D]")),
         "time_composite": as_times(ready.composite_days.astype("datetime64[D]")),
