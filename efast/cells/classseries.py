@@ -1,18 +1,18 @@
 """What the coarse series says of each class of fine pixels, where a cell holds several.
 
-A coarse cell changes by the mean of its classes, weighed by their shares of it. Within a window of
+A coarse cell changes by the mean of its classes, weighed by their parts of it. Within a window of
 cells, where a class is taken to change alike, this is a system of equations for the changes of the
 classes (unmixing; Zhukov et al. 1999, IEEE Transactions on Geoscience and Remote Sensing 37). It is
 solved by least squares, damped towards the change of the cell itself. How much of what is found is
 to be believed is read from the clear fine images: `shares` of 0 give the plain coarse series.
 
-The classes of a cell together change as the coarse series does: their series, weighed by their
-shares of the cell (smoothed as the coarse series was), add up to it.
+The classes of a cell together change as the coarse series does: what they differ from it, weighed
+by their parts of the cell (smoothed as the coarse series was), adds up to 0.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,10 @@ from efast.errors import BadInput
 
 __all__ = [
     "HALF",
+    "ClassCells",
     "Part",
     "Shares",
     "class_contrasts",
-    "class_series",
     "class_shares",
     "cover_of",
     "level_of",
@@ -45,6 +45,58 @@ WHOLE: Part = (slice(None), slice(None))
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+
+class ClassCells(NamedTuple):
+    """What a fusion needs of the cells to tell classes of pixels apart.
+
+    Attributes
+    ----------
+    cover
+        (K, y, x) float32, parts of the classes, see `cover_of`, smoothed as the series was.
+    level
+        (B, y, x) float32, see `level_of`.
+    shares
+        (K, B) float32, see `class_shares`.
+    """
+
+    cover: Floats
+    level: Floats
+    shares: Floats
+
+    def part(self, cells: tuple[Any, ...]) -> ClassCells:
+        """Return some cells, as an index of (..., y, x)."""
+        cover, level = (np.ascontiguousarray(values[cells]) for values in self[:2])
+        return self._replace(cover=cover, level=level)
+
+    def apart(self, series: npt.ArrayLike) -> Floats:
+        """Return what is to be added to a coarse series for each class.
+
+        Parameters
+        ----------
+        series
+            (T, B, y, x) at any days, NaN where missing.
+
+        Returns
+        -------
+        numpy.ndarray
+            (K, T, B, y, x) float32: as much of the contrasts as is believed. Weighed by `cover`
+            they add up to 0. `HALF` cells along an edge that is none of the area are not right.
+
+        Raises
+        ------
+        BadInput
+            If shapes do not go together.
+        """
+        contrast = class_contrasts(series, self.level, self.cover).astype(np.float64)
+        if self.shares.shape != (contrast.shape[0], contrast.shape[2]):
+            raise BadInput(
+                f"shares {self.shares.shape} do not go with {contrast.shape[0]} classes and "
+                f"{contrast.shape[2]} bands"
+            )
+        contrast *= self.shares[:, None, :, None, None]
+        contrast -= _mixed(contrast, np.nan_to_num(self.cover.astype(np.float64)))
+        return contrast.astype(np.float32)
 
 
 class Shares(NamedTuple):
@@ -240,44 +292,3 @@ def class_shares(observed: npt.ArrayLike, contrasts: npt.ArrayLike, score: npt.A
             continue
         values[k, b] = np.clip(np.nan_to_num(slope(pairs, None)[0]), 0, 1)
     return Shares(values, numbers, tuple(reasons))
-
-
-def class_series(
-    series: npt.ArrayLike,
-    level: npt.ArrayLike,
-    cover: npt.ArrayLike,
-    shares: npt.ArrayLike,
-    part: Part = WHOLE,
-) -> Floats:
-    """Return the coarse series of each class, and of pixels without one.
-
-    Parameters
-    ----------
-    series, level, cover, part
-        See `class_contrasts`.
-    shares
-        (K, B), see `class_shares`.
-
-    Returns
-    -------
-    numpy.ndarray
-        (K + 1, T, B, y, x) float32 of the cells wanted, NaN where the series is; the last is the
-        series itself. Weighed by `cover` the others add up to it.
-
-    Raises
-    ------
-    BadInput
-        If shapes do not go together.
-    """
-    contrast = class_contrasts(series, level, cover, part).astype(np.float64)
-    believed = np.asarray(shares, np.float64)
-    if believed.shape != (contrast.shape[0], contrast.shape[2]):
-        raise BadInput(
-            f"shares {believed.shape} do not go with {contrast.shape[0]} classes and "
-            f"{contrast.shape[2]} bands"
-        )
-    contrast *= believed[:, None, :, None, None]
-    parts = np.nan_to_num(np.asarray(cover, np.float64)[(..., *part)])
-    contrast -= _mixed(contrast, parts)
-    given = np.asarray(series, np.float32)[(..., *part)]
-    return np.concatenate([given + contrast, given[None]]).astype(np.float32)

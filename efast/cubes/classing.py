@@ -19,10 +19,10 @@ import xarray as xr
 
 from efast.cells.cellmeans import cell_sums, whole_cells
 from efast.cells.classseries import (
+    ClassCells,
     Part,
     Shares,
     class_contrasts,
-    class_series,
     class_shares,
     cover_of,
     level_of,
@@ -54,19 +54,16 @@ class Classing:
     ----------
     courses
         Of K classes; K is 0 if none were found.
-    cover
-        (K, y, x) float32, parts of the cells, smoothed as the composites were.
-    level
-        (B, y, x) float32, see `efast.cells.classseries.level_of`.
+    cells
+        What the coarse grid needs of them.
     shares
-        See `efast.cells.classseries.class_shares`.
+        What `cells.shares` rest on.
     reason
         Why there are no classes; empty if there are.
     """
 
     courses: Courses
-    cover: Floats
-    level: Floats
+    cells: ClassCells
     shares: Shares
     reason: str = ""
 
@@ -79,10 +76,6 @@ class Classing:
     ) -> npt.NDArray[np.uint8]:
         """Return the class of each pixel, see `efast.cells.pixelclasses.pixel_classes`."""
         return pixel_classes(fine, valid, self.courses, scale=scale)
-
-    def series(self, coarse: Floats, part: Part) -> Floats:
-        """Return the coarse series of each class, see `efast.cells.classseries.class_series`."""
-        return class_series(coarse, self.level, self.cover, self.shares.values, part)
 
 
 def find_classes(ready: Prepared, classes: int = 5) -> Classing:
@@ -119,16 +112,17 @@ def find_classes(ready: Prepared, classes: int = 5) -> Classing:
         log.warning("classes: %s", reason)
         none = Shares(np.zeros((0, level.shape[0]), np.float32), np.zeros((0, 0), np.int64), ())
         empty = courses._replace(centres=courses.centres[:0])
-        return Classing(empty, np.zeros((0, *ready.grids.cells), np.float32), level, none, reason)
-    counts, seen, cells = _looked_at(ready, courses)
+        cells = ClassCells(np.zeros((0, *ready.grids.cells), np.float32), level, none.values)
+        return Classing(empty, cells, none, reason)
+    counts, seen, places = _looked_at(ready, courses)
     cover, made = cover_of(counts), ready.composite_options
     if made is not None and made.smoothing:
         cover = smooth(cover, made.smoothing)
-    said = _contrasts(then, level, cover, cells)
-    shares = class_shares(seen, said, ready.score[(..., *cells)])
+    said = _contrasts(then, level, cover, places)
+    shares = class_shares(seen, said, ready.score[(..., *places)])
     for reason in shares.reasons:
         log.warning("classes: nothing is known of %s", reason)
-    return Classing(courses, cover, level, shares)
+    return Classing(courses, ClassCells(cover, level, shares.values), shares)
 
 
 def _reflectance(some: xr.Dataset, scale: float) -> Floats:

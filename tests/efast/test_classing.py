@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from efast.cells.classseries import (
     DAMPING,
     HALF,
+    ClassCells,
     class_contrasts,
-    class_series,
     class_shares,
     cover_of,
     level_of,
 )
-from efast.cells.coarsestate import FusionOptions
+from efast.cells.coarsestate import FusionOptions, coarse_states
 from efast.cells.compositeseries import CompositeOptions
 from efast.cells.pixelclasses import Courses, find_courses, pixel_classes
 from efast.cubes.classing import find_classes
@@ -169,8 +169,8 @@ def test_changes_of_classes_are_recovered():
     of_class = rng.uniform(-0.2, 0.2, (3, 9, 2))
     series = np.einsum("ktb,kyx->tbyx", of_class, cover).astype(np.float32)
     level = level_of(series)
-    found = class_series(series, level, cover, np.ones((3, 2)))
-    apart = found[:3] - level - (of_class - of_class.mean(axis=1, keepdims=True))[..., None, None]
+    found = series + ClassCells(cover, level, np.ones((3, 2), np.float32)).apart(series)
+    apart = found - level - (of_class - of_class.mean(axis=1, keepdims=True))[..., None, None]
     assert np.abs(apart).max() < 0.15 * np.abs(of_class).max()
     assert np.sqrt(np.mean(apart**2)) < 0.01
 
@@ -179,29 +179,27 @@ def test_changes_of_classes_are_recovered():
 @given(st.integers(0, 1000), st.integers(2, 6))
 def test_a_cell_keeps_its_change(seed, classes):
     series, cover = cells(seed, classes)
-    shares = np.random.default_rng(seed).random((classes, 2))
-    found = class_series(series, level_of(series), cover, shares)
-    together = np.einsum("ktbyx,kyx->tbyx", found[:-1].astype(float), cover)
-    known = np.isfinite(series) & np.isfinite(cover[0])
-    np.testing.assert_allclose(together[known], series[known], atol=1e-6)
-    np.testing.assert_array_equal(found[-1], series)
-    np.testing.assert_array_equal(np.isnan(found), np.broadcast_to(np.isnan(series), found.shape))
+    shares = np.random.default_rng(seed).random((classes, 2)).astype(np.float32)
+    found = ClassCells(cover, level_of(series), shares).apart(series)
+    together = np.einsum("ktbyx,kyx->tbyx", found.astype(float), np.nan_to_num(cover))
+    np.testing.assert_allclose(together, 0, atol=1e-6)
+    missing = np.isnan(series) | np.isnan(cover[0])
+    assert not found[:, missing].any()
+    assert found.any()
 
 
-def test_without_shares_all_classes_have_the_series_of_the_cell():
+def test_without_shares_nothing_is_added():
     series, cover = cells()
-    found = class_series(series, level_of(series), cover, np.zeros((3, 2)))
-    np.testing.assert_array_equal(found, np.broadcast_to(series, found.shape))
+    assert not ClassCells(cover, level_of(series), np.zeros((3, 2), np.float32)).apart(series).any()
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 12), st.integers(1, 13), st.integers(0, 10), st.integers(1, 11))
 def test_a_part_of_the_cells_is_what_the_whole_has_there(top, height, left, width):
     series, cover = cells(5)
-    level, shares = level_of(series), np.full((3, 2), 0.7)
     part = slice(top, min(top + height, 13)), slice(left, min(left + width, 11))
-    whole = class_series(series, level, cover, shares)[(..., *part)]
-    np.testing.assert_array_equal(class_series(series, level, cover, shares, part), whole)
+    whole = class_contrasts(series, level_of(series), cover)[(..., *part)]
+    np.testing.assert_array_equal(class_contrasts(series, level_of(series), cover, part), whole)
 
 
 def test_parts_of_classes_are_of_the_pixels_that_have_one():
@@ -246,7 +244,7 @@ def test_shares_are_what_fine_images_show_of_the_contrasts():
             r"level \(2, 3, 3\)",
         ),
         (
-            lambda: class_series(cells()[0], level_of(cells()[0]), cells()[1], np.ones((2, 2))),
+            lambda: ClassCells(cells()[1], level_of(cells()[0]), np.ones((2, 2))).apart(cells()[0]),
             r"shares \(2, 2\) do not go with 3 classes and 2 bands",
         ),
         (
@@ -278,18 +276,14 @@ def whole_area():
 
 
 def fused(ready, classing=None):
-    """NDVI of the plain fusion, or with each class by itself."""
+    """NDVI of the fusion, plain or with classes."""
     (state,) = ready.states()
-    values, weight, ratio = ready.image.values, ready.weight.values, ready.grids.ratio
-    found = fuse_block(values, weight, state, ratio, scale=ready.scale).values
+    values, weight, group = ready.image.values, ready.weight.values, None
     if classing is not None:
-        group, part = classing.pixels(values, weight, ready.scale), (slice(None), slice(None))
-        then, now = (classing.series(series, part) for series in (state.then, state.now))
-        for k in range(len(classing.courses.centres)):
-            mine = state._replace(then=then[k], now=now[k])
-            alone = fuse_block(values, weight, mine, ratio, scale=ready.scale).values
-            found[..., group == k] = alone[..., group == k]
-    return scenes.ndvi(found)
+        group = classing.pixels(values, weight, ready.scale)
+        state = state._replace(classes=classing.cells)
+    found = fuse_block(values, weight, state, ready.grids.ratio, scale=ready.scale, group=group)
+    return scenes.ndvi(found.values)
 
 
 @pytest.mark.parametrize(
@@ -316,8 +310,8 @@ def test_blocks_change_no_bit(chunks, monkeypatch):
     lazy = find_classes(made_ready(True, lazy=chunks)[1], 4)
     for one, other in (
         (whole.courses.centres, lazy.courses.centres),
-        (whole.cover, lazy.cover),
-        (whole.level, lazy.level),
+        (whole.cells.cover, lazy.cells.cover),
+        (whole.cells.level, lazy.cells.level),
         (whole.shares.values, lazy.shares.values),
     ):
         np.testing.assert_array_equal(one, other)
@@ -336,8 +330,8 @@ def test_cells_that_are_looked_at_are_thinned_alike(monkeypatch):
 
 def test_the_parts_are_smoothed_as_the_composites_were():
     sharp, smoothed = whole_area(), find_classes(made_ready(True, composited=False)[1], 4)
-    np.testing.assert_allclose(smoothed.cover.sum(axis=0), 1, atol=1e-6)
-    assert smoothed.cover.std() < 0.7 * sharp.cover.std()
+    np.testing.assert_allclose(smoothed.cells.cover.sum(axis=0), 1, atol=1e-6)
+    assert smoothed.cells.cover.std() < 0.7 * sharp.cells.cover.std()
 
 
 def test_an_area_without_clear_pixels_has_no_classes():
@@ -351,3 +345,77 @@ def test_an_area_without_clear_pixels_has_no_classes():
     classing = find_classes(ready)
     assert not classing
     assert "too few have enough clear dates" in classing.reason
+
+
+RATIO, IMAGES = 5, np.array([3, 11, 18, 26, 40])
+
+
+@cache
+def classed(gaps=True):
+    """Images of 70 x 55 pixels, classes of their pixels, and the coarse side."""
+    rng = np.random.default_rng(8)
+    series, cover = cells(8, times=16, gaps=0.02 if gaps else 0)
+    if gaps:
+        series[:, 0, 2, 3] = series[:, :, 6, 8] = np.nan
+    height, width = (length * RATIO for length in series.shape[2:])
+    fine = rng.uniform(0.1, 0.5, (5, 2, height, width)).astype(np.float32)
+    valid = rng.random((5, height, width)) > 0.2
+    score = rng.uniform(0.2, 1, (5, *series.shape[2:]))
+    group = rng.integers(0, 4, (height, width)).astype(np.uint8)  # 3 is none
+    (state,) = coarse_states(score, IMAGES, series, np.arange(0, 64, 4), [7, 18, 50])
+    shares = rng.uniform(0.3, 1, (3, 2)).astype(np.float32)
+    return (
+        fine,
+        valid,
+        group,
+        state._replace(classes=ClassCells(cover, level_of(state.then), shares)),
+    )
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_pixels_of_a_class_are_fused_with_its_series(gaps):
+    """What a plain fusion with the series of the class gives."""
+    fine, valid, group, state = classed(gaps)
+    found = fuse_block(fine, valid, state, RATIO, group=group)
+    plain = state._replace(classes=None)
+    alone = [fuse_block(fine, valid, plain, RATIO).values]
+    then, now = (state.classes.apart(series) for series in (state.then, state.now))
+    for k in range(3):
+        mine = plain._replace(then=plain.then + then[k], now=plain.now + now[k])
+        alone.insert(k, fuse_block(fine, valid, mine, RATIO).values)
+        assert np.nanmax(np.abs(alone[k] - alone[-1])) > 0.02
+    expected = np.take_along_axis(np.array(alone), group[None, None, None].astype(int), 0)[0]
+    assert np.isnan(state.then).any() == gaps
+    np.testing.assert_array_equal(np.isnan(found.values), np.isnan(expected))
+    if gaps:  # beside a missing cell what is added fades, where a series is held
+        assert np.nanmedian(np.abs(found.values - expected)) < 2e-6
+    else:
+        np.testing.assert_allclose(found.values, expected, atol=2e-6)
+    weights = fuse_block(fine, valid, plain, RATIO)
+    for name in ("weight", "images", "age", "nearest", "flag"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(weights, name))
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 64), st.integers(1, 65), st.integers(0, 54), st.integers(1, 55))
+def test_a_part_with_classes_is_what_the_whole_has_there(top, height, left, width):
+    """Also if only the cells around it are there."""
+    fine, valid, group, state = classed()
+    rows, columns = slice(top, min(top + height, 65)), slice(left, min(left + width, 55))
+    whole = fuse_block(fine, valid, state, RATIO, group=group).values[:, :, rows, columns]
+    part = fine[:, :, rows, columns], valid[:, rows, columns]
+    mine = group[rows, columns]
+    near, origin = state.around((top, left), part[0].shape[2:], RATIO)
+    for given_state, at in ((state, (top, left)), (near, origin)):
+        found = fuse_block(*part, given_state, RATIO, group=mine, origin=at)
+        np.testing.assert_array_equal(found.values, whole)
+
+
+def test_classes_of_pixels_without_those_of_the_cells_are_refused():
+    fine, valid, group, state = classed()
+    with pytest.raises(BadInput, match="give both or none"):
+        fuse_block(fine, valid, state, RATIO)
+    with pytest.raises(BadInput, match="give both or none"):
+        fuse_block(fine, valid, state._replace(classes=None), RATIO, group=group)
+    with pytest.raises(BadInput, match=r"classes \(64, 55\) of uint8"):
+        fuse_block(fine, valid, state, RATIO, group=group[1:])
