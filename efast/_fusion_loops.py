@@ -39,7 +39,10 @@ class Places(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The planes of cells at one fine row: blended values and weights, what is known of them."""
+    """The planes of cells at one fine row: blended values and weights, what is known of them.
+
+    What is added for classes, `then_apart` and `now_apart`, is (N or T, B, K, x).
+    """
 
     then: Any
     then_known: Any
@@ -48,6 +51,8 @@ class Rows(NamedTuple):
     now_known: Any
     now_whole: Any
     weights: Any
+    then_apart: Any
+    now_apart: Any
 
 
 class Seen(NamedTuple):
@@ -169,6 +174,18 @@ def blend_planes(weights, then, now, top, share, rows):
 
 
 @compiled
+def blend_classes(planes, top, share, rows):
+    """Blend two rows of what is added for each class."""
+    below = min(top + 1, planes.shape[3] - 1)
+    for k in range(planes.shape[0]):
+        for n in range(planes.shape[1]):
+            for b in range(planes.shape[2]):
+                above, under, row = planes[k, n, b, top], planes[k, n, b, below], rows[n, b, k]
+                for x in range(row.shape[0]):
+                    row[x] = (ONE - share) * above[x] + share * under[x]
+
+
+@compiled
 def spread(values, places, start, out):
     """Blend a row of cells at the fine pixels of a span, between two cells at a time."""
     last, at = values.shape[0] - 1, 0
@@ -207,6 +224,24 @@ def coarse_row(values, known, whole, slope, places, start, out):
 
 
 @compiled
+def add_class(values, group, places, start, out):
+    """Add what belongs to the class of each pixel, between two cells at a time, if any."""
+    classes, last, at = values.shape[0], values.shape[1] - 1, 0
+    if classes == 0:
+        return
+    while at < out.shape[0]:
+        cell, until = places.left[start + at], min(places.until[start + at] - start, out.shape[0])
+        one, other = values[:, cell], values[:, min(cell + 1, last)]
+        part, share = out[at:until], places.across[start + at : start + until]
+        mine = group[at:until]
+        for p in range(part.shape[0]):
+            g = mine[p]
+            if g < classes:
+                part[p] += (ONE - share[p]) * one[g] + share[p] * other[g]
+        at = until
+
+
+@compiled
 def change_of(fine, valid, nodata, scale, coarse, change, counts):
     """Take the coarse series from a band of an image; what does not count is 0 in both."""
     for p in range(change.shape[0]):
@@ -226,7 +261,7 @@ def some(values):
 
 
 @compiled
-def look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen):
+def look(fine, valid, nodata, scale, slope, group, y, start, end, places, rows, seen):
     """See how images differ from the coarse series in a span of a row."""
     first, last = places.left[start], min(places.left[end - 1] + 2, rows.weights.shape[2])
     bands, size = fine.shape[1], end - start
@@ -247,6 +282,7 @@ def look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen):
                 rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b],
                 slope[b, y, start:end], places, start, coarse,
             )  # fmt: skip
+            add_class(rows.then_apart[i, b], group[y, start:end], places, start, coarse)
             change, counts = seen.change[b, i, :size], seen.counts[b, i, :size]
             change_of(
                 fine[i, b, y, start:end], valid[i, y, start:end], nodata, scale, coarse,
@@ -386,8 +422,8 @@ def write_quality(sums, weight, images, age, nearest):
 
 @compiled
 def fuse_rows(
-    fine, valid, nodata, scale, slope, weights, coarse_then, coarse_now, apart, ratio, origin,
-    values, weight, images, age, nearest,
+    fine, valid, nodata, scale, slope, group, weights, coarse_then, coarse_now, apart_then,
+    apart_now, apart, ratio, origin, values, weight, images, age, nearest,
 ):  # fmt: skip
     """Fuse a block of fine rows.
 
@@ -403,6 +439,11 @@ def fuse_rows(
         (T, N, y, x) float32.
     coarse_then, coarse_now
         (N, B, y, x) and (T, B, y, x) float32, NaN where missing.
+    group
+        (Y, X) uint8, the class of each pixel, K and more for none; or (Y, 0).
+    apart_then, apart_now
+        (K, N, B, y, x) and (K, T, B, y, x) float32: what is added to the coarse series for a class;
+        K may be 0.
     apart
         (T, N) float32, days between.
     ratio, origin
@@ -423,6 +464,8 @@ def fuse_rows(
         np.empty((number, bands), np.bool_), np.empty((targets, bands, cells), np.float32),
         np.empty((targets, bands, cells), np.float32), np.empty((targets, bands), np.bool_),
         np.empty((targets, number, cells), np.float32),
+        np.empty((number, bands, apart_then.shape[0], cells), np.float32),
+        np.empty((targets, bands, apart_now.shape[0], cells), np.float32),
     )  # fmt: skip
     seen = Seen(
         np.empty((bands, number, span), np.float32), np.empty((bands, number, span), np.uint8),
@@ -439,9 +482,11 @@ def fuse_rows(
     for y in range(height):
         top, share = place(origin[0] + y, ratio, down)
         blend_planes(weights, coarse_then, coarse_now, top, share, rows)
+        blend_classes(apart_then, top, share, rows.then_apart)
+        blend_classes(apart_now, top, share, rows.now_apart)
         for start in range(0, width, span):
             end = min(start + span, width)
-            look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen)
+            look(fine, valid, nodata, scale, slope, group, y, start, end, places, rows, seen)
             for t in range(targets):
                 chosen = choose(rows.weights[t], apart[t], places, start, end, seen, sums)
                 add_images(seen, sums, chosen, end - start)
@@ -449,6 +494,10 @@ def fuse_rows(
                     coarse_row(
                         rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b],
                         slope[b, y, start:end], places, start, coarse[: end - start],
+                    )  # fmt: skip
+                    add_class(
+                        rows.now_apart[t, b], group[y, start:end], places, start,
+                        coarse[: end - start],
                     )  # fmt: skip
                     total = sums.total[bands if seen.alike[0] else b]
                     write_values(coarse, sums.change[b], total, values[t, b, y, start:end])
