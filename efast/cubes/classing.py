@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,12 @@ from efast.cells.classseries import (
 )
 from efast.cells.coarseseries import interp_time
 from efast.cells.composites import smooth
-from efast.cells.pixelclasses import Courses, find_courses, pixel_classes
+from efast.cells.pixelclasses import MOST_CLASSES, Courses, find_courses, pixel_classes
 from efast.cubes.preparation import Prepared
+from efast.errors import BadInput
 from workbench.rasters.drawnsquares import thinned
 
-__all__ = ["Classing", "find_classes"]
+__all__ = ["Classing", "check_classes", "classed", "find_classes"]
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,28 @@ def find_classes(ready: Prepared, classes: int = 5) -> Classing:
     for reason in shares.reasons:
         log.warning("classes: nothing is known of %s", reason)
     return Classing(courses, ClassCells(cover, level, shares.values), shares)
+
+
+def check_classes(classes: int, compat: str | None = None) -> None:
+    """Refuse numbers of classes that cannot be; 0 is no classes.
+
+    Raises
+    ------
+    BadInput
+        If `classes` is neither 0 nor 2 to `MOST_CLASSES`, or the published program is asked for.
+    """
+    if classes not in (0, *range(2, MOST_CLASSES + 1)):
+        raise BadInput(f"classes={classes}: 2 to {MOST_CLASSES}, or 0 for none")
+    if classes and compat:
+        raise BadInput(f"classes={classes}: the published program (compat={compat!r}) has none")
+
+
+def classed(ready: Prepared, classes: int) -> Prepared:
+    """Return both sensors with classes of fine pixels, if such are asked for and found."""
+    found = find_classes(ready, classes) if classes else None
+    if not found:
+        return ready
+    return replace(ready, courses=found.courses, class_cells=found.cells)
 
 
 def _reflectance(some: xr.Dataset, scale: float) -> Floats:

@@ -217,6 +217,8 @@ _MERGED = ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge", "s2_s3_aggregate",
 
 def _on_fine_grid(name: str, ready: Prepared) -> Step:
     """Merge both sensors on the fine grid, for each image or for each target."""
+    if ready.courses is not None and name != "s2_bands_dtc_merge":
+        raise BadInput(f"keep: with classes each has a coarse series of its own, {name} shows one")
     of_images = name in ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge")
     if of_images:  # each image is a target of its own: the coarse series is that of its day
         ready = replace(ready, targets=ready.days)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from efast.cells.composites import reach_of
 from efast.cubes.adjustment import calibrated, calibration_of, recorded
+from efast.cubes.classing import classed
 from efast.cubes.finecubes import read_fine
 from efast.cubes.fusedseries import fuse_prepared, renamed
 from efast.cubes.preparation import BLOCK, Prepared, prepare
@@ -126,6 +127,7 @@ class Opened:
         """Return the lazy result; a calibration is taken from `decided`, or made."""
         asked, ready = self.request, self.prepared
         ready, adjusted = calibrated(ready, calibration_of(decided) or asked.calibration)
+        ready = classed(ready, asked.classes)
         found = renamed(fuse_prepared(ready, asked.on_missing_coarse), asked.names)
         if asked.whole_numbers:
             found = found.assign(reflectance=packed(found["reflectance"]))

@@ -12,6 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import efast
 from efast.cells.classseries import (
     DAMPING,
     HALF,
@@ -419,3 +420,30 @@ def test_classes_of_pixels_without_those_of_the_cells_are_refused():
         fuse_block(fine, valid, state._replace(classes=None), RATIO, group=group)
     with pytest.raises(BadInput, match=r"classes \(64, 55\) of uint8"):
         fuse_block(fine, valid, state, RATIO, group=group[1:])
+
+
+def test_the_front_door_with_classes_in_any_blocks(monkeypatch):
+    fine, coarse = scenes.series(scenes.landscape(True), step=15)
+    given = {"composited": True, "saturation": 3}
+    times = scenes.BEGIN + np.array([50, 100]) * scenes.DAY
+    found = efast.fuse(fine, coarse, times, classes=4, **given)
+    plain = efast.fuse(fine, coarse, times, **given)
+    assert (found["reflectance"] != plain["reflectance"]).mean() > 0.5
+    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 140)
+    lazy = efast.fuse(fine.chunk({"y": 140, "x": 90}), coarse, times, classes=4, **given)
+    xr.testing.assert_identical(lazy.compute(), found)
+    with pytest.raises(BadInput, match="with classes each has a coarse series of its own"):
+        efast.fuse(fine, coarse, times, classes=4, keep="fusion_input", **given)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"classes": 1}, "classes=1: 2 to 32, or 0 for none"),
+        ({"classes": 33}, "classes=33"),
+        ({"classes": 5, "compat": "dhi"}, "has none"),
+    ],
+)
+def test_numbers_of_classes_that_cannot_be(options, words):
+    with pytest.raises(BadInput, match=words):
+        efast.fuse(xr.Dataset(), xr.Dataset(), ["2023-01-01"], **options)
