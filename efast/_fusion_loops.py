@@ -213,14 +213,12 @@ def spread_known(values, known, places, start, out):
 
 
 @compiled
-def coarse_row(values, known, whole, slope, places, start, out):
-    """Bring a row of the coarse series to the pixels of a span, times their slope, if any."""
+def coarse_row(values, known, whole, places, start, out):
+    """Bring a row of the coarse series to the pixels of a span."""
     if whole:
         spread(values, places, start, out)
     else:
         spread_known(values, known, places, start, out)
-    for p in range(slope.shape[0]):
-        out[p] *= slope[p]
 
 
 @compiled
@@ -261,7 +259,7 @@ def some(values):
 
 
 @compiled
-def look(fine, valid, nodata, scale, slope, group, y, start, end, places, rows, seen):
+def look(fine, valid, nodata, scale, group, y, start, end, places, rows, seen):
     """See how images differ from the coarse series in a span of a row."""
     first, last = places.left[start], min(places.left[end - 1] + 2, rows.weights.shape[2])
     bands, size = fine.shape[1], end - start
@@ -279,8 +277,8 @@ def look(fine, valid, nodata, scale, slope, group, y, start, end, places, rows, 
         found[:] = 0
         for b in range(bands):
             coarse_row(
-                rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b],
-                slope[b, y, start:end], places, start, coarse,
+                rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b], places, start,
+                coarse,
             )  # fmt: skip
             add_class(rows.then_apart[i, b], group[y, start:end], places, start, coarse)
             change, counts = seen.change[b, i, :size], seen.counts[b, i, :size]
@@ -422,8 +420,8 @@ def write_quality(sums, weight, images, age, nearest):
 
 @compiled
 def fuse_rows(
-    fine, valid, nodata, scale, slope, group, weights, coarse_then, coarse_now, apart_then,
-    apart_now, apart, ratio, origin, values, weight, images, age, nearest,
+    fine, valid, nodata, scale, group, weights, coarse_then, coarse_now, apart_then, apart_now,
+    apart, ratio, origin, values, weight, images, age, nearest,
 ):  # fmt: skip
     """Fuse a block of fine rows.
 
@@ -433,8 +431,6 @@ def fuse_rows(
         (N, B, Y, X), of which NaN and `nodata` are missing; times `scale` it is reflectance.
     valid
         (N, Y, X) uint8, 0 where a pixel of all bands does not count.
-    slope
-        (B, Y, X) float32 that the coarse series is multiplied by, or (B, Y, 0): by nothing.
     weights
         (T, N, y, x) float32.
     coarse_then, coarse_now
@@ -486,14 +482,14 @@ def fuse_rows(
         blend_classes(apart_now, top, share, rows.now_apart)
         for start in range(0, width, span):
             end = min(start + span, width)
-            look(fine, valid, nodata, scale, slope, group, y, start, end, places, rows, seen)
+            look(fine, valid, nodata, scale, group, y, start, end, places, rows, seen)
             for t in range(targets):
                 chosen = choose(rows.weights[t], apart[t], places, start, end, seen, sums)
                 add_images(seen, sums, chosen, end - start)
                 for b in range(bands):
                     coarse_row(
-                        rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b],
-                        slope[b, y, start:end], places, start, coarse[: end - start],
+                        rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b], places,
+                        start, coarse[: end - start],
                     )  # fmt: skip
                     add_class(
                         rows.now_apart[t, b], group[y, start:end], places, start,
