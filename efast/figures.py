@@ -81,6 +81,7 @@ def inputs(fine: xr.Dataset, coarse: xr.Dataset, count: int = 6, *, note: str = 
         ``reflectance`` (time, band, y, x) and ``weight`` (time, y, x).
     coarse
         ``reflectance`` (time, band, y, x), NaN where hidden, as `efast.read_coarse` returns it.
+        Cells outside the fine images do not count.
     count
         How many images; spread over the series.
     note
@@ -94,9 +95,10 @@ def inputs(fine: xr.Dataset, coarse: xr.Dataset, count: int = 6, *, note: str = 
 
     places = np.unique(np.linspace(0, fine.sizes["time"] - 1, count).round().astype(int))
     some = for_display(fine.isel(time=places)).compute()
+    seen = _over(coarse, fine)["reflectance"].notnull().all("band")
     shares = {
-        "Sentinel-2": fine["weight"].mean(("y", "x")).compute(),
-        "Sentinel-3": coarse["reflectance"].notnull().all("band").mean(("y", "x")).compute(),
+        name: clear.mean(("y", "x")).compute()
+        for name, clear in (("Sentinel-2", fine["weight"]), ("Sentinel-3", seen))
     }
     figure = plt.figure(figsize=(2.2 * len(places), 5.2), layout="constrained")
     grid = figure.add_gridspec(3, len(places), height_ratios=(2.2, 0.8, 0.8))
@@ -116,6 +118,15 @@ def inputs(fine: xr.Dataset, coarse: xr.Dataset, count: int = 6, *, note: str = 
         open_frame(axis)
     figure.suptitle(titled("What both sensors saw; masked pixels are pale", note))
     return figure
+
+
+def _over(coarse: xr.Dataset, fine: xr.Dataset) -> xr.Dataset:
+    """Return the cells whose centre lies in the area of the fine images."""
+    inside = {
+        dim: (coarse[dim] >= fine[dim].values.min()) & (coarse[dim] <= fine[dim].values.max())
+        for dim in ("y", "x")
+    }
+    return coarse.isel({dim: np.flatnonzero(which) for dim, which in inside.items()})
 
 
 def masks_and_scores(
@@ -386,7 +397,8 @@ def quality_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
         "nearest": "nearest image [days]",
     }
     for axis, (name, label) in zip(axes, labels.items(), strict=False):
-        shown = axis.imshow(layers[name], cmap="viridis", vmin=0)
+        most = float(layers[name].max())
+        shown = axis.imshow(layers[name], cmap="viridis", vmin=0, vmax=max(most, 1.0))
         colour_bar(figure, shown, label, axes=axis, shrink=0.9)
         axis.set_title(name, size=10)
     colours = ListedColormap(["#EEEEEE", ORANGE, BLUE, "black"])

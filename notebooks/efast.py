@@ -100,7 +100,8 @@ request = efast.Request(**sources, **asked)
 reading = {"aoi": request.aoi, "resolution": resolution, "time_range": request.time_range}
 images = efast.read_fine(sources["fine"], chunks=1024, **reading, **request.reading)
 images = images.compute() if images.nbytes < 2e9 else images  # what fits is read once
-cells = efast.coarse_grid(images["reflectance"].odc.geobox, request.cell)
+halo = 22  # cells around, of which composites at the edge know: 20, and 2 more
+cells = efast.coarse_grid(images["reflectance"].odc.geobox, request.cell, halo)
 within = {"time_range": request.time_range, "client": client, **request.reading_coarse}
 series = efast.read_coarse(sources["coarse"], cells, **within)
 
@@ -172,7 +173,7 @@ if known:
 rows, columns = images.sizes["y"], images.sizes["x"]
 places = [(rows // 4, columns // 4), (rows // 2, columns // 2), (3 * rows // 4, columns // 3)]
 figures.ndvi_series(images, result, steps, places, truth if known else None, note=note)
-figures.quality_maps(result, some[0], note=note)
+figures.quality_maps(result, some[-1], note=note)
 plt.show()
 
 # %% [markdown]

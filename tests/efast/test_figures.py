@@ -52,7 +52,7 @@ def test_inputs_have_a_bar_for_every_time(scene):
     assert f"{share:.0%} clear" in titles(figure.axes)[0]
     for axis, cube in zip(figure.axes[-2:], (fine, coarse), strict=True):
         assert len(axis.patches) == cube.sizes["time"]
-    seen = np.isfinite(coarse["reflectance"].values).all(1).mean((1, 2))
+    seen = np.isfinite(coarse["reflectance"].values).all(1)[:, :6, :8].mean((1, 2))  # centres in
     heights = [bar.get_height() for bar in figure.axes[-1].patches]
     np.testing.assert_allclose(heights, 100 * seen)
     assert "(simulated)" in figure.get_suptitle()
