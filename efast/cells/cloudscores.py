@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 
-def bad_counts(bad: npt.ArrayLike, ratio: int) -> npt.NDArray[np.int32]:
+def bad_counts(bad: npt.ArrayLike, ratio: int, *, beyond: bool = True) -> npt.NDArray[np.int32]:
     """Count the bad fine pixels of coarse cells.
 
     Parameters
@@ -28,8 +28,10 @@ def bad_counts(bad: npt.ArrayLike, ratio: int) -> npt.NDArray[np.int32]:
     bad
         (..., Y, X) bool: fine pixels that are cloud, shadow or missing.
     ratio
-        Fine pixels along a coarse cell. Cells begin at the upper left corner; pixels that a cell at
-        the right or lower edge lacks count as bad.
+        Fine pixels along a coarse cell. Cells begin at the upper left corner.
+    beyond
+        Whether pixels that a cell at the right or lower edge lacks count as bad: they do if the
+        images end there, and not if only the area does.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def bad_counts(bad: npt.ArrayLike, ratio: int) -> npt.NDArray[np.int32]:
     pixels = np.asarray(bad, bool)
     lacking = [(0, -length % ratio) for length in pixels.shape[-2:]]
     whole = np.pad(
-        pixels, [(0, 0)] * (pixels.ndim - 2) + lacking, mode="constant", constant_values=True
+        pixels, [(0, 0)] * (pixels.ndim - 2) + lacking, mode="constant", constant_values=beyond
     )
     rows, columns = (length // ratio for length in whole.shape[-2:])
     blocks = whole.reshape(*whole.shape[:-2], rows, ratio, columns, ratio)

@@ -89,13 +89,14 @@ def fuse(
         Of the bands of the result; default those of the fine ones.
     score
         (time, y, x) of the fine images on the cells that cover them, 0..1; default: worked out from
-        their weights (`efast.cells.cloudscores`).
+        their weights (`efast.cells.cloudscores`). What lies beyond the cube is not known to be
+        cloudy and does not count.
     composited
         Whether `coarse` holds composites already; else they are made from its observations.
     composites
         Fields of `efast.cells.compositeseries.CompositeOptions`, such as ``{"step": 5}``.
     cloud_tolerance, saturation
-        See `efast.cells.cloudscores.cloudy_cells` and `efast.cells.cloudscores.distance_score`.
+        See `efast.cells.cloudscores.too_many` and `efast.cells.cloudscores.distance_score`.
     sigma, max_days, minimum_importance, extrapolate
         See `efast.cells.coarsestate.FusionOptions`.
     on_missing_coarse

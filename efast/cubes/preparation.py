@@ -238,7 +238,8 @@ def prepare(
     scale = _scale(image)
     bad = distance = None
     if score is None:
-        wide, first = counted or Counted(_bad(weight, grids.ratio), (0, 0))
+        edge = options.compat == "dhi"  # what lies beyond the cube is not known to be cloudy
+        wide, first = counted or Counted(_bad(weight, grids.ratio, edge), (0, 0))
         cloudy = too_many(wide, grids.ratio, cloud_tolerance)
         distance = grids.inner(cloud_distance(cloudy, compat=options.compat), first)
         bad, scores = grids.inner(wide, first), distance_score(distance, saturation)
@@ -322,17 +323,17 @@ def _given(score: xr.DataArray, images: int, cells: tuple[int, int]) -> Floats:
     return values
 
 
-def _bad(weight: xr.DataArray, ratio: int) -> npt.NDArray[np.int32]:
+def _bad(weight: xr.DataArray, ratio: int, beyond: bool) -> npt.NDArray[np.int32]:
     """Return (N, y, x) how many pixels of cells are bad, block by block where on Dask."""
     if weight.chunks is None:
-        return bad_counts(weight.values == 0, ratio)
+        return bad_counts(weight.values == 0, ratio, beyond=beyond)
     import dask.array as da
 
     side = max(BLOCK // ratio, 1) * ratio
     hidden = (weight.chunk({"time": -1, "y": side, "x": side}) == 0).data
     cells = [tuple(-(-size // ratio) for size in sizes) for sizes in hidden.chunks[1:]]
     found = da.map_blocks(
-        bad_counts, hidden, ratio, chunks=(hidden.chunks[0], *cells), dtype=np.int32
+        bad_counts, hidden, ratio, beyond=beyond, chunks=(hidden.chunks[0], *cells), dtype=np.int32
     )
     return np.asarray(found.compute())
 

@@ -102,7 +102,7 @@ def fine_scores(hidden, options):
         cloudy = np.zeros(CELLS, bool)
         for y, x in np.ndindex(CELLS):
             part = mask[y * RATIO : (y + 1) * RATIO, x * RATIO : (x + 1) * RATIO]
-            bad = RATIO**2 - np.count_nonzero(~part)  # what lies beyond the image is bad too
+            bad = np.count_nonzero(part)  # of what lies beyond the image nothing is known
             limit = Fraction(str(options.tolerance))
             cloudy[y, x] = Fraction(int(bad), RATIO**2) >= limit
         found[image] = score_of(far_from(cloudy), options.saturation)

@@ -21,7 +21,7 @@ from workbench.sentinel2.acquisitions import (
     without_duplicates,
 )
 from workbench.sentinel2.cloudweights import Weighing, check_aligned
-from workbench.sentinel2.grids import image_grid
+from workbench.sentinel2.grids import check_neighbours, image_grid
 from workbench.sentinel2.offsets import remove_offset
 from workbench.sentinel2.stacks import Pixels, ReadOptions, stack_of
 
@@ -56,8 +56,8 @@ def stack_acquisitions(
     Raises
     ------
     BadInput
-        If no image is left, or the grid of a mask may not be resampled; before anything lazy is
-        made, as below.
+        If no image is left, one lies in another zone far away, or the grid of a mask may not be
+        resampled; before anything lazy is made, as below.
     BadFile
         If two images are one acquisition, masks are missing and must not be, or, with `verify`, a
         file cannot be decoded.
@@ -66,6 +66,8 @@ def stack_acquisitions(
         images, options.time_range, options.buffer_days, options.region, lambda image: image.time
     )
     used = keep_masked(without_duplicates(used), options.missing_mask)
+    if options.aoi is None and options.geobox is None:
+        check_neighbours({image.name: image.planes[0].placed for image in used})
     target = image_grid(
         [image.planes[0].placed for image in used],
         aoi=options.aoi,

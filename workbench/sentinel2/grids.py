@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.grids import Aoi, target_grid
+from workbench.rasters.grids import Aoi, footprint, target_grid
 from workbench.rasters.rasterfiles import RasterFile, open_raster
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["check_grid", "image_grid", "open_image"]
+__all__ = ["check_grid", "check_neighbours", "image_grid", "open_image"]
+
+NEAR_M = 20_000.0
+"""Images that lie in one area touch, but for gaps like this."""
 
 
 def check_grid(grid: GeoBox, name: str) -> GeoBox:
@@ -45,6 +51,40 @@ def check_grid(grid: GeoBox, name: str) -> GeoBox:
             f"{name}: the grid must be north-up with square pixels, not {tuple(grid.affine)[:6]}"
         )
     return grid
+
+
+def check_neighbours(grids: Mapping[str, GeoBox]) -> None:
+    """Refuse an image of another zone far from the others: the grid of all would span the gap.
+
+    Parameters
+    ----------
+    grids
+        Of images, by their names.
+
+    Raises
+    ------
+    BadInput
+        If images in a CRS are all farther than `NEAR_M` from those in the CRS that most have, and
+        from what these are connected with; it names one and both CRS.
+    """
+    crs = Counter(grid.crs for grid in grids.values()).most_common(1)[0][0]
+    if all(grid.crs == crs for grid in grids.values()):
+        return
+    names = {grid: name for name, grid in grids.items()}  # one of each grid
+    boxes = np.array([footprint(grid, crs) for grid in names])
+    met = np.array([grid.crs == crs for grid in names])
+    while True:  # from those of the CRS to their neighbours, to the neighbours of these
+        low, high = boxes[met, :2] - NEAR_M, boxes[met, 2:] + NEAR_M
+        near = [bool(((box[:2] <= high) & (box[2:] >= low)).all(axis=1).any()) for box in boxes]
+        if not (near & ~met).any():
+            break
+        met |= near
+    if not met.all():
+        lost = list(names)[int(np.argmin(met))]
+        raise BadInput(
+            f"{names[lost]}: in {lost.crs}, far from the other images, in {crs}: is its zone "
+            "right? Remove it, or say with aoi= which area is meant"
+        )
 
 
 def open_image(path: str | Path, *arguments: Any, **options: Any) -> RasterFile:

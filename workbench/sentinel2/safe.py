@@ -207,6 +207,7 @@ def _product(folder: Path, bands: Sequence[str], weights: str, offset: int | Non
         raise BadFile(f"{folder}: {len(granules)} folders in GRANULE, expected 1")
     planes = tuple(_plane(granules[0], band) for band in bands)
     tile = parse_name(folder.name).tile or _granule_tile(granules[0])
+    _check_zone(tile, planes)
     if offset is None and metadata.offsets:
         offsets = tuple(metadata.offsets.get(band, 0) for band in bands)
     else:
@@ -216,6 +217,19 @@ def _product(folder: Path, bands: Sequence[str], weights: str, offset: int | Non
     foreign = metadata.baseline.startswith("9")  # 99.99: not a baseline of the ground segment
     rank = ("" if foreign else metadata.baseline, metadata.generated)
     return Acquisition(str(folder), metadata.time, tile, planes, offsets, mask, rank)
+
+
+def _check_zone(tile: str, planes: Sequence[Plane]) -> None:
+    """Refuse images of a product that do not lie in the UTM zone of its tile."""
+    if not tile[:2].isdecimal():
+        return
+    zone = f"EPSG:{326 if tile[2:3] >= 'N' else 327}{tile[:2]}"
+    for plane in planes:
+        if plane.placed.crs != zone:
+            raise BadFile(
+                f"{plane.path}: in {plane.placed.crs}, but tile {tile} lies in UTM zone "
+                f"{tile[:2]}, {zone}: remove the product, or get it anew"
+            )
 
 
 def _granule_tile(granule: Path) -> str:

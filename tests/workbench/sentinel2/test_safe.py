@@ -226,9 +226,21 @@ def no_granule(product):
     shutil.rmtree(product / "GRANULE")
 
 
+def other_zone(product):
+    (path,) = product.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2")
+    with rasterio.open(path) as file:
+        values, place = file.read(), {"transform": file.transform, "crs": "EPSG:32632"}
+    path.unlink()
+    height, width = values.shape[1:]
+    with rasterio.open(path, "w", "JP2OpenJPEG", width, height, 1, dtype="uint16", **place) as file:
+        file.write(values)
+    path.with_name(path.name + ".aux.xml").unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
+        (other_zone, "_B04_10m.jp2: in EPSG:32632, but tile 31UDS lies in .* 31, EPSG:32631"),
         (missing_band, "band B11: 0 files"),
         (double_band, "band B11: 2 files"),
         (cut_band, "_B04_10m.jp2: (cut short|not a readable)"),

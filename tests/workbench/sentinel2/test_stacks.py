@@ -175,3 +175,34 @@ def test_zones_meet_without_a_seam(tmp_path, write_tif, chunks):
     if chunks is not None:
         whole = read_folder(tmp_path, geobox=target, offset=0, chunks=None)
         assert whole.identical(stack)
+
+
+@pytest.mark.parametrize(
+    ("others", "lost"),
+    [
+        ([((700_000.0, 5_400_000.0), "EPSG:32632")], "EPSG:32632"),  # 430 km east
+        ([((713_000.0, 5_400_000.0), "EPSG:32655")], "EPSG:32655"),  # half around the Earth
+        ([((713_400.0, 5_400_000.0), "EPSG:32631")], None),
+        ([((273_000.0, 5_401_000.0), "EPSG:32632")], None),  # a neighbour across the border
+        ([((100_000.0, 5_000_000.0), "EPSG:32631")], None),  # far, but of the same zone
+    ],
+)
+def test_an_image_of_another_zone_far_away_is_named_at_once(
+    tmp_path, write_tif, monkeypatch, others, lost
+):
+    places = [(NEAR_SIX, "EPSG:32631"), (NEAR_SIX, "EPSG:32631"), *others]
+    for number, (corner, crs) in enumerate(places):
+        name = tmp_path / f"S2_31UGP_2021010{number + 1}T103001"
+        write_tif(
+            name.with_suffix(".tif"), np.full((10, 8, 8), 9, np.uint16), corner=corner, crs=crs
+        )
+        mask = np.zeros((8, 8), np.uint8)
+        write_tif(name.with_name(f"{name.name}_mask.tif"), mask, corner=corner, crs=crs)
+    monkeypatch.setattr("workbench.sentinel2.stacks.Blocks.__call__", pytest.fail)
+    if lost is None:
+        assert read_folder(tmp_path, offset=0).sizes["time"] == 3
+        return
+    with pytest.raises(BadInput, match=rf"20210103.*: in {lost}, far from .*, in EPSG:32631"):
+        read_folder(tmp_path, offset=0)
+    area = (5.9, 48.6, 6.1, 48.8)
+    assert read_folder(tmp_path, aoi=area, offset=0).sizes["time"] == 2
