@@ -162,8 +162,17 @@ class Request:
 
     @property
     def pairs(self) -> Mapping[str, str]:
-        """Coarse bands by fine ones."""
-        return self.bands or PAIRS
+        """Coarse bands by fine ones; of cubes those of the usual ones that are there."""
+        if self.bands:
+            return self.bands
+        found = dict(PAIRS)
+        if self.labelled:
+            fine = set(map(str, self.fine["band"].values))
+            found = {band: other for band, other in found.items() if band in fine}
+        if is_cube(self.coarse) and "band" in self.coarse.coords:
+            coarse = {coarse_name(str(name)) for name in self.coarse["band"].values}
+            found = {band: other for band, other in found.items() if other in coarse}
+        return found or PAIRS
 
     @property
     def fusion(self) -> FusionOptions:
