@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs import Graph, Node, argument_misfit, parse
+from workbench.openeo.graphs import Graph, Node, argument_misfit, listed, parse
 from workbench.openeo.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
 from workbench.openeo.values import Child, as_pixel_array, is_array
@@ -178,7 +178,7 @@ def _looking_up(
                 "ProcessParameterRequired",
                 process="",
                 parameter=reference.name,
-                detail=f"What there is: {', '.join(sorted(scope)) or 'none'}.",
+                detail=f"What there is: {listed(scope)}.",
             )
         return Callback(run, reference, scope)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from heapq import nsmallest
 from typing import Any
 
 from workbench.openeo.declarations import Process
@@ -127,9 +128,9 @@ def _read(
     given: Iterable[str] | None,
 ) -> tuple[Graph | None, list[OpenEOError]]:
     reading = _Reading(offer or Offer())
-    declared = tuple(parameters)
+    declared = tuple(UserProcess({"parameters": list(parameters)}).parameters)
     try:
-        check_nesting(document)
+        check_nesting([document, *declared])
     except OpenEOError as fault:
         return None, [fault]
     names = None if given is None else frozenset({p["name"] for p in declared} | set(given))
@@ -319,8 +320,14 @@ def _check_parameter(
         path,
         process=process.id,
         parameter=reference.name,
-        detail=f"It is referred to; what there is: {', '.join(sorted(names)) or 'none'}.",
+        detail=f"It is referred to; what there is: {listed(names)}.",
     )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for a message, no more than can be read."""
+    shown = nsmallest(21, names)
+    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "") or "none"
 
 
 def _body(
@@ -339,7 +346,7 @@ def _body(
         reading.calls.append(process.id)
         document = process.definition.get("process_graph")
         try:
-            check_nesting(document)
+            check_nesting(process.definition)
             inside = _below(path, f"{process.id}()")
             reading.bodies[key] = _graph(reading, document, inside, names, declared)
         except OpenEOError as fault:

@@ -12,6 +12,7 @@ dimension that the callback goes along. What holds there:
   NaN, and `is_nodata` as null; both answer true.
 - True and false are 1 and 0, as float32 if some pixels may be null and as bool otherwise. A process
   that tells numbers from booleans sees numbers.
+- A plain value among pixels holds at each of them.
 - All pixels have arrays of one length. Where a process leaves out elements of a plain array, by
   pixel, they stay as nulls: `sort` puts them last, `array_filter` leaves them in place.
 - Whole numbers are computed with as float32 up to 16 bits, as float64 above; float32 stays float32.

@@ -22,6 +22,9 @@ from workbench.openeo.values import (
     same_label,
 )
 
+MOST_ELEMENTS = 10_000_000
+"""Of an array that a few words make."""
+
 
 @process("first")
 def first(data: Any, ignore_nodata: bool) -> Any:
@@ -57,6 +60,13 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
 
 @process("array_create")
 def array_create(data: Any, repeat: int) -> Any:
+    if len(elements(data)) * repeat > MOST_ELEMENTS:
+        raise error(
+            "ProcessParameterInvalid",
+            process="array_create",
+            parameter="repeat",
+            reason=f"{len(elements(data))} elements {repeat} times are more than {MOST_ELEMENTS:,}",
+        )
     return made_array(elements(data) * int(repeat))
 
 

@@ -110,8 +110,9 @@ def _max(values: Floats) -> Any:
 
 def _variance(values: Floats) -> Any:
     """Return the variance of a sample; NaN for a single value, of which it says nothing."""
-    deviations = values.astype(np.float64) - _mean(values)
-    return np.nansum(deviations**2, axis=0) / (_valid(values) - 1)
+    squares = (values.astype(np.float64) - _mean(values)) ** 2
+    found = np.where(np.isnan(values), 0, squares).sum(axis=0) / (_valid(values) - 1)
+    return np.where(_valid(values) > 1, found, np.nan)
 
 
 def _quantiles(values: Floats, probabilities: Sequence[float]) -> Any:
@@ -136,7 +137,9 @@ def _at(ordered: Floats, position: Any, last: Any) -> Any:
     below, above = (np.take_along_axis(ordered, i[None], axis=0)[0] for i in (before, after))
     share = position - before
     between = below + (above.astype(np.float64) - below) * share
-    return np.where((share == 0) | (below == above), below, between)  # infinities too
+    beyond = below * (1 - share) + above * share  # less exact, but not inf less inf
+    between = np.where(np.isfinite(between), between, beyond)
+    return np.where((share == 0) | (below == above), below, between)
 
 
 def _valid(values: Floats) -> Any:
