@@ -11,6 +11,7 @@
 `processes`             the processes, by kind
 `registry`              all processes that there are, those of the systems too
 `references`            references between the nodes of a graph, and the limits of its text
+`calls`                 nodes of a graph: calls of processes, and what is wrong with them
 `graphs`                process graphs, parsed and checked before anything runs
 `executor`              evaluates a graph that was checked
 ======================  ============================================================================

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from workbench.openeo.calls import Graph, Node, argument_misfit, listed
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs import Graph, Node, argument_misfit, listed, parse
+from workbench.openeo.graphs import parse
 from workbench.openeo.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
 from workbench.openeo.values import Child, as_pixel_array, is_array

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from heapq import nsmallest
 from typing import Any
 
+from workbench.openeo.calls import Graph, Node, argument_faults, link_faults, parameter_faults
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.references import (
@@ -22,43 +22,15 @@ from workbench.openeo.references import (
     resolved,
 )
 from workbench.openeo.registry import Offer, UserProcess
-from workbench.openeo.schemas import compatible, parameter_misfit
 from workbench.openeo.values import Child
 
-__all__ = ["MOST_CALLS", "MOST_NODES", "Graph", "Node", "faults", "parse"]
+__all__ = ["MOST_CALLS", "MOST_NODES", "faults", "parse"]
 
 MOST_NODES = 100_000
 """Nodes to evaluate, those of callbacks and of each call of a user's process counted."""
 
 MOST_CALLS = 20
 """Processes of users that call one another in turn."""
-
-
-@dataclass(frozen=True)
-class Graph(Child):
-    """A process graph that was checked."""
-
-    nodes: Mapping[str, Node]
-    """By their names, each after those whose results it takes."""
-    result: str
-    """The node whose result is that of the graph."""
-    parameters: tuple[Mapping[str, Any], ...] = ()
-    """What the graph takes, with defaults; of a callback, what the process around it gives."""
-    size: int = 0
-    """Nodes to evaluate, with those inside."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One call of a process in a graph."""
-
-    process: Process | UserProcess
-    arguments: Mapping[str, Any]
-    """Values of JSON with `FromNode`, `FromParameter` and `Graph` in them."""
-    path: str
-    """Names of nodes and arguments from the outermost graph, with "/"."""
-    body: Graph | None = None
-    """The graph of a user's process."""
 
 
 @dataclass
@@ -144,8 +116,12 @@ def _graph(
     path: str,
     names: Names,
     parameters: tuple[Mapping[str, Any], ...],
+    given: tuple[Mapping[str, Any], ...] = (),
 ) -> Graph | None:
-    """Read one graph, those inside it included; None if it has a fault."""
+    """Read one graph, those inside it included; None if it has a fault.
+
+    Of `given`, the parameters of a callback, the types are known: the process around gives them.
+    """
     before = len(reading.faults)
     if not isinstance(document, Mapping) or not document:
         reading.fault("ProcessGraphMissing", path, detail="It is an object of one node or more.")
@@ -168,7 +144,7 @@ def _graph(
     order = _order(reading, nodes, path)
     if len(reading.faults) > before:
         return None
-    _check_links(reading, nodes, parameters)
+    reading.faults += link_faults(nodes, given)
     size = sum(map(_size, nodes.values()))
     if size > MOST_NODES:
         detail = f"It has {size:,} nodes to evaluate, more than {MOST_NODES:,}."
@@ -208,25 +184,24 @@ def _check_form(reading: _Reading, node: Any, path: str) -> None:
 def _node(reading: _Reading, document: Mapping[str, Any], path: str, names: Names) -> Node:
     """Read a node whose form was checked."""
     name, namespace = document["process_id"], document.get("namespace")
-    process = reading.offer.find(name, namespace)
-    if process is None:
+    process = reading.offer.find(name, namespace) or UserProcess({"id": name})
+    known = reading.offer.find(name, namespace) is not None
+    if not known:
         reading.fault(
             "ProcessUnsupported", path, process=name, namespace=namespace or "user or backend"
         )
-        process = UserProcess({"id": name})
     schemas = {p["name"]: p.get("schema") for p in process.parameters}
     arguments = {
         key: _argument(reading, value, _below(path, str(key)), names, schemas.get(key))
         for key, value in document["arguments"].items()
     }
-    known = reading.offer.find(name, namespace) is not None
-    if known:
-        _check_arguments(reading, process, arguments, path)
-        for reference in references(list(arguments.values())):
-            _check_parameter(reading, reference, process, path, names)
-    body = None
-    if known and isinstance(process, UserProcess):
-        body = _body(reading, process, arguments, path)
+    if not known:
+        return Node(process, arguments, path)
+    reading.faults += argument_faults(process, arguments, path)
+    if names is not None:
+        reading.faults += parameter_faults(process, arguments, names, path)
+    own = isinstance(process, Process)
+    body = None if own else _body(reading, process, arguments, path)
     return Node(process, arguments, path, body)
 
 
@@ -240,7 +215,7 @@ def _argument(reading: _Reading, value: Any, path: str, names: Names, schema: An
     if "process_graph" in value:
         parameters = tuple(_callback_parameters(schema))
         inner = None if names is None else names | {p["name"] for p in parameters}
-        graph = _graph(reading, value["process_graph"], path, inner, parameters)
+        graph = _graph(reading, value["process_graph"], path, inner, parameters, parameters)
         return graph if graph is not None else Child()
     for key, kind in (("from_node", FromNode), ("from_parameter", FromParameter)):
         if key not in value:
@@ -267,71 +242,8 @@ def _callback_parameters(schema: Any) -> Iterator[Mapping[str, Any]]:
         yield from _callback_parameters(option.get("additionalProperties"))
 
 
-def _check_arguments(
-    reading: _Reading, process: Process | UserProcess, arguments: Mapping[str, Any], path: str
-) -> None:
-    """Check the arguments of a node by the definition of its process.
-
-    A user's process may be given more than it declares, as clients do: its graph may use it.
-    """
-    own = isinstance(process, Process)
-    known = {parameter["name"]: parameter for parameter in process.parameters}
-    for name in arguments:
-        if own and name not in known:
-            reading.fault(
-                "ProcessParameterUnsupported",
-                path,
-                process=process.id,
-                parameter=name,
-                detail=f"It has {', '.join(known) or 'none'}.",
-            )
-    for name, parameter in known.items():
-        if name not in arguments:
-            if not parameter.get("optional") and "default" not in parameter:
-                reading.fault("ProcessParameterRequired", path, process=process.id, parameter=name)
-        elif (reason := argument_misfit(process, parameter, arguments[name])) is not None:
-            reading.fault(
-                "ProcessParameterInvalid",
-                path,
-                process=process.id,
-                parameter=name,
-                reason=f"{reason}.",
-            )
-
-
-def argument_misfit(
-    process: Process | UserProcess, parameter: Mapping[str, Any], value: Any
-) -> str | None:
-    """Say why a value does not fit a parameter of a process; None if it does."""
-    own = isinstance(process, Process)
-    if value is None and isinstance(process, Process) and parameter["name"] in process.nullable:
-        return None
-    return parameter_misfit(value, parameter, own=own)
-
-
-def _check_parameter(
-    reading: _Reading, reference: Any, process: Process | UserProcess, path: str, names: Names
-) -> None:
-    """Check that a parameter that is referred to exists, where that is known."""
-    if names is None or not isinstance(reference, FromParameter) or reference.name in names:
-        return
-    reading.fault(
-        "ProcessParameterRequired",
-        path,
-        process=process.id,
-        parameter=reference.name,
-        detail=f"It is referred to; what there is: {listed(names)}.",
-    )
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names for a message, no more than can be read."""
-    shown = nsmallest(21, names)
-    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "") or "none"
-
-
 def _body(
-    reading: _Reading, process: UserProcess, arguments: Mapping[str, Any], path: str
+    reading: _Reading, process: UserProcess | Process, arguments: Mapping[str, Any], path: str
 ) -> Graph | None:
     """Read the graph of a user's process, once for all calls with the same arguments."""
     if process.id in reading.calls or len(reading.calls) >= MOST_CALLS:
@@ -377,38 +289,6 @@ def _order(reading: _Reading, nodes: Mapping[str, Node], path: str) -> list[str]
         names = " to ".join(cycle.args[1][:10])
         reading.fault("ProcessGraphInvalid", path, detail=f"Results go in a circle: {names}.")
         return []
-
-
-def _check_links(
-    reading: _Reading, nodes: Mapping[str, Node], given: tuple[Mapping[str, Any], ...]
-) -> None:
-    """Check that what nodes and processes around give can be what parameters take, by type."""
-    sources = {
-        FromNode(name): node.process.definition.get("returns", {}).get("schema")
-        for name, node in nodes.items()
-        if isinstance(node.process, Process)
-    }
-    for node in nodes.values():
-        if not isinstance(node.process, Process):
-            continue
-        for parameter in node.process.parameters:
-            value = node.arguments.get(parameter["name"])
-            source = sources.get(value) if isinstance(value, FromNode) else _given(value, given)
-            if source is not None and not compatible(source, parameter["schema"]):
-                reading.fault(
-                    "ProcessParameterInvalid",
-                    node.path,
-                    process=node.process.id,
-                    parameter=parameter["name"],
-                    reason="what it refers to is of another type.",
-                )
-
-
-def _given(value: Any, given: tuple[Mapping[str, Any], ...]) -> Any:
-    """Return the schema of a parameter that the process around a callback gives to it."""
-    if not isinstance(value, FromParameter):
-        return None
-    return next((p.get("schema") for p in given if p.get("name") == value.name), None)
 
 
 def _size(node: Node) -> int:

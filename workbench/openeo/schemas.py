@@ -95,14 +95,17 @@ def compatible(given: Any, wanted: Any) -> bool:
 
 
 def _types(schema: Any) -> set[str]:
-    """Return the types that a schema names; none if it takes all. A cube is a type of its own."""
+    """Return the types that a schema names, none if it takes all; an object may be a cube."""
     if isinstance(schema, list):
         parts = [_types(option) for option in schema]
         return set().union(*parts) if all(parts) else set()
     if not isinstance(schema, Mapping):
         return set()
-    if str(schema.get("subtype")) in CUBES:
+    subtype = str(schema.get("subtype"))
+    if subtype in CUBES:
         return {"datacube"}
+    if schema.get("type") == "object" and "subtype" not in schema:
+        return {"object", "datacube"}
     if isinstance(schema.get("anyOf"), list) and "type" not in schema:
         return _types(schema["anyOf"])
     named = _named_types(schema)

@@ -138,6 +138,19 @@ def test_a_user_process_does_not_see_the_parameters_of_its_caller():
         execute({"a": node("mine", True)}, offer, given={"secret": 1})
 
 
+def test_what_a_user_says_of_types_is_checked_on_values_only():
+    """A parameter that is declared as text and used as a number is one when a number is given."""
+    graph = {"a": node("absolute", True, x=par("x"))}
+    offer = Offer(
+        user={"mine": mine(parameters=[{"name": "x", "schema": {}}], process_graph=graph)}
+    )
+    assert execute({"a": node("mine", True, x=-2)}, offer) == 2
+    text = mine(parameters=[{"name": "x", "schema": {"type": "string"}}], process_graph=graph)
+    with pytest.raises(OpenEOError) as caught:
+        execute({"a": node("mine", True, x="-2")}, Offer(user={"mine": text}))
+    assert (caught.value.code, caught.value.path) == ("ProcessParameterInvalid", "a/mine()/a")
+
+
 def test_namespaces():
     absolute = UserProcess(
         {"id": "absolute", "process_graph": {"a": node("constant", True, x="own")}}

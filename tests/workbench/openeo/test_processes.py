@@ -57,6 +57,7 @@ MATHS = [
     ("mod", {"x": 2, "y": NAN}, NAN),
     ("power", {"base": -8, "p": 1 / 3}, NAN),
     ("power", {"base": NAN, "p": 0}, NAN),
+    ("power", {"base": -INF, "p": 0.5}, INF),
     ("power", {"base": 2, "p": 5000}, INF),
     ("power", {"base": 0, "p": -1}, INF),
     ("power", {"base": -INF, "p": 3}, -INF),

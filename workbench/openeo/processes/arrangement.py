@@ -48,7 +48,10 @@ def rearrange(data: Any, positions: Any) -> Any:
 
 @process("sort")
 def sort(data: Any, ascending: bool, nodata: bool | None) -> Any:
-    return rearrange(data, order(data, ascending, nodata))
+    if (pixels := as_pixel_array(data)) is None:
+        return rearrange(data, order(data, ascending, nodata))
+    length = pixels.values.shape[0]
+    return PixelArray(reduced(lambda v: _sorted(v, ascending, nodata), pixels, length))
 
 
 def _order(values: list[Any], ascending: bool, nodata: bool | None) -> list[int]:
@@ -73,6 +76,16 @@ def _key(value: Any) -> tuple[str, bool, float]:
     if instant is None:
         raise _unfit(f"{value!r:.80} is neither a number nor a date")
     return ("date", False, instant.utc.timestamp())
+
+
+def _sorted(values: Floats, ascending: bool, nodata: bool | None) -> Any:
+    """Return values (n, *pixels) in order, NaN last or, if `nodata` is False, first."""
+    nulls_first = nodata is False
+    if ascending != nulls_first:
+        found = np.sort(values, axis=0)  # NaN last
+    else:
+        found = -np.sort(-values, axis=0)
+    return found[::-1] if nulls_first else found
 
 
 def _positions(values: Floats, ascending: bool, nodata: bool | None) -> Any:

@@ -182,7 +182,10 @@ def _mod(x: Floats, y: Floats) -> Any:
 
 def _power(base: Floats, exponent: Floats) -> Any:
     """Return the power, NaN if one of the two is: IEEE 754 has ``nan ** 0 == 1 ** nan == 1``."""
-    return np.where(np.isnan(base) | np.isnan(exponent), np.nan, np.power(base, exponent))
+    found = np.power(base, exponent)
+    # NumPy takes the square root if all exponents are one 0.5, and that of -inf is NaN.
+    found = np.where((base == -np.inf) & (exponent == 0.5), np.inf, found)
+    return np.where(np.isnan(base) | np.isnan(exponent), np.nan, found)
 
 
 def _log(x: Floats, base: Floats) -> Any:
