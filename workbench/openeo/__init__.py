@@ -1,0 +1,18 @@
+"""Process graphs of openEO, read, checked and executed on plain values and on pixels.
+
+======================  ============================================================================
+`definitions`           the files of the standard: processes, error codes, subtypes
+`instants`              dates and times of RFC 3339
+`errors`                the one error, with the codes of the standard
+`values`                what flows through a graph: plain values, labelled arrays, pixels
+`schemas`               whether a value fits the schema of a parameter
+`lifting`               functions of arrays, for plain values, pixels in memory and pixels on Dask
+`declarations`          a process: its definition, and the function that does it
+`processes`             the processes, by kind
+`registry`              all processes that there are, those of the systems too
+`references`            references between the nodes of a graph, and the limits of its text
+`calls`                 nodes of a graph: calls of processes, and what is wrong with them
+`graphs`                process graphs, parsed and checked before anything runs
+`executor`              evaluates a graph that was checked
+======================  ============================================================================
+"""

@@ -1,0 +1,92 @@
+"""All processes that graphs may use: the official ones here, those of systems, and those of users.
+
+A system adds its own through an entry point of the group `workbench.openeo.processes`: the name of
+a function that takes nothing and gives an iterable of `Process`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, metadata
+from pkgutil import iter_modules
+from typing import Any
+
+import workbench.openeo.processes as official
+from workbench.openeo.declarations import Process
+
+__all__ = ["GROUP", "Offer", "UserProcess", "predefined"]
+
+GROUP = "workbench.openeo.processes"
+"""The group of entry points."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class UserProcess:
+    """A process that a user has defined: a graph with parameters."""
+
+    definition: Mapping[str, Any]
+    """As it was stored: ``id``, ``process_graph``, ``parameters``, ``returns``."""
+
+    @property
+    def id(self) -> str:
+        """The name in graphs."""
+        return str(self.definition.get("id", ""))
+
+    @property
+    def parameters(self) -> list[Mapping[str, Any]]:
+        """The parameters that it declares; what is not one is left out."""
+        listed = self.definition.get("parameters")
+        return [
+            parameter
+            for parameter in (listed if isinstance(listed, list) else [])
+            if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str)
+        ]
+
+
+def _predefined() -> dict[str, Process]:
+    return predefined()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The processes that one graph may use."""
+
+    backend: Mapping[str, Process] = field(default_factory=_predefined)
+    user: Mapping[str, UserProcess] = field(default_factory=dict)
+
+    def find(self, name: str, namespace: str | None) -> Process | UserProcess | None:
+        """Return a process by its name in ``backend``, ``user``, or with None, user before backend.
+
+        None if there is none.
+        """
+        found: Process | UserProcess | None = None
+        if namespace in (None, "user"):
+            found = self.user.get(name)
+        if found is None and namespace in (None, "backend"):
+            found = self.backend.get(name)
+        return found
+
+
+@cache
+def predefined() -> dict[str, Process]:
+    """Return the processes of this package and of the systems that are installed, by name."""
+    found = {process.id: process for process in _own()}
+    for entry in metadata.entry_points(group=GROUP):
+        for process in entry.load()():
+            if process.id in found:
+                logger.warning("%s: the process %s is there already", entry.value, process.id)
+                continue
+            found[process.id] = process
+    return dict(sorted(found.items()))
+
+
+def _own() -> Iterator[Process]:
+    for module in iter_modules(official.__path__, f"{official.__name__}."):
+        for thing in vars(import_module(module.name)).values():
+            if isinstance(thing, Process):
+                yield thing
