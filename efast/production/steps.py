@@ -12,6 +12,7 @@ from efast.cubes.intermediates import NAMES, intermediates
 from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
 from efast.production.request import Request
+from workbench.files import sweep
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.stores import replace_folder, whole_store, zarr_store
@@ -97,6 +98,7 @@ def write_steps(
     if not check_outputs(
         list(stores.values()), path, manifest, overwrite=overwrite, check=whole_store
     ):
+        _tidied(folder)
         return list(stores.values())
     folder.mkdir(parents=True, exist_ok=True)
     manifest.save(path, sorted(folder.glob("*.zarr")))
@@ -113,5 +115,11 @@ def write_steps(
             whole_store(hidden)
             replace_folder(hidden, store)
         logger.info("%s: %s", name, NAMES[name])
-    shutil.rmtree(folder / WORK, ignore_errors=True)
+    _tidied(folder)
     return list(stores.values())
+
+
+def _tidied(folder: Path) -> None:
+    """Remove what this run, or one that was killed, has left beside its steps."""
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    sweep(folder)
