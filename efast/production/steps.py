@@ -15,6 +15,7 @@ from efast.cubes.intermediates import NAMES, intermediates
 from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
 from efast.production.request import Request
+from workbench.files import sweep
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
 from workbench.rasters.stores import open_store, replace_folder, whole_store, zarr_store
@@ -100,6 +101,7 @@ def write_steps(
     if not check_outputs(
         list(stores.values()), path, manifest, overwrite=overwrite, check=whole_store
     ):
+        _tidied(folder)
         return list(stores.values())
     folder.mkdir(parents=True, exist_ok=True)
     manifest.save(path, sorted(folder.glob("*.zarr")))
@@ -116,7 +118,7 @@ def write_steps(
             whole_store(hidden)
             replace_folder(hidden, store)
         logger.info("%s: %s", name, NAMES[name])
-    shutil.rmtree(folder / WORK, ignore_errors=True)
+    _tidied(folder)
     return list(stores.values())
 
 
@@ -142,3 +144,9 @@ def open_steps(output: str | os.PathLike[str]) -> xr.Dataset:
     if not stores:
         raise BadInput(f"{output} holds no steps between: run with keep=, see efast.run")
     return xr.merge([open_store(store) for store in stores], join="exact", compat="identical")
+
+
+def _tidied(folder: Path) -> None:
+    """Remove what this run, or one that was killed, has left beside its steps."""
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    sweep(folder)
