@@ -74,6 +74,7 @@ lab: $(VENV)/lab ## Open JupyterLab with the Dask panel
 bench: $(VENV)/all ## Measure against the plain references (minutes)
 	$(BIN)/python benchmarks/egms.py
 	$(BIN)/python benchmarks/clusters.py
+	$(BIN)/python benchmarks/efast_fusion.py
 	$(BIN)/python benchmarks/spaceeye_chain.py
 	$(BIN)/python benchmarks/spaceeye_quality.py
 

@@ -78,11 +78,22 @@ def _left_out(_app: Any, _what: str, _name: str, thing: Any, *_: Any) -> bool | 
     return True if unsaid or isinstance(thing, TypeVar) else None
 
 
-def _unlink_builtins(_app: Any, page: Any) -> None:
-    """Let `type` and `int` in signatures be words; they would lead to any attribute so named."""
+SEVERAL = {"Bounds", "Result"}
+"""Names in signatures that things in several modules have."""
+
+
+def _mend_links(_app: Any, page: Any) -> None:
+    """Let `type` and `int` in signatures be words; they would lead to any attribute so named.
+
+    What several things are called leads to that of the same module, or nowhere.
+    """
     for link in list(page.findall(pending_xref)):
-        if link.hasattr("refspecific") and hasattr(builtins, link["reftarget"]):
+        if not link.hasattr("refspecific"):
+            continue
+        if hasattr(builtins, link["reftarget"]):
             link.replace_self(Text(link["reftarget"]))
+        elif link["reftarget"] in SEVERAL:
+            del link["refspecific"]
 
 
 def _plain_blocks(app: Any, page: str, _source: list[str]) -> None:
@@ -95,5 +106,5 @@ def setup(app: Any) -> None:
     """Let Sphinx ask here first."""
     app.connect("autodoc-process-signature", _signature, priority=400)
     app.connect("autodoc-skip-member", _left_out)
-    app.connect("doctree-read", _unlink_builtins)
+    app.connect("doctree-read", _mend_links)
     app.connect("source-read", _plain_blocks)

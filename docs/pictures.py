@@ -7,21 +7,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import xarray as xr
+from PIL import Image
+
+import efast
 import egms_io
 import spaceeye
+from efast import figures as fused_views
 from egms_io import figures
 from spaceeye import figures as views
 from workbench.progress import log_to_stderr
+from workbench.sentinel2.plainmethods import linear
 
 HERE = Path(__file__).parent
 
 
-def save(figure: Any, name: str, dpi: int = 110) -> None:
+def save(figure: Any, name: str, dpi: int = 110, colours: int | None = None) -> None:
     """Save a figure under docs/pictures, small enough for the repository."""
-    folder = HERE / "pictures"
-    folder.mkdir(exist_ok=True)
-    figure.savefig(folder / name, dpi=dpi)
-    print(folder / name)
+    path = HERE / "pictures" / name
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=dpi)
+    if colours:  # of a palette; images of many fields are large otherwise
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(colours).save(path, optimize=True)
+    print(path)
 
 
 def sample_pictures() -> None:
@@ -60,6 +70,36 @@ def real_images(data: Path) -> None:
     save(views.alpha_scores(found.attrs), "spaceeye_alpha.png", dpi=90)
 
 
+def fused_pictures() -> None:
+    """Make the pictures of the simulated EFAST sample."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        efast.write_sample(folder)
+        fine = efast.read_fine(folder / "S2", resolution=20, chunks=None)
+        grid = fine["reflectance"].odc.geobox
+        coarse = efast.read_coarse(folder / "S3", efast.coarse_grid(grid, halo=22))
+        with xr.open_dataset(folder / "truth.nc", mask_and_scale=False) as truth:
+            truth.load()
+    days = np.arange("2022-03-01", "2022-06-08", 2, "datetime64[D]")
+    found = efast.fuse(fine, coarse, days, keep=fused_views.STEPS)
+    note = "simulated"
+    dates = ["2022-03-31", "2022-04-16", "2022-04-27", "2022-05-20"]
+    strip = fused_views.fusion_strip(fine, found, found, dates, note=note)
+    save(strip, "efast_fused.png", dpi=75, colours=96)
+    places = [(150, 150), (225, 100)]
+    series = fused_views.ndvi_series(fine, found, found, places, truth, note=note)
+    save(series, "efast_series.png", dpi=90)
+    quality = fused_views.quality_maps(found, "2022-03-27", note=note)
+    save(quality, "efast_quality.png", dpi=70)
+    times = truth["time"].values
+    made = efast.fuse(fine, coarse, times)[["reflectance"]]
+    straight = made.copy(data={"reflectance": np.stack([linear(fine, time) for time in times])})
+    both = {"EFAST": made, "linear interpolation": straight}
+    save(fused_views.comparison(truth, both, note=note), "efast_truth.png", dpi=75, colours=96)
+    hidden = efast.hidden_date_errors(fine, coarse)
+    save(fused_views.hidden_dates(hidden, note=note), "efast_hidden.png", dpi=80)
+
+
 def main() -> None:
     """Make all pictures whose data are there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -68,6 +108,7 @@ def main() -> None:
     data = parser.parse_args().data
     log_to_stderr()
     sample_pictures()
+    fused_pictures()
     if data.is_dir():
         real_pictures(data / "egms")
         real_images(data / "spaceeye")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from efast.errors import BadFile, BadInput, EfastError
     from efast.production.request import Request
     from efast.production.running import run
+    from efast.production.steps import open_steps
     from efast.sample import write_sample
     from efast.sentinel3.coarsecubes import read_coarse
     from efast.sentinel3.coarsegrids import coarse_grid
@@ -51,6 +52,7 @@ __all__ = [
     "hidden_date_errors",
     "interp_time",
     "nearest_swath",
+    "open_steps",
     "read_coarse",
     "read_fine",
     "report",

@@ -22,7 +22,8 @@ from workbench.machinecode import compiled
 
 __all__ = ["fuse_rows"]
 
-SPAN = 600  # fine pixels along a row that are treated together, so that they stay in the cache
+CACHE = 2**19  # bytes that the images may take in a span, so that they stay near the processor
+LEAST = 240  # pixels of a span, where a row has as many
 ZERO, ONE = np.float32(0), np.float32(1)
 INFINITE, EMPTY = np.float32(np.inf), np.float32(np.nan)
 MOST = 255  # images and bands that a byte counts
@@ -38,7 +39,10 @@ class Places(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The planes of cells at one fine row: blended values and weights, what is known of them."""
+    """The planes of cells at one fine row: blended values and weights, what is known of them.
+
+    What is added for classes, `then_apart` and `now_apart`, is (N or T, B, K, x).
+    """
 
     then: Any
     then_known: Any
@@ -47,6 +51,8 @@ class Rows(NamedTuple):
     now_known: Any
     now_whole: Any
     weights: Any
+    then_apart: Any
+    now_apart: Any
 
 
 class Seen(NamedTuple):
@@ -168,6 +174,18 @@ def blend_planes(weights, then, now, top, share, rows):
 
 
 @compiled
+def blend_classes(planes, top, share, rows):
+    """Blend two rows of what is added for each class."""
+    below = min(top + 1, planes.shape[3] - 1)
+    for k in range(planes.shape[0]):
+        for n in range(planes.shape[1]):
+            for b in range(planes.shape[2]):
+                above, under, row = planes[k, n, b, top], planes[k, n, b, below], rows[n, b, k]
+                for x in range(row.shape[0]):
+                    row[x] = (ONE - share) * above[x] + share * under[x]
+
+
+@compiled
 def spread(values, places, start, out):
     """Blend a row of cells at the fine pixels of a span, between two cells at a time."""
     last, at = values.shape[0] - 1, 0
@@ -195,14 +213,30 @@ def spread_known(values, known, places, start, out):
 
 
 @compiled
-def coarse_row(values, known, whole, slope, places, start, out):
-    """Bring a row of the coarse series to the pixels of a span, times their slope, if any."""
+def coarse_row(values, known, whole, places, start, out):
+    """Bring a row of the coarse series to the pixels of a span."""
     if whole:
         spread(values, places, start, out)
     else:
         spread_known(values, known, places, start, out)
-    for p in range(slope.shape[0]):
-        out[p] *= slope[p]
+
+
+@compiled
+def add_class(values, group, places, start, out):
+    """Add what belongs to the class of each pixel, between two cells at a time, if any."""
+    classes, last, at = values.shape[0], values.shape[1] - 1, 0
+    if classes == 0:
+        return
+    while at < out.shape[0]:
+        cell, until = places.left[start + at], min(places.until[start + at] - start, out.shape[0])
+        one, other = values[:, cell], values[:, min(cell + 1, last)]
+        part, share = out[at:until], places.across[start + at : start + until]
+        mine = group[at:until]
+        for p in range(part.shape[0]):
+            g = mine[p]
+            if g < classes:
+                part[p] += (ONE - share[p]) * one[g] + share[p] * other[g]
+        at = until
 
 
 @compiled
@@ -225,7 +259,7 @@ def some(values):
 
 
 @compiled
-def look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen):
+def look(fine, valid, nodata, scale, group, y, start, end, places, rows, seen):
     """See how images differ from the coarse series in a span of a row."""
     first, last = places.left[start], min(places.left[end - 1] + 2, rows.weights.shape[2])
     bands, size = fine.shape[1], end - start
@@ -243,9 +277,10 @@ def look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen):
         found[:] = 0
         for b in range(bands):
             coarse_row(
-                rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b],
-                slope[b, y, start:end], places, start, coarse,
+                rows.then[i, b], rows.then_known[i, b], rows.then_whole[i, b], places, start,
+                coarse,
             )  # fmt: skip
+            add_class(rows.then_apart[i, b], group[y, start:end], places, start, coarse)
             change, counts = seen.change[b, i, :size], seen.counts[b, i, :size]
             change_of(
                 fine[i, b, y, start:end], valid[i, y, start:end], nodata, scale, coarse,
@@ -385,8 +420,8 @@ def write_quality(sums, weight, images, age, nearest):
 
 @compiled
 def fuse_rows(
-    fine, valid, nodata, scale, slope, weights, coarse_then, coarse_now, apart, ratio, origin,
-    values, weight, images, age, nearest,
+    fine, valid, nodata, scale, group, weights, coarse_then, coarse_now, apart_then, apart_now,
+    apart, ratio, origin, values, weight, images, age, nearest,
 ):  # fmt: skip
     """Fuse a block of fine rows.
 
@@ -396,12 +431,15 @@ def fuse_rows(
         (N, B, Y, X), of which NaN and `nodata` are missing; times `scale` it is reflectance.
     valid
         (N, Y, X) uint8, 0 where a pixel of all bands does not count.
-    slope
-        (B, Y, X) float32 that the coarse series is multiplied by, or (B, Y, 0): by nothing.
     weights
         (T, N, y, x) float32.
     coarse_then, coarse_now
         (N, B, y, x) and (T, B, y, x) float32, NaN where missing.
+    group
+        (Y, X) uint8, the class of each pixel, K and more for none; or (Y, 0).
+    apart_then, apart_now
+        (K, N, B, y, x) and (K, T, B, y, x) float32: what is added to the coarse series for a class;
+        K may be 0.
     apart
         (T, N) float32, days between.
     ratio, origin
@@ -415,37 +453,47 @@ def fuse_rows(
     number, bands, height, width = fine.shape
     targets, _, down, cells = weights.shape
     places = place_columns(width, origin[1], ratio, cells)
+    span = max(CACHE // (5 * number * bands), LEAST)  # 5 bytes: `change` and `counts`
+    span = min(span, width)
     rows = Rows(
         np.empty((number, bands, cells), np.float32), np.empty((number, bands, cells), np.float32),
         np.empty((number, bands), np.bool_), np.empty((targets, bands, cells), np.float32),
         np.empty((targets, bands, cells), np.float32), np.empty((targets, bands), np.bool_),
         np.empty((targets, number, cells), np.float32),
+        np.empty((number, bands, apart_then.shape[0], cells), np.float32),
+        np.empty((targets, bands, apart_now.shape[0], cells), np.float32),
     )  # fmt: skip
     seen = Seen(
-        np.empty((bands, number, SPAN), np.float32), np.empty((bands, number, SPAN), np.uint8),
-        np.empty((number, SPAN), np.uint8), np.empty(number, np.bool_),
+        np.empty((bands, number, span), np.float32), np.empty((bands, number, span), np.uint8),
+        np.empty((number, span), np.uint8), np.empty(number, np.bool_),
         np.empty(number, np.bool_), np.empty(1, np.bool_),
     )  # fmt: skip
     sums = Sums(
         np.empty(number, np.int64), np.empty(number, np.float32), np.empty(number, np.bool_),
-        np.empty((number, SPAN), np.float32), np.empty((bands, SPAN), np.float32),
-        np.empty((bands + 1, SPAN), np.float32), np.empty(SPAN, np.float32),
-        np.empty(SPAN, np.uint8), np.empty(SPAN, np.float32),
+        np.empty((number, span), np.float32), np.empty((bands, span), np.float32),
+        np.empty((bands + 1, span), np.float32), np.empty(span, np.float32),
+        np.empty(span, np.uint8), np.empty(span, np.float32),
     )  # fmt: skip
-    coarse = np.empty(SPAN, np.float32)
+    coarse = np.empty(span, np.float32)
     for y in range(height):
         top, share = place(origin[0] + y, ratio, down)
         blend_planes(weights, coarse_then, coarse_now, top, share, rows)
-        for start in range(0, width, SPAN):
-            end = min(start + SPAN, width)
-            look(fine, valid, nodata, scale, slope, y, start, end, places, rows, seen)
+        blend_classes(apart_then, top, share, rows.then_apart)
+        blend_classes(apart_now, top, share, rows.now_apart)
+        for start in range(0, width, span):
+            end = min(start + span, width)
+            look(fine, valid, nodata, scale, group, y, start, end, places, rows, seen)
             for t in range(targets):
                 chosen = choose(rows.weights[t], apart[t], places, start, end, seen, sums)
                 add_images(seen, sums, chosen, end - start)
                 for b in range(bands):
                     coarse_row(
-                        rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b],
-                        slope[b, y, start:end], places, start, coarse[: end - start],
+                        rows.now[t, b], rows.now_known[t, b], rows.now_whole[t, b], places,
+                        start, coarse[: end - start],
+                    )  # fmt: skip
+                    add_class(
+                        rows.now_apart[t, b], group[y, start:end], places, start,
+                        coarse[: end - start],
                     )  # fmt: skip
                     total = sums.total[bands if seen.alike[0] else b]
                     write_values(coarse, sums.change[b], total, values[t, b, y, start:end])

@@ -148,7 +148,7 @@ def _cell(options: dict[str, Any]) -> float:
 def _fusion(options: dict[str, Any], cell: float) -> dict[str, Any]:
     """Return what `FUSION` says as fields of a request."""
     same = ("cloud_tolerance", "sigma", "max_days", "minimum_importance", "extrapolate",
-            "on_missing_coarse", "calibration")  # fmt: skip
+            "on_missing_coarse", "calibration", "classes")  # fmt: skip
     return {
         **{name: options[name] for name in same},
         "saturation": options["max_distance_to_cloud_m"] / cell,

@@ -6,8 +6,8 @@ With weights W_i of the images F_i and the coarse series C, all on the fine grid
 
 which is the coarse prediction plus fine mosaic minus coarse mosaic of Senty et al. (2024, Remote
 Sensing 16, 1833, equations 2 and 3). What an image differs from the coarse series does not depend
-on the target, so many targets cost little more than one. Where fine pixels change more or less than
-their cell does, C is multiplied by a slope of each pixel and band; without one it is 1.
+on the target, so many targets cost little more than one. Where fine pixels change otherwise than
+their cell does, C is that of their class (`efast.cells.classseries`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def fuse_block(
     scale: float = 1.0,
     on_missing_coarse: OnMissingCoarse = "nan",
     compat: str | None = None,
-    slope: npt.ArrayLike | None = None,
+    group: npt.NDArray[np.uint8] | None = None,
 ) -> Fused:
     """Fuse a part of an area.
 
@@ -93,9 +93,9 @@ def fuse_block(
     compat
         ``"dhi"``: as the published program, where a pixel is missing if its first band is NaN or 0,
         and a cell without a value takes all pixels around it along.
-    slope
-        (B, Y, X): how much of the change of the coarse series a pixel of the part takes; 1 if not
-        given. Where it is NaN the coarse series counts as missing.
+    group
+        (Y, X): the class of each pixel of the part, where `state` has classes; see
+        `efast.cells.pixelclasses.pixel_classes`.
 
     Returns
     -------
@@ -109,19 +109,20 @@ def fuse_block(
     """
     known = _known(valid)
     _check(fine, known, state, ratio, origin, on_missing_coarse)
-    slopes = _slopes(slope, fine)
+    groups = _groups(group, fine, state)
     if compat == "dhi":
         known = known & (np.isfinite(fine[:, 0]) & (fine[:, 0] != 0))
         fine = np.nan_to_num(np.asarray(fine, np.float32))
         touched = _touched(state, ratio)[_part(fine, origin)]
     state, origin = state.around(origin, (fine.shape[2], fine.shape[3]), ratio)
-    fused = _fused(fine, known, state, slopes, ratio, origin, scale, nodata=compat != "dhi")
+    fused = _fused(fine, known, groups, state, ratio, origin, scale, nodata=compat != "dhi")
     if compat == "dhi":
         fused.values[touched] = np.nan
-    unknown = (np.isnan(part).any() for part in (state.now, state.then, slopes))
-    if on_missing_coarse == "s2" and any(unknown):
-        flat = state._replace(then=np.zeros_like(state.then), now=np.zeros_like(state.now))
-        alone = _fused(fine, known, flat, _slopes(None, fine), ratio, origin, scale, nodata=True)
+    if on_missing_coarse == "s2" and (np.isnan(state.now).any() or np.isnan(state.then).any()):
+        flat = state._replace(
+            then=np.zeros_like(state.then), now=np.zeros_like(state.now), classes=None
+        )
+        alone = _fused(fine, known, groups, flat, ratio, origin, scale, nodata=True)
         filled = np.isnan(fused.values) & ~np.isnan(alone.values)
         fused.values[filled] = alone.values[filled]
         stands_in = filled.any(axis=1)
@@ -134,8 +135,8 @@ def fuse_block(
 def _fused(
     fine: npt.NDArray[Any],
     known: npt.NDArray[np.uint8],
+    groups: npt.NDArray[np.uint8],
     state: CoarseState,
-    slopes: Floats,
     ratio: int,
     origin: tuple[int, int],
     scale: float,
@@ -152,10 +153,11 @@ def _fused(
         np.zeros(shape, np.uint8),
     )  # fmt: skip
     missing = fine.dtype.type(0) if nodata and fine.dtype.kind == "u" else np.float32(np.nan)
-    given = (fine, known, slopes, state.weights, state.then, state.now, state.apart)
-    fine, known, slopes, weights, then, now, apart = map(_read_only, given)
-    fuse_rows(fine, known, missing, np.float32(scale), slopes, weights, then, now, apart, ratio,
-              origin, *found[:-1])  # fmt: skip
+    given = (fine, known, groups, state.weights, state.then, state.now,
+             *_of_classes(state), state.apart)  # fmt: skip
+    fine, known, groups, *cells = map(_read_only, given)
+    fuse_rows(fine, known, missing, np.float32(scale), groups, *cells, ratio, origin,
+              *found[:-1])  # fmt: skip
     rows, columns = ((at + np.arange(size)) // ratio
                      for at, size in zip(origin, shape[1:], strict=True))  # fmt: skip
     for flag, outside in zip(found.flag, state.outside, strict=True):
@@ -183,17 +185,28 @@ def _known(valid: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     return known
 
 
-def _slopes(slope: npt.ArrayLike | None, fine: npt.NDArray[Any]) -> Floats:
-    """Return (B, Y, X) float32, or an empty array: no slope."""
-    if slope is None:
-        return np.empty((*fine.shape[1:3], 0), np.float32)
-    slopes = np.ascontiguousarray(slope, np.float32)
-    if slopes.shape != fine.shape[1:]:
+def _groups(
+    group: npt.NDArray[np.uint8] | None, fine: npt.NDArray[Any], state: CoarseState
+) -> npt.NDArray[np.uint8]:
+    """Return (Y, X), or an empty array: no classes."""
+    if (group is None) != (state.classes is None):
+        raise BadInput("classes of pixels go with classes of the coarse side: give both or none")
+    if group is None:
+        return np.empty((fine.shape[2], 0), np.uint8)
+    if group.shape != fine.shape[2:] or group.dtype != np.uint8:
         raise BadInput(
-            f"slopes {slopes.shape} do not go with images {fine.shape}: (band, y, x) of the same "
-            "bands and pixels"
+            f"classes {group.shape} of {group.dtype} do not go with images {fine.shape}: (y, x), "
+            "uint8"
         )
-    return slopes
+    return group
+
+
+def _of_classes(state: CoarseState) -> tuple[Floats, Floats]:
+    """Return what is added for each class, (K, N, B, y, x) and (K, T, B, y, x); K may be 0."""
+    if state.classes is None:
+        none = np.empty((0, 0, 0, 0, 0), np.float32)
+        return none, none
+    return state.classes.apart(state.then), state.classes.apart(state.now)
 
 
 def _part(fine: npt.NDArray[Any], origin: tuple[int, int]) -> tuple[Any, ...]:

@@ -163,6 +163,10 @@ FUSION = [
         "--calibration", type=click.Choice(["none", "gain-bias", "bias"]), default="none",
         show_default=True, help="Bring Sentinel-3 to the scale of Sentinel-2 first, by band.",
     ),
+    click.option(
+        "--classes", type=click.IntRange(0, 32), default=0, show_default=True,
+        help="Of fine pixels that change alike, 5 or so, where fields are smaller than cells.",
+    ),
 ]  # fmt: skip
 
 

@@ -1,17 +1,20 @@
 """The shipped sample: a season over simulated fields, seen by both satellites.
 
 Sentinel-3 sees the mean of the same truth that Sentinel-2 sees, with a gain and a bias of its own
-in each band, so that fusing, calibrating and their errors can be judged.
+in each band, so that fusing, calibrating and their errors can be judged. While clouds hide the land
+from Sentinel-2 for 40 days, it rains and turns green: only Sentinel-3 sees that.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from efast.sentinel3.sampleproducts import write_syn
@@ -27,17 +30,50 @@ __all__ = [
     "COARSE_FIRST",
     "COARSE_LAST",
     "GAP",
+    "NOISE",
+    "RAIN",
     "RESPONSES",
     "SCENE",
     "TRUTH_TIMES",
     "CoarsePass",
+    "RainedScene",
     "coarse_passes",
     "fine_covers",
     "truth",
     "write_sample",
 ]
 
-SCENE = Scene((600, 600), seed=11, noise=0.001, jitter=0.005)
+RAIN = "2022-04-06"
+"""Day of a rain in the gap of Sentinel-2, after which grass and weeds sprout for some weeks."""
+
+FLUSH = np.array([-0.25, -0.15, -0.40, -0.20, 0.15, 0.25, 0.30, 0.30, -0.15, -0.25], np.float32)
+"""Relative change of the ten bands at its height, where it is strongest."""
+
+RISE, DECAY, HIGHEST = 6.0, 14.0, 0.418  # days, days, and the greatest value of their product
+DAY = np.timedelta64(1, "D")
+
+
+class RainedScene(Scene):
+    """The landscape, with a flush of green after a rain: strong here, weak there, in all fields."""
+
+    def surface(self, time: Any) -> npt.NDArray[np.float32]:
+        """Return the true reflectance at one time, see `Scene.surface`."""
+        day = float((to_time(time) - to_time(RAIN)) / DAY)
+        plain = super().surface(time)
+        if day <= 0:
+            return plain
+        height = (1 - np.exp(-day / RISE)) * np.exp(-day / DECAY) / HIGHEST
+        return plain * (1 + FLUSH[:, None, None] * np.float32(height) * self._wet)
+
+    @cached_property
+    def _wet(self) -> npt.NDArray[np.float32]:
+        """How much it rained, (y, x), 0..1: varies over kilometres."""
+        y, x = np.mgrid[: self.size[0], : self.size[1]] * 10.0
+        wave = np.sin(x / 900 + y / 2600) * np.cos(y / 1100 - x / 3100)
+        return np.asarray(0.55 + 0.45 * wave, np.float32)
+
+
+SCENE = RainedScene((600, 600), seed=11, noise=0.001, jitter=0.005)
 """The simulated landscape: 20 by 20 coarse cells."""
 
 CELL = 300.0
@@ -64,11 +100,9 @@ GAP = ("2022-03-31", "2022-05-10")
 
 TRUTH_TIMES = tuple(
     np.datetime64(f"{day}T10:52:11", "ns")
-    for day in ("2022-03-18", "2022-04-12", "2022-04-27", "2022-05-22")
+    for day in ("2022-03-18", "2022-04-16", "2022-04-27", "2022-05-22")
 )
 """Times in ``truth.nc``: none is an acquisition time, two lie in the gap."""
-
-DAY = np.timedelta64(1, "D")
 
 _SWATHS = tuple(
     SimulatedSwath(tilt=tilt, shift=shift, view_zenith=zenith)
@@ -267,6 +301,8 @@ def _write_note(path: Path, overwrite: bool) -> Path:
         "bounds": list(SCENE.geobox.boundingbox),
         "coarse_cell_m": CELL,
         "period": [COARSE_FIRST, COARSE_LAST],
+        "contents": "fields, forest and river; a rain, after which all of it is greener for weeks",
+        "rain_on": RAIN,
         "sentinel2": {
             "images": len(fine_covers()),
             "bands": list(BANDS),

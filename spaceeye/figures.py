@@ -23,8 +23,17 @@ from workbench.figures import (
     panels,
     titled,
 )
-from workbench.files import atomic_path
-from workbench.wholefiles import whole_picture
+from workbench.sentinel2.pictures import (
+    as_bytes,
+    colour_bands,
+    day_of,
+    fewer_pixels,
+    for_display,
+    reflectance_values,
+    true_colour,
+    white_level,
+    write_film,
+)
 
 __all__ = [
     "alpha_scores",
@@ -35,10 +44,6 @@ __all__ = [
     "pixel_series",
     "support_maps",
 ]
-
-_TRUE_COLOUR = ("B04", "B03", "B02")
-_MOST_PIXELS = 600  # along a side of a picture; more cannot be seen
-_CLOUD = np.array([0.93, 0.90, 1.0])  # red, green, blue of masked pixels: no land has it
 
 
 def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
@@ -62,16 +67,16 @@ def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
     import matplotlib.pyplot as plt
 
     places = np.unique(np.linspace(0, stack.sizes["time"] - 1, count).round().astype(int))
-    some = _shown(stack.isel(time=places)).compute()
+    some = for_display(stack.isel(time=places)).compute()
     clear = stack["weight"].mean(("y", "x")).compute().values
     figure = plt.figure(figsize=(2.2 * len(places), 4.4), layout="constrained")
     grid = figure.add_gridspec(2, len(places), height_ratios=(2.2, 1))
-    limit = _limit(some)
+    limit = white_level(some)
     for column, place in enumerate(places):
         image = some.isel(time=column)
         axis = figure.add_subplot(grid[0, column])
-        axis.imshow(_colour(image["reflectance"], limit, image["weight"].values))
-        axis.set_title(f"{_day(image)}\n{clear[place]:.0%} clear", fontsize=9)
+        axis.imshow(true_colour(image["reflectance"], limit, image["weight"].values))
+        axis.set_title(f"{day_of(image)}\n{clear[place]:.0%} clear", fontsize=9)
         as_picture(axis)
     axis = figure.add_subplot(grid[1, :])
     axis.bar(stack["time"].values, 100 * clear, width=1.5, color=BLUE)
@@ -102,16 +107,16 @@ def before_after(
     matplotlib.figure.Figure
     """
     figure, axes = panels(2, len(dates), size=(2.9 * len(dates), 6.3), squeeze=False)
-    near = [_shown(stack.sel(time=date, method="nearest")).compute() for date in dates]
-    after = _shown(result[["reflectance"]])["reflectance"]
+    near = [for_display(stack.sel(time=date, method="nearest")).compute() for date in dates]
+    after = for_display(result[["reflectance"]])["reflectance"]
     made = [after.sel(time=date, method="nearest").compute() for date in dates]
-    limit = _limit(xr.concat(made, "time").to_dataset(name="reflectance"))
+    limit = white_level(xr.concat(made, "time").to_dataset(name="reflectance"))
     for column, (image, found) in enumerate(zip(near, made, strict=True)):
         clear = float(image["weight"].mean())
-        axes[0, column].imshow(_colour(image["reflectance"], limit, image["weight"].values))
-        axes[0, column].set_title(f"acquired {_day(image)}\n{clear:.0%} clear", fontsize=9)
-        axes[1, column].imshow(_colour(found, limit))
-        axes[1, column].set_title(f"result for {_day(found)}", fontsize=9)
+        axes[0, column].imshow(true_colour(image["reflectance"], limit, image["weight"].values))
+        axes[0, column].set_title(f"acquired {day_of(image)}\n{clear:.0%} clear", fontsize=9)
+        axes[1, column].imshow(true_colour(found, limit))
+        axes[1, column].set_title(f"result for {day_of(found)}", fontsize=9)
     as_picture(*axes.flat)
     figure.suptitle(titled("Nearest acquisition (masked pixels are pale) and result", note))
     return figure
@@ -154,7 +159,10 @@ def pixel_series(
         place = {"y": row, "x": column}
         seen = stack.isel(place).sel(band=band).compute()
         curve = result.isel(place).sel(band=band).compute()
-        values, line = _reflectance(seen["reflectance"]), _reflectance(curve["reflectance"])
+        values, line = (
+            reflectance_values(seen["reflectance"]),
+            reflectance_values(curve["reflectance"]),
+        )
         clear = seen["weight"].values >= 0.5
         times, dates = stack["time"].values, curve["time"].values
         spread = error * np.sqrt(curve["support"].values)
@@ -190,7 +198,7 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
     -------
     matplotlib.figure.Figure
     """
-    image = _thinned(result[["age", "support"]].sel(time=date, method="nearest")).compute()
+    image = fewer_pixels(result[["age", "support"]].sel(time=date, method="nearest")).compute()
     figure, axes = panels(1, 2, size=(9, 4.2))
     age = np.where(image["age"] < 0, np.nan, image["age"])
     layers = {
@@ -201,7 +209,7 @@ def support_maps(result: xr.Dataset, date: Any, *, note: str = "") -> Any:
         shown = axis.imshow(values, cmap=colours, vmin=0)
         colour_bar(figure, shown, label, axes=axis, shrink=0.85)
         as_picture(axis)
-    figure.suptitle(titled(f"What {_day(image)} rests on", note))
+    figure.suptitle(titled(f"What {day_of(image)} rests on", note))
     return figure
 
 
@@ -256,13 +264,13 @@ def comparison(
         squares over the pixels that count, in reflectance.
     """
     counted = np.ones(truth.shape[1:], bool) if clear is None else np.asarray(clear, bool)
-    difference = np.where(counted, _reflectance(result) - _reflectance(truth), np.nan)
+    difference = np.where(counted, reflectance_values(result) - reflectance_values(truth), np.nan)
     rmse = np.sqrt(np.nanmean(difference**2, axis=(1, 2)))
-    limit = _limit(truth.to_dataset(name="reflectance"))
+    limit = white_level(truth.to_dataset(name="reflectance"))
     figure, axes = panels(1, 4, size=(13, 3.6), width_ratios=(1, 1, 1.2, 1.1))
-    axes[0].imshow(_colour(truth, limit, counted.astype(float)))
+    axes[0].imshow(true_colour(truth, limit, counted.astype(float)))
     axes[0].set_title("hidden from the solver", fontsize=9)
-    axes[1].imshow(_colour(result, limit))
+    axes[1].imshow(true_colour(result, limit))
     axes[1].set_title("result for its time", fontsize=9)
     bands = list(map(str, truth["band"].values))
     shown = bands.index("B08") if "B08" in bands else 0
@@ -299,73 +307,12 @@ def animation(result: xr.Dataset, path: Any, *, size: int = 224, milliseconds: i
     path
         As given.
     """
-    from PIL import Image, ImageDraw
-
-    step = max(1, -(-max(result.sizes["y"], result.sizes["x"]) // size))
-    cube = result["reflectance"].isel(y=slice(None, None, step), x=slice(None, None, step))
-    cube = cube.sel(band=list(_bands(cube))).compute()
-    limit = _limit(cube.to_dataset(name="reflectance"))
-    frames = []
-    for place in range(cube.sizes["time"]):
-        image = cube.isel(time=place)
-        frame = Image.fromarray((255 * _colour(image, limit)).astype(np.uint8))
-        draw = ImageDraw.Draw(frame)
-        draw.rectangle((0, 0, 68, 13), fill=(0, 0, 0))
-        draw.text((4, 1), _day(image), fill=(255, 255, 255))
-        frames.append(frame.quantize(96))
-    with atomic_path(path, overwrite=True, check=whole_picture) as temporary:
-        frames[0].save(
-            temporary, format="GIF", save_all=True, append_images=frames[1:],
-            duration=milliseconds, loop=0,
-        )  # fmt: skip
-    return path
-
-
-def _shown(dataset: xr.Dataset) -> xr.Dataset:
-    """Return what a small picture needs: three bands, no more pixels than it has."""
-    return _thinned(dataset.sel(band=list(_bands(dataset["reflectance"]))))
-
-
-def _thinned(dataset: xr.Dataset) -> xr.Dataset:
-    step = max(1, -(-max(dataset.sizes["y"], dataset.sizes["x"]) // _MOST_PIXELS))
-    return dataset.isel(y=slice(None, None, step), x=slice(None, None, step))
-
-
-def _bands(cube: xr.DataArray) -> tuple[str, ...]:
-    """Return three bands to show as red, green, blue."""
-    there = list(map(str, cube["band"].values))
-    if set(_TRUE_COLOUR) <= set(there):
-        return _TRUE_COLOUR
-    return (there[0], there[len(there) // 2], there[-1])
-
-
-def _reflectance(values: xr.DataArray) -> Any:
-    """Return reflectance as float, NaN where there is nothing."""
-    scale, offset = values.attrs.get("scale_factor", 1.0), values.attrs.get("add_offset", 0.0)
-    if values.dtype == np.uint16:
-        return np.where(values.values == 0, np.nan, values.values * scale + offset)
-    return values.values.astype(float)
-
-
-def _limit(stack: xr.Dataset) -> float:
-    """Return the reflectance that is shown as white: high land, not cloud."""
-    cube = stack["reflectance"].sel(band=list(_bands(stack["reflectance"])))
-    values = _reflectance(cube)
-    if "weight" in stack:
-        seen = np.expand_dims(stack["weight"].values >= 0.5, cube.get_axis_num("band"))
-        values = np.where(seen, values, np.nan)
-    valid = values[np.isfinite(values)]
-    return float(np.percentile(valid, 98)) * 1.15 if valid.size else 1.0
-
-
-def _colour(image: xr.DataArray, limit: float, weight: Any = None) -> Any:
-    """Return an image (band, y, x) as (y, x, 3) for display; masked pixels pale, missing grey."""
-    rgb = np.moveaxis(_reflectance(image.sel(band=list(_bands(image)))), 0, -1) / limit
-    shown = np.clip(np.nan_to_num(rgb), 0, 1) ** 0.8
-    if weight is not None:
-        hidden = (np.asarray(weight) < 0.5)[..., None]
-        shown = np.where(hidden, 0.25 * shown + 0.75 * _CLOUD, shown)
-    return np.where(np.isnan(rgb).any(-1)[..., None], 0.6, shown)
+    cube = fewer_pixels(result["reflectance"], size)
+    cube = cube.sel(band=list(dict.fromkeys(colour_bands(cube)))).compute()
+    white = white_level(cube.to_dataset(name="reflectance"))
+    images = (cube.isel(time=place) for place in range(cube.sizes["time"]))
+    frames = ((day_of(image), as_bytes(true_colour(image, white))) for image in images)
+    return write_film(frames, path, milliseconds=milliseconds)
 
 
 def _error(attrs: Mapping[str, Any]) -> float:
@@ -375,7 +322,3 @@ def _error(attrs: Mapping[str, Any]) -> float:
         return 0.02
     errors = np.atleast_1d(attrs["alpha_leave_one_out_rmse"])
     return float(errors[tried.index(attrs["alpha_days"])])
-
-
-def _day(image: Any) -> str:
-    return str(np.datetime_as_string(image["time"].values, unit="D"))

@@ -22,7 +22,7 @@ NAME = re.compile(rf"(?<![\w./-])(?:{'|'.join(PACKAGES)})(?:\.[a-z_A-Z]\w*)+(?![
 FILE = re.compile(rf"(?<![\w./:-])(?:{TOP})/[\w./*-]+\.(?:py|ipynb|md|yaml|png)\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
-RESULTS = re.compile(r"spaceeye\.(nc|zarr)")
+RESULTS = re.compile(r"(spaceeye|efast)\.(nc|zarr)")
 """Files that a run writes; they look like names."""
 
 

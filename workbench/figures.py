@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "BLUE",
+    "GREEN",
     "GREY",
     "ORANGE",
     "as_picture",
@@ -20,7 +21,7 @@ __all__ = [
     "titled",
 ]
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 
 
 def panels(

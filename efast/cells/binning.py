@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from efast.errors import BadInput
+from workbench.rasters.grids import transformer
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -126,9 +127,7 @@ class Bins:
 
     def _cells(self, lons: Floats, lats: Floats) -> npt.NDArray[np.int64]:
         """Return the number of the cell that each place lies in, -1 outside."""
-        from pyproj import Transformer
-
-        to_grid = Transformer.from_crs("EPSG:4326", self.grid.crs, always_xy=True)
+        to_grid = transformer("EPSG:4326", str(self.grid.crs))
         across, along = ~self.grid.affine @ to_grid.transform(lons, lats)
         height, width = self.grid.shape
         with np.errstate(invalid="ignore"):
@@ -215,7 +214,6 @@ def nearest_swath(
     BadInput
         See `Bins.add`.
     """
-    from pyproj import Transformer
     from scipy.spatial import KDTree
 
     values, known = np.asarray(data), np.asarray(valid, bool)
@@ -227,7 +225,7 @@ def nearest_swath(
     found = np.full((len(values), *grid.shape), np.nan, np.float32)
     if not near.any():
         return found
-    to_grid = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    to_grid = transformer("EPSG:4326", str(grid.crs))
     places = np.stack(~grid.affine @ to_grid.transform(lons[near], lats[near]), axis=1)
     rows, columns = (np.arange(length) + 0.5 for length in grid.shape)
     cells = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
@@ -269,13 +267,11 @@ def bounds_of(grid: GeoBox, reach: float = 0.0) -> Bounds:
     Bounds
         A grid over the date line has its longitudes on both sides of 180 or -180.
     """
-    from pyproj import Transformer
-
     height, width = grid.shape
     along, ends = np.linspace(0, 1, EDGE), np.repeat([0.0, 1.0], EDGE)
     columns = np.concatenate([np.tile(along, 2), ends, [0.5]]) * width
     rows = np.concatenate([ends, np.tile(along, 2), [0.5]]) * height
-    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    to_degrees = transformer(str(grid.crs), "EPSG:4326")
     pixels: Any = (columns, rows)
     lons, lats = to_degrees.transform(*(grid.affine @ pixels))
     lons = unwrapped(lons, lons[-1])

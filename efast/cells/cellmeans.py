@@ -8,6 +8,7 @@ gives what the whole gives, to the last bit.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from efast.errors import BadInput
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["cell_mean_series", "cell_means", "whole_cells"]
+__all__ = [
+    "cell_mean_series",
+    "cell_means",
+    "cell_sums",
+    "missing_value",
+    "read_only",
+    "whole_cells",
+]
 
 BLOCK = 600  # fine pixels along a block, about
 
@@ -67,17 +75,54 @@ def cell_means(
         )
     if ratio < 1 or not 0 < least <= 1:
         raise BadInput(f"ratio={ratio}: at least 1; least={least}: above 0 and at most 1")
-    rows, columns = (-(-length // ratio) for length in fine.shape[2:])
-    found = np.full((*fine.shape[:2], rows, columns), np.nan, np.float32)
-    needed = int(np.ceil(least * ratio**2 - 1e-9))
-    for image, band in np.ndindex(fine.shape[:2]):
-        plane = fine[image, band]
-        counted = known[image] & (plane != 0 if plane.dtype.kind == "u" else np.isfinite(plane))
-        pixels = _cell_sums(counted.astype(np.float64), ratio)
-        total = _cell_sums(np.where(counted, plane, 0).astype(np.float64), ratio)
-        enough = pixels >= needed
-        found[image, band][enough] = total[enough] / pixels[enough] * scale
+    sums, counts = cell_sums(fine, known, np.zeros(known.shape[1:], np.uint8), 1, ratio)
+    found = np.full(sums.shape[1:], np.nan, np.float32)
+    enough = counts[0] >= ceil(least * ratio**2 - 1e-9)
+    np.divide(sums[0] * scale, counts[0], out=found, where=enough, casting="same_kind")
     return found
+
+
+def cell_sums(
+    fine: npt.NDArray[Any],
+    known: npt.NDArray[np.bool_],
+    group: npt.NDArray[np.uint8],
+    groups: int,
+    ratio: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    """Return sums and numbers of the known pixels of each group in each cell.
+
+    Parameters
+    ----------
+    fine, known, ratio
+        See `cell_means`.
+    group, groups
+        (Y, X) which group a pixel belongs to, and how many there are.
+
+    Returns
+    -------
+    sums, counts : numpy.ndarray
+        (G, N, B, y, x) float64 and int32.
+    """
+    from efast.cells._cell_loops import sum_cells
+
+    cells = (-(-length // ratio) for length in fine.shape[2:])
+    sums = np.zeros((groups, *fine.shape[:2], *cells))
+    counts = np.zeros(sums.shape, np.int32)
+    given = (read_only(array) for array in (fine, known, group))
+    sum_cells(*given, missing_value(fine), ratio, sums, counts)
+    return sums, counts
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view that cannot be written: loops are compiled for each kind of array."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def missing_value(fine: npt.NDArray[Any]) -> Any:
+    """Return the number that stands for a missing pixel: 0 among whole numbers, else NaN."""
+    return fine.dtype.type(0) if fine.dtype.kind == "u" else np.float32(np.nan)
 
 
 def cell_mean_series(
@@ -131,16 +176,3 @@ def whole_cells(cube: xr.DataArray, ratio: int) -> xr.DataArray:
 
 def _block(values: npt.NDArray[Any], weight: npt.NDArray[Any], ratio: int, **how: Any) -> Floats:
     return cell_means(values, weight[:, 0], ratio, **how)
-
-
-def _cell_sums(plane: npt.NDArray[np.float64], ratio: int) -> npt.NDArray[np.float64]:
-    """Return sums over cells, row after row and then column after column."""
-    lacking = [(0, -length % ratio) for length in plane.shape]
-    whole = np.pad(plane, lacking)
-    down = whole[::ratio].copy()
-    for row in range(1, ratio):
-        down += whole[row::ratio]
-    along = down[:, ::ratio].copy()
-    for column in range(1, ratio):
-        along += down[:, column::ratio]
-    return along

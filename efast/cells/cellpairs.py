@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NORMAL", "Line", "Pairs", "line", "shift", "within"]
+__all__ = ["NORMAL", "Line", "Pairs", "line", "shift", "slope", "within"]
 
 CUT = 4.685  # of the biweight: 95 % of the efficiency of least squares
 NORMAL = 1.4826
@@ -75,6 +75,35 @@ class Line(NamedTuple):
     weights: Doubles
 
 
+def slope(pairs: Pairs, start: float | None = 1.0) -> tuple[float, float, Doubles]:
+    """Regress fine on coarse within cells, robustly.
+
+    Parameters
+    ----------
+    pairs
+        Of one band.
+    start
+        A slope that is near, from which odd pairs are told first; None for that of all pairs alike.
+
+    Returns
+    -------
+    gain, reverse
+        The slope, and the inverse of that of coarse on fine; NaN without a slope in common.
+    weights
+        (P,) 0..1, what each pair counts.
+    """
+    weights = np.ones(len(pairs.fine))
+    if start is not None:
+        weights = _weights(pairs, start, weights)
+    gain, reverse = _slopes(pairs, weights)
+    for _ in range(PASSES):
+        if not np.isfinite(gain):
+            break
+        weights = _weights(pairs, gain, weights)
+        gain, reverse = _slopes(pairs, weights)
+    return gain, reverse, weights
+
+
 def line(pairs: Pairs) -> Line:
     """Fit gain and bias.
 
@@ -82,19 +111,15 @@ def line(pairs: Pairs) -> Line:
     moves when one image after the other is left out, and a third of the squared distance to the
     reverse regression, between which the ratio of the sensors lies however noise is shared out.
     """
-    weights = _weights(pairs, 1.0, np.ones(len(pairs.fine)))
-    for _ in range(PASSES):
-        gain = _slopes(pairs, weights)[0]
-        if not np.isfinite(gain):
-            return Line(gain, 0.0, np.inf, np.inf, weights)
-        weights = _weights(pairs, gain, weights)
-    gain, reverse = _slopes(pairs, weights)
+    gain, reverse, weights = slope(pairs)
+    if not np.isfinite(gain):
+        return Line(gain, 0.0, np.inf, np.inf, weights)
     bias = _bias(pairs, gain, weights)
     others = []
     for image in np.unique(pairs.image):
         left = np.where(pairs.image == image, 0.0, weights)
-        slope = _slopes(pairs, left)[0] if left.any() else float("nan")
-        others.append((slope, _bias(pairs, slope, left) if left.any() else float("nan")))
+        gone = _slopes(pairs, left)[0] if left.any() else float("nan")
+        others.append((gone, _bias(pairs, gone, left) if left.any() else float("nan")))
     noise = (reverse - gain) / np.sqrt(3)  # the ratio lies anywhere between both
     level = abs(float(np.average(pairs.coarse, weights=weights)))
     errors = _jackknife(np.array(others), 2)

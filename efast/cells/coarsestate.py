@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from efast.cells.classseries import HALF, ClassCells
 from efast.cells.coarseseries import Extrapolate, interp_time
 from efast.cells.dateweights import cell_weights, kept_images, time_weights
 from efast.errors import BadInput
@@ -63,6 +64,8 @@ class CoarseState(NamedTuple):
         (T, y, x) bool: some band of `now` has a value from beyond the composites.
     apart
         (T, N) float32: days between image and target.
+    classes
+        What tells classes of pixels apart; None without them.
     """
 
     targets: npt.NDArray[np.intp]
@@ -73,6 +76,7 @@ class CoarseState(NamedTuple):
     now: Floats
     outside: npt.NDArray[np.bool_]
     apart: Floats
+    classes: ClassCells | None = None
 
     @property
     def weights(self) -> Floats:
@@ -100,17 +104,20 @@ class CoarseState(NamedTuple):
         Returns
         -------
         state, origin
-            With the cells of the part and those around it.
+            With the cells of the part and those around it, so many that the same part of what is
+            returned is that again.
         """
-        firsts = [max(at // ratio - 1, 0) for at in origin]
-        ends = [-(-(at + size) // ratio) + 1 for at, size in zip(origin, shape, strict=True)]
+        margin = 1 if self.classes is None else 1 + HALF
+        firsts = [max(at // ratio - margin, 0) for at in origin]
+        ends = [-(-(at + size) // ratio) + margin for at, size in zip(origin, shape, strict=True)]
         cells = (Ellipsis, *(slice(first, end) for first, end in zip(firsts, ends, strict=True)))
         cut = {
             name: np.ascontiguousarray(getattr(self, name)[cells])
             for name in ("score", "then", "now", "outside")
         }
+        classes = None if self.classes is None else self.classes.part(cells)
         begins = [at - first * ratio for at, first in zip(origin, firsts, strict=True)]
-        return self._replace(**cut), (begins[0], begins[1])
+        return self._replace(**cut, classes=classes), (begins[0], begins[1])
 
 
 def coarse_states(

@@ -13,8 +13,10 @@ import xarray as xr
 
 from efast.cells.coarsestate import CoarseState, FusionOptions
 from efast.cells.compositeseries import CompositeOptions
+from efast.cells.pixelclasses import Courses, pixel_classes
 from efast.cubes.adjustment import CalibrationChoice, calibrated, check_calibration, recorded
 from efast.cubes.blockwise import Output, everywhere
+from efast.cubes.classing import check_classes, classed
 from efast.cubes.intermediates import NAMES, intermediates
 from efast.cubes.plausibility import check_series
 from efast.cubes.preparation import DIMS, Prepared, prepare
@@ -60,6 +62,7 @@ def fuse(
     extrapolate: Any = "nearest",
     on_missing_coarse: OnMissingCoarse = "nan",
     calibration: CalibrationChoice = "none",
+    classes: int = 0,
     quality: bool = True,
     indices: str | Iterable[str] = (),
     keep: Iterable[str] = (),
@@ -103,6 +106,11 @@ def fuse(
         ``"gain-bias"`` or ``"bias"``: the coarse series is brought to the scale of the fine images
         first, band by band (`efast.calibrate`); or a `efast.Calibration`. What was found stands in
         the attribute ``calibration``, see `efast.cubes.adjustment.calibration_of`.
+    classes
+        For cells of fields that change at different times: fine pixels are put into so many
+        classes (5 is a good number) by their course in time, and the change of a cell is shared
+        out among them as far as clear images bear it out (`efast.cubes.classing`). 0: all pixels
+        of a cell change alike. Fine images on Dask are read twice more for it.
     quality
         Whether the layers that say what a pixel rests on are part of the result.
     indices
@@ -129,6 +137,7 @@ def fuse(
     options = FusionOptions(sigma, max_days, minimum_importance, extrapolate, compat)
     check_policy(on_missing_coarse)
     check_calibration(calibration)
+    check_classes(classes, compat)
     wanted = tuple([keep] if isinstance(keep, str) else keep)
     if unknown := [name for name in wanted if name not in NAMES]:
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
@@ -138,11 +147,12 @@ def fuse(
         saturation=saturation,
     )  # fmt: skip
     ready, adjusted = calibrated(ready, calibration)
+    ready = classed(ready, classes)
     found = fuse_prepared(ready, on_missing_coarse).assign_attrs(recorded(adjusted))
     if not quality:
         found = found.drop_vars(list(LAYERS))
-    found = renamed(with_indices(found, indices, NARROW_NIR), names)
-    return found.assign(intermediates(ready, wanted)) if wanted else found
+    found = with_indices(found, indices, NARROW_NIR)
+    return renamed(found.assign(intermediates(ready, wanted)) if wanted else found, names)
 
 
 def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -> xr.Dataset:
@@ -151,8 +161,8 @@ def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -
         ready.composites, ready.composite_days, ready.days, needed=on_missing_coarse == "nan"
     )
     make = partial(
-        _fused, ratio=ready.grids.ratio, scale=ready.scale, on_missing_coarse=on_missing_coarse,
-        compat=ready.options.compat,
+        _fused, ratio=ready.grids.ratio, courses=ready.courses, scale=ready.scale,
+        on_missing_coarse=on_missing_coarse, compat=ready.options.compat,
     )  # fmt: skip
     outputs = [Output((len(ready.pairs),), np.float32)]
     outputs += [Output((), dtype) for dtype, _ in LAYERS.values()]
@@ -169,10 +179,12 @@ def fuse_prepared(ready: Prepared, on_missing_coarse: OnMissingCoarse = "nan") -
 
 def _fused(
     values: npt.NDArray[Any], weight: npt.NDArray[Any], state: CoarseState,
-    origin: tuple[int, int], **options: Any,
+    origin: tuple[int, int], *, ratio: int, courses: Courses | None, scale: float, **options: Any,
 ) -> tuple[npt.NDArray[Any], ...]:  # fmt: skip
-    ratio = options.pop("ratio")
-    return tuple(fuse_block(values, weight, state, ratio, origin=origin, **options))
+    group = None if courses is None else pixel_classes(values, weight, courses, scale=scale)
+    return tuple(
+        fuse_block(values, weight, state, ratio, origin=origin, scale=scale, group=group, **options)
+    )
 
 
 def renamed(found: xr.Dataset, names: Sequence[str] | None) -> xr.Dataset:

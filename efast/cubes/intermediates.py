@@ -101,6 +101,7 @@ def _coordinates(ready: Prepared) -> dict[str, Any]:
     middle = ready.grids.ratio / 2
     affine, (rows, columns) = ready.grids.fine.affine, ready.grids.cells
     return {
+        "band": list(ready.pairs),
         "time_s2": ready.image["time"].values,
         "time_s3": as_times(ready.observed_days.astype("datetime64[D]")),
         "time_composite": as_times(ready.composite_days.astype("datetime64[D]")),
@@ -216,6 +217,8 @@ _MERGED = ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge", "s2_s3_aggregate",
 
 def _on_fine_grid(name: str, ready: Prepared) -> Step:
     """Merge both sensors on the fine grid, for each image or for each target."""
+    if ready.courses is not None and name != "s2_bands_dtc_merge":
+        raise BadInput(f"keep: with classes each has a coarse series of its own, {name} shows one")
     of_images = name in ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge")
     if of_images:  # each image is a target of its own: the coarse series is that of its day
         ready = replace(ready, targets=ready.days)

@@ -16,9 +16,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from efast.bandpairs import band_pairs
+from efast.cells.classseries import ClassCells
 from efast.cells.cloudscores import bad_counts, cloud_distance, distance_score, too_many
 from efast.cells.coarsestate import CoarseState, FusionOptions, coarse_states
 from efast.cells.compositeseries import CompositeOptions, composite_series
+from efast.cells.pixelclasses import Courses
 from efast.cubes.finecubes import read_fine
 from efast.cubes.plausibility import check_range, check_units
 from efast.errors import BadInput
@@ -162,6 +164,8 @@ class Prepared:
         How composites were made; None where they were given.
     cloud_tolerance
         From which share of bad pixels on a cell is cloudy.
+    courses, class_cells
+        Of classes of fine pixels, see `efast.cubes.classing`; None where all are taken alike.
     """
 
     image: xr.DataArray
@@ -182,6 +186,8 @@ class Prepared:
     options: FusionOptions
     composite_options: CompositeOptions | None
     cloud_tolerance: float
+    courses: Courses | None = None
+    class_cells: ClassCells | None = None
 
     @property
     def lazy(self) -> bool:
@@ -190,9 +196,10 @@ class Prepared:
 
     def states(self) -> list[CoarseState]:
         """Return what the kernel needs of the coarse grid, see `efast.cells.coarsestate`."""
-        return coarse_states(
+        states = coarse_states(
             self.score, self.days, self.composites, self.composite_days, self.targets, self.options
         )
+        return [state._replace(classes=self.class_cells) for state in states]
 
 
 def prepare(

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from efast.cells.calibration import Calibration
 from efast.cells.composites import reach_of
 from efast.cubes.adjustment import calibrated, calibration_of, recorded
+from efast.cubes.classing import classed
 from efast.cubes.finecubes import read_fine
 from efast.cubes.fusedseries import fuse_prepared, renamed
 from efast.cubes.preparation import BLOCK, Prepared, prepare
@@ -122,10 +124,18 @@ class Opened:
             compile_here=partial(_compile_here, len(self.request.pairs)),
         )
 
+    def adjusted(self, decided: Mapping[str, Any]) -> tuple[Prepared, Calibration | None]:
+        """Return both sensors, calibrated and classed, and the calibration.
+
+        It is that of `decided`, if it is told of there; else it is made if it is asked for.
+        """
+        asked = self.request
+        ready, found = calibrated(self.prepared, calibration_of(decided) or asked.calibration)
+        return classed(ready, asked.classes), found
+
     def cube(self, decided: Mapping[str, Any]) -> xr.Dataset:
-        """Return the lazy result; a calibration is taken from `decided`, or made."""
-        asked, ready = self.request, self.prepared
-        ready, adjusted = calibrated(ready, calibration_of(decided) or asked.calibration)
+        """Return the lazy result; `decided` is what an earlier run has found."""
+        asked, (ready, adjusted) = self.request, self.adjusted(decided)
         found = renamed(fuse_prepared(ready, asked.on_missing_coarse), asked.names)
         if asked.whole_numbers:
             found = found.assign(reflectance=packed(found["reflectance"]))

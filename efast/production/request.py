@@ -17,6 +17,7 @@ from efast.cells.coarsestate import FusionOptions
 from efast.cells.compositeseries import CompositeOptions
 from efast.cells.dateweights import check_importance, time_weights
 from efast.cubes.adjustment import CalibrationChoice, check_calibration
+from efast.cubes.classing import check_classes
 from efast.errors import BadInput
 from efast.fusion import OnMissingCoarse, check_policy
 from efast.targets import Period, input_period, target_days
@@ -54,7 +55,7 @@ class Request:
         Store reflectance as uint16, 0.0001 each, to which what is less is raised; else float32.
     cloud_tolerance, saturation, sigma, max_days, minimum_importance, composites
         See `efast.fuse`.
-    on_missing_coarse, calibration
+    on_missing_coarse, calibration, classes
         See `efast.fuse`.
     extrapolate
         See `efast.fuse`; None is nearest, for days in `period` only.
@@ -87,6 +88,7 @@ class Request:
     extrapolate: Any = None
     on_missing_coarse: OnMissingCoarse = "nan"
     calibration: CalibrationChoice = "none"
+    classes: int = 0
     composites: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,6 +98,7 @@ class Request:
         too_many(0, 1, self.cloud_tolerance)
         check_policy(self.on_missing_coarse)
         check_calibration(self.calibration)
+        check_classes(self.classes)
         check_extrapolate(self.fusion.extrapolate)
         check_importance(self.minimum_importance)
         _ = self.composite_options
@@ -159,8 +162,17 @@ class Request:
 
     @property
     def pairs(self) -> Mapping[str, str]:
-        """Coarse bands by fine ones."""
-        return self.bands or PAIRS
+        """Coarse bands by fine ones; of cubes those of the usual ones that are there."""
+        if self.bands:
+            return self.bands
+        found = dict(PAIRS)
+        if self.labelled:
+            fine = set(map(str, self.fine["band"].values))
+            found = {band: other for band, other in found.items() if band in fine}
+        if is_cube(self.coarse) and "band" in self.coarse.coords:
+            coarse = {coarse_name(str(name)) for name in self.coarse["band"].values}
+            found = {band: other for band, other in found.items() if other in coarse}
+        return found or PAIRS
 
     @property
     def fusion(self) -> FusionOptions:
@@ -178,7 +190,7 @@ class Request:
     def fusing(self) -> dict[str, Any]:
         """Options of `efast.fuse`."""
         names = ("cloud_tolerance", "saturation", "sigma", "max_days", "minimum_importance",
-                 "on_missing_coarse", "calibration", "composites", "names")  # fmt: skip
+                 "on_missing_coarse", "calibration", "classes", "composites", "names")  # fmt: skip
         found = {name: getattr(self, name) for name in names}
         return {**found, "bands": self.pairs, "extrapolate": self.fusion.extrapolate}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.sentinel2.imageseries.kinds import SeriesKind
-from workbench.sentinel2.imageseries.results import Result
+from workbench.sentinel2.imageseries.results import MANIFEST, Result
 from workbench.sentinel2.imageseries.running import input_records, run_series, written_down
 from workbench.sentinel2.indices import NARROW_NIR
 
@@ -114,9 +114,10 @@ def run(
         if overwrite:
             clear_other_steps(Path(output), manifest)
         if steps:
+            decided = Manifest.load(Path(output) / MANIFEST).decisions
             write_steps(
-                steps, Path(output), lambda: opened.prepared, manifest, client=client,
-                overwrite=overwrite,
+                steps, Path(output), lambda: opened.adjusted(decided)[0], manifest,
+                client=client, overwrite=overwrite,
             )  # fmt: skip
     return result
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import xarray as xr
 
 from efast.cubes.intermediates import NAMES, intermediates
 from efast.cubes.preparation import Prepared
@@ -15,12 +18,12 @@ from efast.production.request import Request
 from workbench.files import sweep
 from workbench.manifests import Manifest, check_outputs
 from workbench.rasters.blockwrites import write_blocks
-from workbench.rasters.stores import replace_folder, whole_store, zarr_store
+from workbench.rasters.stores import open_store, replace_folder, whole_store, zarr_store
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["FOLDER", "checked_steps", "clear_other_steps", "write_steps"]
+__all__ = ["FOLDER", "checked_steps", "clear_other_steps", "open_steps", "write_steps"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,3 +126,27 @@ def _tidied(folder: Path) -> None:
     """Remove what this run, or one that was killed, has left beside its steps."""
     shutil.rmtree(folder / WORK, ignore_errors=True)
     sweep(folder)
+
+
+def open_steps(output: str | os.PathLike[str]) -> xr.Dataset:
+    """Open the steps between that a run has kept, lazily.
+
+    Parameters
+    ----------
+    output
+        Folder of the run.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each, see `efast.cubes.intermediates.intermediates`.
+
+    Raises
+    ------
+    BadInput
+        If it has kept none.
+    """
+    stores = sorted((Path(output) / FOLDER).glob("*.zarr"))
+    if not stores:
+        raise BadInput(f"{output} holds no steps between: run with keep=, see efast.run")
+    return xr.merge([open_store(store) for store in stores], join="exact", compat="identical")

@@ -31,7 +31,7 @@ from workbench.files import atomic_folder
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.times import to_time
 
-__all__ = ["product_name", "write_syn"]
+__all__ = ["product_name", "whole_product", "write_syn"]
 
 
 def product_name(
@@ -178,11 +178,17 @@ def _write(
     files["flags.nc"] = flag_variables(seen.cloud)
     files["tiepoints_olci.nc"] = tie_variables(lat, lon, zenith)
     files["time.nc"] = time_variables(begin, len(lat))
-    with atomic_folder(path, overwrite=overwrite, check=_whole) as hidden, NETCDF4_PYTHON_LOCK:
-        hidden.mkdir()
-        for name, variables in files.items():
-            _write_file(hidden / name, variables, path.name)
-        (hidden / "xfdumanifest.xml").write_text(_manifest(path.name, begin, files), "utf-8")
+    with (
+        atomic_folder(path, overwrite=overwrite, check=whole_product) as hidden,
+        NETCDF4_PYTHON_LOCK,
+    ):
+        try:
+            hidden.mkdir()
+            for name, variables in files.items():
+                _write_file(hidden / name, variables, path.name)
+            (hidden / "xfdumanifest.xml").write_text(_manifest(path.name, begin, files), "utf-8")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror) from error  # without its hidden name
     return [path / name for name in (*files, "xfdumanifest.xml")]
 
 
@@ -205,8 +211,14 @@ def _write_file(path: Path, variables: list[FileVariable], product: str) -> None
             made[...] = variable.values
 
 
-def _whole(folder: Path) -> None:
-    """Read the last value of every variable of a product."""
+def whole_product(folder: Path) -> None:
+    """Read all that a product holds.
+
+    Raises
+    ------
+    BadFile
+        If one of its files cannot be read to its end.
+    """
     for path in sorted(folder.glob("*.nc")):
         with opened(path) as file:
             for variable in file.variables.values():

@@ -159,6 +159,25 @@ def test_the_date_line_is_no_seam():
     np.testing.assert_array_equal(mean, 0.5)
 
 
+def test_a_zone_of_utm_over_the_date_line():
+    """Samples between two pixels on either side of 180 degrees lie where the pixels are."""
+    to_zone = Transformer.from_crs("EPSG:4326", "EPSG:32701", always_xy=True)
+    east, north = to_zone.transform(180, -60)
+    grid = GeoBox((40, 40), Affine(300, 0, east - 6000, 0, -300, north + 6000), "EPSG:32701")
+    down, along = np.mgrid[:70, :90]
+    x, y = east + 250 * (along - 45), north - 250 * (down - 35)
+    lon, lat = to_zone.transform(x, y, direction="INVERSE")
+    assert (lon < 0).any()
+    assert (lon > 0).any()
+    data = np.where(lon < 0, 1.0, 2.0)[None]
+    mean, count = bin_swath(lat, lon, data, np.ones(lat.shape), grid)
+    assert count.min() >= 4
+    assert set(np.unique(mean[:, :, :18])) == {2}
+    assert set(np.unique(mean[:, :, 22:])) == {1}
+    found = nearest_swath(lat, lon, data, np.ones(lat.shape), grid)
+    assert np.isfinite(found).all()
+
+
 def test_nearest_is_nearest_and_a_mask_stays_a_hole(middle):
     lat, lon, data, valid = swath(middle=middle)
     found = nearest_swath(lat, lon, data, valid, GRID)

@@ -72,22 +72,21 @@ def up(plane, ratio):
     return found
 
 
-def plainly(fine, clear, state, ratio, slope=None):
+def plainly(fine, clear, state, ratio):
     """The definition, image by image in float64; NaN-safe."""
-    slope = np.ones(fine.shape[1:]) if slope is None else slope.astype(float)
     targets, bands = state.now.shape[:2]
     out = np.full((targets, bands, *fine.shape[2:]), np.nan)
     for t, b in np.ndindex(targets, bands):
         summed = total = 0.0
         for i in range(len(fine)):
-            change = slope[b] * up(state.then[i, b].astype(float), ratio)
+            change = up(state.then[i, b].astype(float), ratio)
             residual = fine[i, b].astype(float) - change
             seen = clear[i] & np.isfinite(residual)
             weight = up(state.weights[t, i].astype(float), ratio) * seen
             summed, total = summed + weight * np.where(seen, residual, 0), total + weight
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(total > 0, summed / total, np.nan)
-        out[t, b] = slope[b] * up(state.now[t, b].astype(float), ratio) + mean
+        out[t, b] = up(state.now[t, b].astype(float), ratio) + mean
     return out
 
 
@@ -106,36 +105,6 @@ def test_it_is_its_definition(ratio, gaps):
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.isnan(found).any() == gaps
-
-
-@pytest.mark.parametrize("missing", ["nan", "s2"])
-def test_with_a_slope_it_is_its_definition(missing):
-    fine, clear, coarse = scene(4, (6, 8))
-    coarse[:, 0, 2, 3] = np.nan
-    slope = np.random.default_rng(2).uniform(-1, 3, fine.shape[1:]).astype(np.float32)
-    slope[1, 4:9, 20:30] = np.nan
-    (state,) = coarse_states(score_of(clear, 4), DAYS, coarse, AXIS, TARGETS[:2])
-    found = fuse_block(fine, clear, state, 4, slope=slope, on_missing_coarse=missing)
-    expected = plainly(fine, clear, state, 4, slope)
-    gaps = np.isnan(expected)
-    assert gaps[:, 1, 4:9, 20:30].all()
-    if missing == "s2":
-        assert (found.flag[gaps.any(axis=1)] & FALLBACK).all()
-        flat = state._replace(then=np.zeros_like(state.then), now=np.zeros_like(state.now))
-        expected = np.where(gaps, plainly(fine, clear, flat, 4), expected)
-    np.testing.assert_allclose(found.values, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("missing", ["nan", "s2"])
-def test_a_slope_of_ones_changes_no_bit(missing):
-    fine, clear, coarse = scene()
-    coarse[:, 0, 2, 3] = np.nan
-    one, other = (
-        fused(fine, clear, coarse, 6, on_missing_coarse=missing, slope=slope)
-        for slope in (None, np.ones(fine.shape[1:], np.float32))
-    )
-    for ours, plain in zip(one, other, strict=True):
-        np.testing.assert_array_equal(ours, plain)
 
 
 @pytest.mark.parametrize("ratio", [5, 6])
@@ -226,16 +195,12 @@ def test_a_part_is_what_the_whole_has_there(top, height, left, width):
     fine[3, 1, 10:20] = np.nan
     rows, columns = slice(top, min(top + height, 42)), slice(left, min(left + width, 54))
     (state,) = coarse_states(score_of(clear, 6), DAYS, coarse, AXIS, TARGETS)
-    steep = np.random.default_rng(2).uniform(-1, 3, fine.shape[1:]).astype(np.float32)
-    steep[0, 7, 7] = np.nan
-    for slope in (None, steep):
-        whole = fuse_block(fine, clear, state, 6, slope=slope)
-        part = fuse_block(
-            fine[:, :, rows, columns], clear[:, rows, columns], state, 6, origin=(top, left),
-            slope=None if slope is None else slope[:, rows, columns],
-        )  # fmt: skip
-        for ours, all_of_it in zip(part, whole, strict=True):
-            np.testing.assert_array_equal(ours, all_of_it[..., rows, columns])
+    whole = fuse_block(fine, clear, state, 6)
+    part = fuse_block(
+        fine[:, :, rows, columns], clear[:, rows, columns], state, 6, origin=(top, left)
+    )
+    for ours, all_of_it in zip(part, whole, strict=True):
+        np.testing.assert_array_equal(ours, all_of_it[..., rows, columns])
 
 
 def test_numbers_of_16_bits_are_floats_of_their_scale():
@@ -338,5 +303,3 @@ def test_images_that_do_not_go_with_the_coarse_side_are_refused():
         fused(fine[:, :1], clear, coarse, 6)
     with pytest.raises(BadInput, match="what is valid"):
         fused(fine, clear[:, :5], coarse, 6, score=score_of(clear, 6))
-    with pytest.raises(BadInput, match=r"slopes \(2, 42, 53\) do not go with"):
-        fused(fine, clear, coarse, 6, slope=np.ones((2, 42, 53)))

@@ -71,6 +71,12 @@ def write(kind: str, folder: Path) -> None:
         from spaceeye.figures import animation
 
         animation(cube().to_dataset(), path)
+    elif kind == "syn":
+        from efast.sentinel3.sampleproducts import write_syn
+        from efast.sentinel3.simulatedswaths import SimulatedSwath
+
+        truth = (cube()[0] * np.float32(1e-4)).drop_vars("time")
+        write_syn(folder, "2022-01-01", truth, swath=SimulatedSwath(rows=30, columns=40))
     else:
         write_through_python(kind, path)
 

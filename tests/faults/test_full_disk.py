@@ -12,19 +12,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from efast.sentinel3.sampleproducts import whole_product
 from workbench.errors import BadFile
 from workbench.rasters.stores import whole_netcdf, whole_store
 from workbench.rasters.wholerasters import whole_raster
 from workbench.wholefiles import whole_arrow, whole_parquet, whole_picture, whole_zip
 
 SCRIPT = Path(__file__).with_name("limited_writers.py")
-NAMES = {"cogs": {"spaceeye_20220101.tif", "spaceeye_20220102.tif"}}
+SYN = (
+    "S3A_SY_2_SYN____20220101T000000_20220101T000001_20220102T030000_0001_001_001_0001_PS1_O_NT_002"
+    ".SEN3"
+)
+NAMES = {"cogs": {"spaceeye_20220101.tif", "spaceeye_20220102.tif"}, "syn": {SYN}}
 CHECKS = {
     ".arrow": whole_arrow,
     ".gif": whole_picture,
     ".json": lambda path: json.loads(path.read_text()),
     ".nc": whole_netcdf,
     ".parquet": whole_parquet,
+    ".SEN3": whole_product,
     ".tif": whole_raster,
     ".zarr": whole_store,
     ".zip": whole_zip,
@@ -48,11 +54,13 @@ def content(path: Path) -> object:
 
         with xr.open_dataset(path, engine={".nc": "netcdf4", ".zarr": "zarr"}[path.suffix]) as file:
             return file["reflectance"].values.tobytes()
+    if path.is_dir():
+        return {part.name: part.read_bytes() for part in path.iterdir()}
     return path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    "kind", ["tif", "cogs", "nc", "zarr", "json", "zip", "parquet", "arrow", "gif"]
+    "kind", ["tif", "cogs", "nc", "zarr", "json", "zip", "parquet", "arrow", "gif", "syn"]
 )
 def test_whole_or_absent(tmp_path, kind):
     names = NAMES.get(kind, {f"a.{kind}"})

@@ -28,6 +28,7 @@ __all__ = [
     "BandErrors",
     "Found",
     "dates_to_hide",
+    "draw_errors",
     "errors_of",
     "held_out_dates",
     "hide",
@@ -261,15 +262,34 @@ def write_figure(
     workbench.errors.OutputExists
         If the figure exists and `overwrite` is false.
     """
-    with atomic_path(path, overwrite=overwrite, check=whole_picture) as temporary:
-        _figure(found, bands, dates, kind, index, note).savefig(temporary, dpi=120)
-
-
-def _figure(
-    found: Found, bands: Sequence[str], dates: int, kind: str, index: bool, note: str
-) -> Any:
     from matplotlib import pyplot as plt
 
+    with atomic_path(path, overwrite=overwrite, check=whole_picture) as temporary:
+        figure = draw_errors(found, bands, dates, kind=kind, index=index, note=note)
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def draw_errors(
+    found: Found,
+    bands: Sequence[str],
+    dates: int,
+    *,
+    kind: str = "rmse",
+    index: bool = False,
+    note: str = "",
+) -> Any:
+    """Draw what `write_figure` writes.
+
+    Parameters
+    ----------
+    found, bands, dates, kind, index, note
+        As for `write_figure`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     error, joined = kind.removeprefix("common_").upper(), len(bands) - index
     ways = len(found)
     extra: dict[str, Any] = {"width_ratios": [4] * ways + [2]} if index else {"sharey": True}
@@ -293,7 +313,6 @@ def _figure(
     axes[0, -1].legend(frameon=False, fontsize="small", **beside)
     counted = f"{dates} dates, {note}" if note else f"{dates} dates"
     figure.suptitle(titled("Hidden dates, predicted from the others", counted))
-    plt.close(figure)
     return figure
 
 

@@ -173,6 +173,28 @@ def test_cubes_in_memory_and_an_area(products, asked, tmp_path):
     assert list(part["band"]) == ["blue", "green", "red", "nir"]
 
 
+def test_of_cubes_the_bands_that_are_there(products, asked, tmp_path):
+    fine = efast.read_fine(products.fine, resolution=20.0, chunks=None, bands=["B04", "B8A"])
+    coarse = efast.read_coarse(products.coarse, efast.coarse_grid(fine["reflectance"].odc.geobox))
+    found = efast.run(fine, coarse, tmp_path / "out", formats="zarr", **asked).open()
+    assert list(found["band"]) == ["B04", "B8A"]
+
+
+def test_steps_are_those_of_the_calibrated_series(products, asked, tmp_path):
+    """As efast.fuse keeps them; the calibration is the one that the run has found."""
+    fine = efast.read_fine(products.fine, resolution=20.0, chunks=None)
+    coarse = efast.read_coarse(
+        products.coarse, efast.coarse_grid(fine["reflectance"].odc.geobox, halo=22)
+    )
+    how = {"calibration": "bias", "keep": "s3_composite_target_interp"}
+    result = efast.run(fine, coarse, tmp_path / "out", formats="zarr", **asked, **how)
+    kept = efast.open_steps(tmp_path / "out")["s3_composite_target_interp"]
+    found = efast.fuse(fine, coarse, result.open()["time"].values, **how)
+    np.testing.assert_array_equal(kept, found["s3_composite_target_interp"])
+    plain = efast.fuse(fine, coarse, result.open()["time"].values, keep=how["keep"])
+    assert (kept.values != plain["s3_composite_target_interp"].values).any()
+
+
 def test_clouds_beyond_the_edge_count(products, asked):
     """The score of an area is that of the same place in a wider one."""
     wide = efast.read_fine(products.fine, resolution=20.0)

@@ -11,8 +11,8 @@ from matplotlib import image
 
 from workbench.errors import BadInput, OutputExists
 from workbench.sentinel2.holdout import (
-    _figure,
     dates_to_hide,
+    draw_errors,
     errors_of,
     hide,
     write_figure,
@@ -142,7 +142,7 @@ def test_the_table(stack, tmp_path):
 def test_the_figure_shows_all(stack, tmp_path, index):
     methods = {"near": nearest, "linear": linear, "Whittaker": whittaker}
     found = {days: errors_of(stack, [1, 2], days, methods) for days in (0, 3)}
-    figure = _figure(found, ["B04", "B08"], 2, "rmse", index, "simulated")
+    figure = draw_errors(found, ["B04", "B08"], 2, index=index, note="simulated")
     assert len(figure.axes) == 2 + index
     for axis, days in zip(figure.axes, found, strict=False):
         shown = {line.get_label(): line.get_ydata() for line in axis.lines}
