@@ -55,12 +55,14 @@ def bad_counts(bad: npt.ArrayLike, ratio: int, *, beyond: bool = True) -> npt.ND
     return np.asarray(blocks.sum(axis=(-3, -1), dtype=np.int32))
 
 
-def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Bools:
+def cloudy_cells(
+    bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05, *, beyond: bool = True
+) -> Bools:
     """Tell which coarse cells are cloudy.
 
     Parameters
     ----------
-    bad, ratio
+    bad, ratio, beyond
         See `bad_counts`.
     tolerance
         See `too_many`.
@@ -75,7 +77,7 @@ def cloudy_cells(bad: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Boo
     BadInput
         If `ratio` or `tolerance` is out of its range.
     """
-    return too_many(bad_counts(bad, ratio), ratio, tolerance)
+    return too_many(bad_counts(bad, ratio, beyond=beyond), ratio, tolerance)
 
 
 def too_many(counts: npt.ArrayLike, ratio: int, tolerance: float = 0.05) -> Bools:

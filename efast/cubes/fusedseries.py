@@ -96,7 +96,7 @@ def fuse(
     composites
         Fields of `efast.cells.compositeseries.CompositeOptions`, such as ``{"step": 5}``.
     cloud_tolerance, saturation
-        See `efast.cells.cloudscores.too_many` and `efast.cells.cloudscores.distance_score`.
+        See `efast.cells.cloudscores.cloudy_cells` and `efast.cells.cloudscores.distance_score`.
     sigma, max_days, minimum_importance, extrapolate
         See `efast.cells.coarsestate.FusionOptions`.
     on_missing_coarse

@@ -122,6 +122,12 @@ def write_steps(
     return list(stores.values())
 
 
+def _tidied(folder: Path) -> None:
+    """Remove what this run, or one that was killed, has left beside its steps."""
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    sweep(folder)
+
+
 def open_steps(output: str | os.PathLike[str]) -> xr.Dataset:
     """Open the steps between that a run has kept, lazily.
 
@@ -144,9 +150,3 @@ def open_steps(output: str | os.PathLike[str]) -> xr.Dataset:
     if not stores:
         raise BadInput(f"{output} holds no steps between: run with keep=, see efast.run")
     return xr.merge([open_store(store) for store in stores], join="exact", compat="identical")
-
-
-def _tidied(folder: Path) -> None:
-    """Remove what this run, or one that was killed, has left beside its steps."""
-    shutil.rmtree(folder / WORK, ignore_errors=True)
-    sweep(folder)

@@ -8,7 +8,7 @@ import xarray as xr
 
 import efast
 from efast.bandpairs import band_pairs, coarse_name
-from efast.cells.cloudscores import bad_counts, cloud_distance, distance_score, too_many
+from efast.cells.cloudscores import cloud_distance, cloudy_cells, distance_score
 from efast.cells.coarsestate import coarse_states
 from efast.cells.compositeseries import CompositeOptions, composite_series
 from efast.errors import BadInput
@@ -23,7 +23,7 @@ def test_it_composes_the_steps(cubes, made):
     found = efast.fuse(fine, coarse, TARGETS)
     days = np.array([0, 5, 11, 20, 25, 33])
     hidden = fine["weight"].values == 0
-    cloudy = too_many(bad_counts(hidden, RATIO, beyond=False), RATIO)
+    cloudy = cloudy_cells(hidden, RATIO, beyond=False)
     score = distance_score(cloud_distance(cloudy), 15)
     composites, axis = composite_series(coarse.values, np.arange(-6, 42, 2), CompositeOptions())
     (state,) = coarse_states(score, days, composites, axis, np.array([4, 19, 31]))
@@ -195,6 +195,8 @@ def test_cubes_that_do_not_go_together(cubes, change, words):
         ({"bands": {"B04": "Oa17"}}, r"B04 \(665 nm\) and Oa17 \(865 nm\) are 200 nm apart"),
         ({"indices": "ndvi", "bands": {"B04": "Oa08"}}, "ndvi needs"),
         ({"composites": {"step": 0}}, "step=0"),
+        ({"composites": {"steps": 2}}, "fields are step, mosaic_days"),
+        ({"saturation": float("inf")}, "saturation=inf"),
         ({"compat": "snap"}, "compat='snap'"),
         ({"cloud_tolerance": 0}, "tolerance=0"),
     ],

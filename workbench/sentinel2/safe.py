@@ -17,7 +17,7 @@ import xarray as xr
 
 from workbench.errors import BadFile, BadInput
 from workbench.rasters.rasterfiles import JPEG2000, Plane
-from workbench.rasters.times import to_time
+from workbench.rasters.times import time_bounds, to_time
 from workbench.safexml import read_xml
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, L1C_BANDS, RESOLUTION, check_bands
@@ -191,9 +191,28 @@ def read_safe(
         raise BadInput(f"weights={weights!r}: 'scl' or 'probability'")
     rule = ClearRule(weights, clear, dilate, threshold)
     images = collect(
-        find_products(folders), lambda path: _product(path, wanted, weights, offset), opts.on_error
+        _near(find_products(folders), opts),
+        lambda path: _product(path, wanted, weights, offset),
+        opts.on_error,
     )
     return stack_acquisitions(images, wanted, rule, opts)
+
+
+def _near(folders: list[Path], options: ReadOptions) -> list[Path]:
+    """Leave out what is of another time by its name, so that it need not be whole.
+
+    All are kept where none would be left, to say what there is.
+    """
+    if options.time_range is None:
+        return folders
+    start, end = time_bounds(options.time_range)
+    more = np.timedelta64(round((max(options.buffer_days, 0) + 1) * 86_400), "s")
+    times = [parse_name(folder.name).time for folder in folders]
+    near = [
+        folder for folder, time in zip(folders, times, strict=True)
+        if time is None or start - more <= time <= end + more
+    ]  # fmt: skip
+    return near or folders
 
 
 def _product(folder: Path, bands: Sequence[str], weights: str, offset: int | None) -> Acquisition:

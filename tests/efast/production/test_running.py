@@ -16,6 +16,8 @@ from efast.cubes.intermediates import NAMES
 from efast.errors import BadFile, BadInput
 from efast.production import cloudcells
 from efast.production.inventory import take_inventory
+from efast.production.planning import Opened
+from efast.production.request import Request
 from workbench.errors import OutputExists
 from workbench.sentinel2.imageseries.packing import packed
 
@@ -210,8 +212,6 @@ def test_clouds_beyond_the_edge_count(products, asked):
 
 
 def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
-    from efast.production.request import Request
-
     monkeypatch.setattr("workbench.sentinel2.stacks.Blocks.__call__", pytest.fail)
     monkeypatch.setattr("efast.sentinel3.passimages.PassReader.__call__", pytest.fail)
     found = take_inventory(Request(fine=products.fine, coarse=products.coarse, **asked))
@@ -239,6 +239,18 @@ def test_an_inventory_reads_no_pixel(products, asked, monkeypatch):
         ({"extrapolate": "cubic"}, "one of linear, nearest, none"),
         ({"on_missing_coarse": "x"}, "'nan' or 's2'"),
         ({"composites": {"steps": 2}}, "fields are step, mosaic_days"),
+        ({"composites": {"step": 2.5}}, "step=2.5: a whole number"),
+        ({"composites": {"sigma": 0}}, "sigma=0"),
+        ({"composites": {"smoothing": 1e9}}, "0 to 100 cells"),
+        ({"composites": {"saturation": float("inf")}}, "saturation=inf"),
+        ({"saturation": float("inf")}, "saturation=inf"),
+        ({"minimum_importance": -1}, "minimum_importance=-1"),
+        ({"interval": float("nan")}, "1 or more"),
+        ({"period": "2022"}, "give its first day and the day after its last"),
+        ({"period": ("2022-03-01", "3000-01-01")}, "1678 to 2262"),
+        ({"targets": ["2022-03-05"], "target_period": ("2022-03-01", "2022-03-09")}, "listed and"),
+        ({"names": ["a", "a", "b", "c"]}, "one for each of the bands"),
+        ({"keep": "s2_cloud_flags"}, "needs a cube in memory"),
         ({"resolution": 0}, "resolution=0"),
         ({"cell": 290}, "whole number of them"),
         ({"formats": "tiff"}, "tiff is not one of"),
@@ -251,6 +263,33 @@ def test_refused(products, asked, tmp_path, options, words):
     with pytest.raises(BadInput, match=words):
         efast.run(products.fine, products.coarse, tmp_path / "out", **{**asked, **options})
     assert not list(tmp_path.glob("out/**/*.tif"))
+
+
+def test_a_wider_gaussian_asks_for_more_cells_around(products, asked):
+    def halo(**composites):
+        request = Request(
+            fine=products.fine, coarse=products.coarse, **asked, composites=composites
+        )
+        return Opened(request).halo
+
+    assert (halo(), halo(smoothing=0), halo(smoothing=3.5)) == (22, 22, 27)
+
+
+def test_a_dry_run_leaves_out_what_a_run_leaves_out(products, asked, tmp_path):
+    shutil.copytree(products.coarse, tmp_path / "S3")
+    name = sorted(path.name for path in products.coarse.iterdir())[0]
+    (tmp_path / "S3" / name.replace("20220301T", "20221399T")).mkdir()
+    how = {"fine": products.fine, "coarse": tmp_path / "S3", **asked}
+    with pytest.raises(BadFile, match="20221399T"):
+        take_inventory(Request(**how))
+    found = take_inventory(Request(**how, reading_coarse={"on_error": "skip"}))
+    assert sum(found.observations.values()) == 16
+    with pytest.raises(BadInput, match="no Sentinel-3 product in "):
+        take_inventory(
+            Request(fine=products.fine, coarse=tmp_path / "S3" / name, **asked | {
+                "period": ("2022-03-05", "2022-04-01")
+            })
+        )  # fmt: skip
 
 
 def test_broken_products(products, asked, tmp_path):
