@@ -30,7 +30,7 @@ EVERY = """
     --temporal-score-stddev 15 --max-days 40 --minimum-acquisition-importance 0.5
     --s3-composite-interval 4 --mosaic-days 60 --s3-temporal-stddev 8
     --s3-max-distance-to-cloud-m 9000 --smoothing 2 --preserve-nan --extrapolate linear
-    --on-missing-coarse s2 --calibration bias --overwrite -o out
+    --on-missing-coarse s2 --calibration bias --classes 6 --overwrite -o out
 """
 ALIASES = {
     "--t-start": "--start-date",
@@ -69,6 +69,7 @@ ASKED = {
     "extrapolate": "linear",
     "on_missing_coarse": "s2",
     "calibration": "bias",
+    "classes": 6,
     "composites": {
         "step": 4, "mosaic_days": 60.0, "sigma": 8.0, "saturation": 15.0, "smoothing": 2.0,
         "preserve_nan": True,

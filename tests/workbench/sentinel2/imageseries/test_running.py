@@ -225,9 +225,10 @@ def test_loops_are_compiled_where_there_are_workers(run_waves, client, tmp_path,
 
     monkeypatch.setattr(writing, "produce", compiling)
     run_waves(tmp_path / "here", formats=["zarr"])
-    assert calls == ["checked"]
+    assert set(calls) == {"checked"}
     run_waves(tmp_path / "there", formats=["zarr"], client=client)
-    assert calls == ["checked", "checked", "compiled"]
+    assert calls[-1] == "compiled"  # once, after it is known that something is to be written
+    assert calls.count("compiled") == 1
 
 
 @pytest.mark.parametrize(
