@@ -98,8 +98,8 @@ def _indices(options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _kept(options: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of steps that are to be written."""
-    from efast.cubes.intermediates import NAMES
+    """Return the names of steps that are to be written; of all steps those that there will be."""
+    from efast.cubes.intermediates import NAMES, ONE_SERIES
 
     keep, every, skipped = (
         options.pop(name) for name in ("keep", "save_intermediates", "skip_intermediates")
@@ -109,7 +109,8 @@ def _kept(options: dict[str, Any]) -> tuple[str, ...]:
             raise click.UsageError(f"{', '.join(unknown)} is no step; steps: {', '.join(NAMES)}")
     if skipped and not every:
         raise click.UsageError("--skip-intermediates goes with --save-intermediates")
-    wanted = [name for name in NAMES if every and name != "s2_cloud_flags"]  # a file has none
+    without = {"s2_cloud_flags", *(ONE_SERIES if options["classes"] else ())}  # files have no flags
+    wanted = [name for name in NAMES if every and name not in without]
     return tuple(dict.fromkeys([*keep, *(name for name in wanted if name not in skipped)]))
 
 

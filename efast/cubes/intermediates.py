@@ -28,7 +28,7 @@ from workbench.rasters.times import as_times
 if TYPE_CHECKING:
     from efast.cells.compositeseries import CompositeOptions
 
-__all__ = ["NAMES", "intermediates"]
+__all__ = ["NAMES", "ONE_SERIES", "intermediates", "without_classes"]
 
 Array = npt.NDArray[Any]
 Step = tuple[tuple[str, ...], Any, dict[str, Any]]
@@ -212,13 +212,21 @@ _STEPS: Mapping[str, Callable[[Prepared], Step]] = {
     "s3_composite_s2_interp": lambda ready: _interpolated(ready, ready.days, "time_s2"),
 }  # fmt: skip
 
-_MERGED = ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge", "s2_s3_aggregate", "fusion_input")
+ONE_SERIES = ("s2_s3_pre_aggregate_merge", "s2_s3_aggregate", "fusion_input")
+"""Steps that show one coarse series for all pixels of a cell: with classes there is none."""
+
+_MERGED = ("s2_bands_dtc_merge", *ONE_SERIES)
+
+
+def without_classes(name: str) -> BadInput:
+    """Return the error for one of `ONE_SERIES` where pixels have classes."""
+    return BadInput(f"keep: with classes each has a coarse series of its own, {name} shows one")
 
 
 def _on_fine_grid(name: str, ready: Prepared) -> Step:
     """Merge both sensors on the fine grid, for each image or for each target."""
-    if ready.courses is not None and name != "s2_bands_dtc_merge":
-        raise BadInput(f"keep: with classes each has a coarse series of its own, {name} shows one")
+    if ready.courses is not None and name in ONE_SERIES:
+        raise without_classes(name)
     of_images = name in ("s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge")
     if of_images:  # each image is a target of its own: the coarse series is that of its day
         ready = replace(ready, targets=ready.days)

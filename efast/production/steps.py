@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from efast.cubes.intermediates import NAMES, intermediates
+from efast.cubes.intermediates import NAMES, ONE_SERIES, intermediates, without_classes
 from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
 from efast.production.request import Request
@@ -42,6 +42,9 @@ def checked_steps(names: str | Sequence[str], request: Request) -> tuple[str, ..
     wanted = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
     if unknown := [name for name in wanted if name not in NAMES]:
         raise BadInput(f"keep: {', '.join(unknown)} is not one of {', '.join(NAMES)}")
+    for name in wanted:
+        if request.classes and name in ONE_SERIES:
+            raise without_classes(name)
     if CLASSES in wanted and not (request.labelled and {"scl", "SCL"} & set(request.fine)):
         raise BadInput(
             f"keep: {CLASSES} needs a cube in memory with a variable scl (time, y, x) beside "

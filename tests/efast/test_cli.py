@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import efast
 from efast.cli import efast as commands
-from efast.cubes.intermediates import NAMES
+from efast.cubes.intermediates import NAMES, ONE_SERIES
 from workbench.cli import main
 from workbench.sentinel2.imageseries.results import Result
 
@@ -22,7 +22,7 @@ EVERY = """
     --t-start 2022-03-01T00:00Z --t-end-excl 2022-04-01 --t-target-start 2022-03-05
     --t-target-end-excl 2022-03-20 --interval-days 7 --fused-band-names red,nir
     --file-format zarr --file-format gtiff --output-ndvi --index gcc --float32
-    --keep s2_distance_score --save-intermediates --skip-intermediates s2_bands,fusion_input
+    --keep s2_distance_score --save-intermediates --skip-intermediates s2_bands
     --bbox 2.2,48.8,2.3,48.9 --resolution 20 --cell 600 --s2-data-bands B04,B8A
     --s3-data-bands Oa08,CLOUD_flags,Oa17 --s3-sensor SYN --clear 4,5 --dilate 20 --offset 1000
     --resampling nearest --supersampling 3 --min-count 2 --max-view-zenith 30 --no-snow
@@ -30,7 +30,8 @@ EVERY = """
     --temporal-score-stddev 15 --max-days 40 --minimum-acquisition-importance 0.5
     --s3-composite-interval 4 --mosaic-days 60 --s3-temporal-stddev 8
     --s3-max-distance-to-cloud-m 9000 --smoothing 2 --preserve-nan --extrapolate linear
-    --on-missing-coarse s2 --calibration bias --classes 6 --overwrite -o out
+    --on-missing-coarse s2 --calibration bias --classes 4
+    --overwrite -o out
 """
 ALIASES = {
     "--t-start": "--start-date",
@@ -69,7 +70,7 @@ ASKED = {
     "extrapolate": "linear",
     "on_missing_coarse": "s2",
     "calibration": "bias",
-    "classes": 6,
+    "classes": 4,
     "composites": {
         "step": 4, "mosaic_days": 60.0, "sigma": 8.0, "saturation": 15.0, "smoothing": 2.0,
         "preserve_nan": True,
@@ -115,7 +116,7 @@ def test_every_option_arrives(call, taken, spelled):
     assert taken["formats"] == ["zarr", "cog"]
     assert taken["indices"] == ("gcc", "ndvi")
     assert taken["overwrite"] is True
-    without = {"s2_cloud_flags", "s2_bands", "fusion_input"}
+    without = {"s2_cloud_flags", "s2_bands", *ONE_SERIES}  # there are classes
     assert set(taken["keep"]) == set(NAMES) - without
     efast.Request(fine="S2", coarse="S3", **ASKED)  # the front door takes all of it
 
@@ -200,6 +201,7 @@ def test_info_and_report(call, products, tmp_path):
         (["--step", "0"], "a whole number of days"),
         (["--keep", "s2_bandz"], "s2_bandz is no step; steps: s2_bands, "),
         (["--keep", "s2_cloud_flags"], "s2_cloud_flags needs a cube in memory"),
+        (["--keep", "fusion_input", "--classes", "3"], "each has a coarse series of its own"),
         (["--save-intermediates", "--skip-intermediates", "x"], "x is no step"),
         (["--skip-intermediates", "s2_bands"], "goes with --save-intermediates"),
         (["--aoi-geometry", "POLYGON ((0 0, 1"], "Invalid value for --aoi-geometry"),
@@ -241,6 +243,7 @@ def test_info_and_report(call, products, tmp_path):
         (["--file-format", "jpeg"], "'jpeg' is not one of 'netcdf'"),
         (["--index", "mojo"], "'mojo' is not one of"),
         (["--calibration", "gain"], "'gain' is not one of"),
+        (["--classes", "99"], "--classes"),
         (["--extrapolate", "cubic"], "'cubic' is not one of"),
         (["--max-view-zenith", "95"], "--max-view-zenith"),
         (["--supersampling", "1000"], "--supersampling"),

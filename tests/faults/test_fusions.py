@@ -123,6 +123,15 @@ def test_blocks_of_another_size_and_no_blocks_change_no_byte(whole, tmp_path):
         assert small.digests(tmp_path / name) == whole, name
 
 
+def test_blocks_change_no_byte_of_a_fusion_with_classes_and_calibration(tmp_path):
+    how = {"classes": 3, "calibration": "gain-bias", "keep": (), "formats": "zarr"}
+    for name, options in {"256": {}, "512": {"block": 512}, "memory": {"lazy": False}}.items():
+        small.run(tmp_path / name, **options, **how)
+    one, *others = (small.digests(tmp_path / name) for name in ("256", "512", "memory"))
+    assert len(one) > 30
+    assert others == [one, one]
+
+
 def test_the_second_of_two_runs_is_refused(tmp_path, whole):
     with FolderLock(tmp_path, "a run of efast"), pytest.raises(FolderInUse, match="a run of efast"):
         other = []

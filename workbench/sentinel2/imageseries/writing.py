@@ -84,7 +84,8 @@ def produce(
     result = promised(kind, folder, planned.times, formats, names)
     path = folder / MANIFEST
     others = made_otherwise(kind, folder, manifest, INDICES)  # also of other dates and formats
-    check_outputs(others, path, manifest, overwrite=overwrite)
+    if others:
+        check_outputs(others, path, manifest, overwrite=overwrite)
     if check_outputs(result.paths, path, manifest, overwrite=overwrite, check=check_output):
         _Production(kind, planned, result, names, manifest, client, record).write()
     shutil.rmtree(folder / WORK, ignore_errors=True)
