@@ -16,7 +16,7 @@ from workbench.openeo.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
 from workbench.openeo.values import Child, as_pixel_array, is_array
 
-__all__ = ["Callback", "Log", "LogEntry", "Run", "evaluate", "execute"]
+__all__ = ["Callback", "Evaluation", "Log", "LogEntry", "evaluate", "execute"]
 
 MOST_NESTED = 50
 """Graphs that are evaluated within each other, callbacks and processes of users."""
@@ -58,7 +58,7 @@ class Log:
 
 
 @dataclass
-class Run:
+class Evaluation:
     """One execution of a process: what its processes may use, and its log."""
 
     context: Mapping[str, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Run:
 class Callback(Child):
     """A graph that a process calls, with the parameters of the graphs around it."""
 
-    def __init__(self, run: Run, graph: Graph, around: Mapping[str, Any]) -> None:
+    def __init__(self, run: Evaluation, graph: Graph, around: Mapping[str, Any]) -> None:
         self._run, self._graph, self._around = run, graph, around
 
     def __call__(self, **given: Any) -> Any:
@@ -84,7 +84,7 @@ def execute(
     *,
     parameters: Iterable[Mapping[str, Any]] = (),
     given: Mapping[str, Any] | None = None,
-    run: Run | None = None,
+    run: Evaluation | None = None,
 ) -> Any:
     """Check a process graph whole, then evaluate it.
 
@@ -112,10 +112,10 @@ def execute(
     """
     values = dict(given or {})
     graph = parse(document, offer, parameters=parameters, given=values)
-    return evaluate(graph, values, Run() if run is None else run)
+    return evaluate(graph, values, Evaluation() if run is None else run)
 
 
-def evaluate(graph: Graph, given: Mapping[str, Any], run: Run) -> Any:
+def evaluate(graph: Graph, given: Mapping[str, Any], run: Evaluation) -> Any:
     """Evaluate a graph that was checked.
 
     Parameters
@@ -145,7 +145,9 @@ def evaluate(graph: Graph, given: Mapping[str, Any], run: Run) -> Any:
     return results[graph.result]
 
 
-def _value(node: Node, results: Mapping[str, Any], scope: Mapping[str, Any], run: Run) -> Any:
+def _value(
+    node: Node, results: Mapping[str, Any], scope: Mapping[str, Any], run: Evaluation
+) -> Any:
     """Evaluate one node."""
     look_up = _looking_up(results, scope, run)
     before, run.log.place = run.log.place, node.path
@@ -167,7 +169,7 @@ def _value(node: Node, results: Mapping[str, Any], scope: Mapping[str, Any], run
 
 
 def _looking_up(
-    results: Mapping[str, Any], scope: Mapping[str, Any], run: Run
+    results: Mapping[str, Any], scope: Mapping[str, Any], run: Evaluation
 ) -> Callable[[Any], Any]:
     def look_up(reference: Any) -> Any:
         if isinstance(reference, FromNode):
@@ -202,7 +204,7 @@ def _check(node: Node, arguments: dict[str, Any]) -> None:
             )
 
 
-def _called(process: Process, arguments: Mapping[str, Any], run: Run) -> Any:
+def _called(process: Process, arguments: Mapping[str, Any], run: Evaluation) -> Any:
     """Call a process with its arguments in the order of its definition."""
     values = [
         _gathered(arguments.get(parameter["name"], parameter.get("default")))

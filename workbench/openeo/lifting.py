@@ -92,8 +92,8 @@ def along(
     Parameters
     ----------
     kernel
-        Of one array (n, *pixels), float, NaN where null; it leaves nulls out and gives (*pixels) or
-        (length, *pixels).
+        Of one array (n, ...), float, NaN where null; it leaves nulls out and gives one number a
+        pixel or (length, ...).
     data
         Plain numbers and None, or a `PixelArray`. Among plain numbers NaN is not null: it makes the
         result NaN.
@@ -125,7 +125,7 @@ def along_truths(kernel: Kernel, data: Any) -> Any:
     Parameters
     ----------
     kernel
-        Of one array (n, *pixels) of 1, 0 and NaN for null; gives (*pixels) of the same.
+        Of one array (n, ...) of 1, 0 and NaN for null; gives one number a pixel of the same.
     data
         Plain booleans and None, or a `PixelArray`.
     """
@@ -142,14 +142,14 @@ def reduced(
     Parameters
     ----------
     kernel
-        Of one array (n, *pixels); gives (*pixels), or (length, *pixels).
+        Of one array (n, ...); gives one number a pixel, or (length, ...).
     kind
         The type of the result; that of the data if it is not given.
 
     Returns
     -------
     numpy.ndarray or dask.array.Array
-        (*pixels), or (length, *pixels).
+        One number a pixel, or (length, ...).
     """
     values = _floats(data.values)
     kind = values.dtype if kind is None else np.dtype(kind)
@@ -200,7 +200,7 @@ def along_same(
     Parameters
     ----------
     kernel
-        Of one array (n, *pixels), NaN where null, for arrays over pixels; gives the same shape.
+        Of one array (n, ...), NaN where null, for arrays over pixels; gives the same shape.
     plain
         The same for a list of plain values.
     labels
@@ -220,14 +220,14 @@ def taken(data: Any, places: PixelArray, missing: Exception) -> PixelArray:
     data
         Plain numbers, or a `PixelArray`: n elements.
     places
-        (k, *pixels) positions from 0 to n - 1; NaN where the result is to be null.
+        (k, ...) positions from 0 to n - 1; NaN where the result is to be null.
     missing
         Raised, when it is computed, if a position is none of these.
 
     Returns
     -------
     PixelArray
-        (k, *pixels).
+        (k, ...).
     """
     values = _beside(data, places.values)
     kind = values.dtype
@@ -262,7 +262,7 @@ def taken(data: Any, places: PixelArray, missing: Exception) -> PixelArray:
 
 
 def _beside(data: Any, places: Any) -> Any:
-    """Return an array as numbers (n, *pixels), for the pixels of `places`."""
+    """Return an array as numbers (n, ...), for the pixels of `places`."""
     pixels = as_pixel_array(data)
     if pixels is not None:
         return _floats(pixels.values)

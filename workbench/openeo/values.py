@@ -78,7 +78,7 @@ class PixelArray:
     """An array at each of many pixels."""
 
     values: Any
-    """(n, *pixels) numbers or booleans, of NumPy or Dask; NaN is null."""
+    """(n, ...) numbers or booleans, of NumPy or Dask; NaN is null."""
     labels: list[Label] | None = None
     """n labels, the same at every pixel."""
 
@@ -159,7 +159,7 @@ def same_label(one: Label, other: Label) -> bool:
 
 
 def _stacked(values: Sequence[Any]) -> Any:
-    """Return elements (*pixels), plain numbers among them, as one array (n, *pixels)."""
+    """Return elements, plain numbers among them, as one array (n, ...)."""
     for value in values:
         if not (value is None or isinstance(value, bool | int | float) or is_pixels(value)):
             raise error(

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import MOST_ENTRIES, Log, Run, execute
+from workbench.openeo.executor import MOST_ENTRIES, Evaluation, Log, execute
 from workbench.openeo.registry import Offer, UserProcess, predefined
 from workbench.openeo.values import PixelArray
 
@@ -166,7 +166,7 @@ def test_what_a_process_needs_beside_its_arguments():
     definition = {"id": "source", "parameters": [], "returns": {"schema": {}}}
     source = Process(definition, lambda run: run.context["catalogue"]["a"], takes_run=True)
     offer = Offer(backend={"source": source})
-    run = Run(context={"catalogue": {"a": 5}})
+    run = Evaluation(context={"catalogue": {"a": 5}})
     assert execute({"a": node("source", True)}, offer, run=run) == 5
 
 
@@ -189,7 +189,7 @@ def test_a_defect_says_where_it_happened():
 
 
 def test_the_log_names_what_ran():
-    run = Run()
+    run = Evaluation()
     offer = Offer(user={"mine": mine()})
     execute({"a": node("mine", x=1), "b": node("constant", True, x=of("a"))}, offer, run=run)
     entries = [(e.level, e.path, e.message.split(":")[0]) for e in run.log.entries]
@@ -198,7 +198,7 @@ def test_the_log_names_what_ran():
 
 def test_a_log_has_an_end():
     look = child(n=node("inspect", True, data=par("x")))
-    run = Run(log=Log())
+    run = Evaluation(log=Log())
     data = list(range(MOST_ENTRIES + 5))
     assert execute({"a": node("array_apply", True, data=data, process=look)}, run=run) == data
     assert len(run.log.entries) == MOST_ENTRIES + 1

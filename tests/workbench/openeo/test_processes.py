@@ -7,7 +7,7 @@ import math
 import pytest
 
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Log, Run, execute
+from workbench.openeo.executor import Evaluation, Log, execute
 from workbench.openeo.registry import predefined
 from workbench.openeo.values import LabelledArray
 
@@ -565,7 +565,7 @@ def test_callbacks_see_index_label_and_context():
 
 
 def test_inspect_writes_into_the_log_and_returns_what_it_was_given():
-    run = Run(log=Log())
+    run = Evaluation(log=Log())
     node = {
         "process_id": "inspect",
         "result": True,
