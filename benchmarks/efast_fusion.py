@@ -16,16 +16,14 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 from efast_scene import BEGIN, COARSE_DAYS, DAY, RATIO, Scene, target_days
-from machine import Seconds, machine, print_facts, print_table
+from machine import Seconds, in_turn, machine, print_facts, print_table
 from memory import MIB, Watch
 
 import efast
@@ -122,23 +120,6 @@ def _compare(scene: Scene, repeats: int) -> dict[str, Seconds]:
     found = in_turn(calls, repeats)
     _print(found, image.nbytes + weight.nbytes, scene.side, repeats)
     return found
-
-
-def in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Seconds]:
-    """Call all once to warm up, then in turn; give the medians of wall and CPU seconds."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            cpu, wall = time.process_time(), time.perf_counter()
-            result = call()
-            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-            del result
-    return {
-        name: Seconds(median(wall for wall, _ in pairs), median(cpu for _, cpu in pairs))
-        for name, pairs in taken.items()
-    }
 
 
 def _reference(prepared: Prepared, floats: Any, target: int) -> Any:

@@ -41,6 +41,23 @@ def timed(call: Callable[[], Any], repeats: int) -> tuple[Seconds, Any]:
     return Seconds(median(walls), median(cpus)), result
 
 
+def in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Seconds]:
+    """Call all once to warm up, then in turn; give the medians of wall and CPU seconds."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(repeats):
+        for name, call in calls.items():
+            cpu, wall = time.process_time(), time.perf_counter()
+            result = call()
+            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+            del result
+    return {
+        name: Seconds(median(wall for wall, _ in pairs), median(cpu for _, cpu in pairs))
+        for name, pairs in taken.items()
+    }
+
+
 def machine() -> dict[str, str]:
     """Describe the machine without naming it."""
     import psutil

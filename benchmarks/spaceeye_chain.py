@@ -14,17 +14,15 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from machine import Seconds, machine, print_facts, print_table
+from machine import Seconds, in_turn, machine, print_facts, print_table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "reference"))
 
@@ -121,23 +119,6 @@ def _facts(case: Case) -> dict[str, str]:
         "cloud": f"{1 - case.weights.mean():.0%} of the pixels of an acquisition",
         "alpha": f"{ALPHA} d",
         "allocator": "keeps its pages, for every variant",
-    }
-
-
-def in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Seconds]:
-    """Call all once to warm up, then in turn; give the medians of wall and CPU seconds."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            cpu, wall = time.process_time(), time.perf_counter()
-            result = call()
-            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-            del result
-    return {
-        name: Seconds(median(wall for wall, _ in pairs), median(cpu for _, cpu in pairs))
-        for name, pairs in taken.items()
     }
 
 

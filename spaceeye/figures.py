@@ -29,7 +29,9 @@ from workbench.sentinel2.pictures import (
     day_of,
     fewer_pixels,
     for_display,
+    image_row,
     reflectance_values,
+    spread_places,
     true_colour,
     white_level,
     write_film,
@@ -66,18 +68,12 @@ def inputs_strip(stack: xr.Dataset, count: int = 6, *, note: str = "") -> Any:
     """
     import matplotlib.pyplot as plt
 
-    places = np.unique(np.linspace(0, stack.sizes["time"] - 1, count).round().astype(int))
+    places = spread_places(stack.sizes["time"], count)
     some = for_display(stack.isel(time=places)).compute()
     clear = stack["weight"].mean(("y", "x")).compute().values
     figure = plt.figure(figsize=(2.2 * len(places), 4.4), layout="constrained")
     grid = figure.add_gridspec(2, len(places), height_ratios=(2.2, 1))
-    limit = white_level(some)
-    for column, place in enumerate(places):
-        image = some.isel(time=column)
-        axis = figure.add_subplot(grid[0, column])
-        axis.imshow(true_colour(image["reflectance"], limit, image["weight"].values))
-        axis.set_title(f"{day_of(image)}\n{clear[place]:.0%} clear", fontsize=9)
-        as_picture(axis)
+    image_row(figure, grid, some, clear[places])
     axis = figure.add_subplot(grid[1, :])
     axis.bar(stack["time"].values, 100 * clear, width=1.5, color=BLUE)
     axis.set(ylabel="clear pixels [%]", ylim=(0, 100))

@@ -26,7 +26,7 @@ from efast.sentinel3.coarsecubes import read_coarse
 from efast.sentinel3.coarsegrids import coarse_grid
 from workbench.rasters.cubes import grid_of
 from workbench.sentinel2.imageseries.packing import packed
-from workbench.sentinel2.imageseries.running import SeriesPlan
+from workbench.sentinel2.imageseries.plans import SeriesPlan
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -16,7 +16,7 @@ from spaceeye.errors import BadInput
 from spaceeye.interpolation import choose_damping, interpolate
 from workbench.progress import quieter
 from workbench.rasters.times import check_times
-from workbench.sentinel2.imageseries.running import SeriesPlan
+from workbench.sentinel2.imageseries.plans import SeriesPlan
 from workbench.sentinel2.sources import read
 
 __all__ = ["planned"]

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.sentinel2.imageseries.kinds import SeriesKind
+from workbench.sentinel2.imageseries.plans import SeriesPlan
 from workbench.sentinel2.imageseries.results import Result
-from workbench.sentinel2.imageseries.running import SeriesPlan, input_records, run_series
+from workbench.sentinel2.imageseries.running import input_records, run_series
 
 if TYPE_CHECKING:
     import xarray as xr

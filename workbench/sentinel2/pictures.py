@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.figures import as_picture
 from workbench.files import atomic_path
 from workbench.wholefiles import whole_picture
 
@@ -22,7 +23,9 @@ __all__ = [
     "day_of",
     "fewer_pixels",
     "for_display",
+    "image_row",
     "reflectance_values",
+    "spread_places",
     "true_colour",
     "white_level",
     "write_film",
@@ -111,6 +114,31 @@ def true_colour(image: xr.DataArray, white: float, weight: Any = None) -> Floats
 def day_of(image: Any) -> str:
     """Return the date of an image, ``2022-03-06``."""
     return str(np.datetime_as_string(image["time"].values, unit="D"))
+
+
+def spread_places(length: int, count: int) -> npt.NDArray[np.int64]:
+    """Return at most `count` places, spread over a series of so many images, each once."""
+    return np.unique(np.linspace(0, length - 1, count).round().astype(int))
+
+
+def image_row(figure: Any, grid: Any, images: xr.Dataset, clear: Iterable[float]) -> None:
+    """Draw images side by side in the first row of a grid, with date and clear share of each.
+
+    Parameters
+    ----------
+    figure, grid
+        Of matplotlib; the grid has as many columns as there are images.
+    images
+        ``reflectance`` (time, band, y, x) and ``weight`` (time, y, x) in memory.
+    clear
+        Share of each, 0..1.
+    """
+    white = white_level(images)
+    for column, share in enumerate(clear):
+        image, axis = images.isel(time=column), figure.add_subplot(grid[0, column])
+        axis.imshow(true_colour(image["reflectance"], white, image["weight"].values))
+        axis.set_title(f"{day_of(image)}\n{share:.0%} clear", fontsize=9)
+        as_picture(axis)
 
 
 def as_bytes(shown: Floats) -> npt.NDArray[np.uint8]:

@@ -6,59 +6,23 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.files import quick_record
 from workbench.manifests import Manifest
-from workbench.rasters.windows import BLOCK
 from workbench.runs import Run
 from workbench.sentinel2.imageseries.kinds import SeriesKind, checked_formats
+from workbench.sentinel2.imageseries.plans import SeriesPlan
 from workbench.sentinel2.imageseries.results import MANIFEST, WORK, Result, of_paths
 
 if TYPE_CHECKING:
-    import xarray as xr
     from distributed import Client
 
-__all__ = ["SeriesPlan", "input_records", "run_series", "written_down"]
+__all__ = ["input_records", "run_series", "written_down"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SeriesPlan:
-    """What a system is going to make of its input; files have been opened, no pixel is computed.
-
-    Attributes
-    ----------
-    times
-        Of the images, (T,) datetime64, UTC, ascending.
-    bands
-        Names of the bands that they will have.
-    counts
-        What the record of the run says of them, such as ``{"acquisitions": 8, "dates": 6}``.
-    cube
-        Gives the series: a function of what an earlier run of the same inputs and parameters has
-        decided, empty if none. It returns ``reflectance`` (time, band, y, x), uint16 with
-        ``scale_factor`` (0 missing) or float32 (NaN missing), and the layers of the kind (time, y,
-        x), with a CRS; lazy, in chunks along y and x of `block` pixels or a multiple, or in memory.
-        Its attrs are what was decided: numbers, text, and lists of them. They are kept in the
-        manifest before a pixel is computed, and written with the results.
-    compile_here
-        Called once before workers begin, where there are any: compiles the loops that they need
-        into numba's cache. None if there is nothing to compile.
-    block
-        Pixels along a chunk of the store. The same for the same inputs and parameters.
-    """
-
-    times: Any
-    bands: tuple[str, ...]
-    counts: Mapping[str, int]
-    cube: Callable[[Mapping[str, Any]], xr.Dataset]
-    compile_here: Callable[[], None] | None = field(default=None, kw_only=True)
-    block: int = field(default=BLOCK, kw_only=True)
 
 
 def run_series(

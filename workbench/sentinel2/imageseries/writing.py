@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from workbench.runs import Run
-    from workbench.sentinel2.imageseries.running import SeriesPlan
+    from workbench.sentinel2.imageseries.plans import SeriesPlan
 
 __all__ = ["check_output", "produce"]
 

@@ -14,8 +14,9 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_zeros
 
 from workbench.sentinel2.imageseries.kinds import SeriesKind
+from workbench.sentinel2.imageseries.plans import SeriesPlan
 from workbench.sentinel2.imageseries.results import Result
-from workbench.sentinel2.imageseries.running import SeriesPlan, input_records, run_series
+from workbench.sentinel2.imageseries.running import input_records, run_series
 from workbench.sentinel2.indices import NARROW_NIR
 
 BANDS = ("B02", "B03", "B04", "B8A")
