@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from workbench.openeo.cubes import Cube
 from workbench.openeo.definitions import subtype_schemas
 from workbench.openeo.instants import is_date, is_date_time
 from workbench.openeo.values import (
@@ -60,7 +61,7 @@ def parameter_misfit(value: Any, parameter: Schema, *, own: bool = True) -> str 
     schema = parameter.get("schema", {})
     if isinstance(schema, Mapping) and not parameter.get("optional"):
         types = schema.get("type")
-        if isinstance(types, list) and set(types) == {"number", "null"}:
+        if isinstance(types, list) and _named_types(schema) == {"number", "null"}:
             schema = {"type": types}
     return misfit(value, schema, own=own)
 
@@ -275,13 +276,23 @@ def _subtype_misfit(value: Any, schema: Schema, own: bool) -> str | None:
     if isinstance(value, Child):
         return None if "type" not in schema else "it is a process graph"
     if subtype in CUBES:
-        return "it is not a data cube" if isinstance(value, Mapping | LabelledArray) else None
+        return _cube_misfit(value, subtype)
     if subtype == "geojson" and isinstance(value, Mapping) and value.get("type") not in _GEOJSON:
         return f"{_shown(value.get('type'))} is not a type of GeoJSON"
     meaning = subtype_schemas().get(subtype)
     if meaning is None or subtype in _NO_JSON or value is None:
         return None
     return misfit(value, {k: _resolved(v) for k, v in meaning.items() if k != "subtype"})
+
+
+def _cube_misfit(value: Any, subtype: str) -> str | None:
+    if not isinstance(value, Cube):
+        return "it is not a data cube"
+    if subtype == "raster-cube" and value.is_vector:
+        return "it is a vector data cube and not a raster data cube"
+    if subtype == "vector-cube" and not value.is_vector:
+        return "it is a raster data cube and not a vector data cube"
+    return None
 
 
 def _resolved(part: Any) -> Any:

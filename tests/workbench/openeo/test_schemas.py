@@ -6,14 +6,21 @@ import math
 
 import numpy as np
 import pytest
+import shapely
+import xarray as xr
 
+from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.definitions import process_definition, process_names, subtype_schemas
 from workbench.openeo.references import FromNode
 from workbench.openeo.schemas import compatible, misfit, parameter_misfit
 from workbench.openeo.values import Child, LabelledArray, PixelArray
 
 PIXELS = np.zeros((2, 3), np.float32)
-CUBE = object()  # of any type that is not one of JSON
+CUBE = Cube(xr.DataArray([0.5], {"x": [1.0]}, ("x",)), {"x": Dimension("spatial", "x")})
+VECTORS = Cube(
+    xr.DataArray([0.5], {"places": [shapely.Point(1, 2)]}, ("places",)),
+    {"places": Dimension("geometry")},
+)
 
 FITS = [
     (1, {"type": "integer"}),
@@ -40,6 +47,10 @@ FITS = [
     (Child(), {"type": "object", "subtype": "process-graph"}),
     (Child(), {}),
     (CUBE, {"type": "object", "subtype": "datacube"}),
+    (CUBE, {"type": "object", "subtype": "raster-cube"}),
+    (VECTORS, {"type": "object", "subtype": "datacube"}),
+    (VECTORS, {"type": "object", "subtype": "vector-cube"}),
+    (None, {"type": [[]]}),
     (FromNode("a"), {"type": "number"}),
     ([FromNode("a"), 1], {"type": "array", "items": {"type": "number"}, "uniqueItems": True}),
     ({"west": 1, "south": 2, "east": 3, "north": 4}, {"type": "object", "subtype": "bounding-box"}),
@@ -85,6 +96,9 @@ MISFITS = [
     (Child(), {"type": "object"}, "is a process graph"),
     ({"process_graph": {}}, {"type": "object", "subtype": "process-graph"}, "not a process graph"),
     ({"a": 1}, {"type": "object", "subtype": "datacube"}, "not a data cube"),
+    (Child(), {"type": "object", "subtype": "datacube"}, "process graph"),
+    (CUBE, {"type": "object", "subtype": "vector-cube"}, "raster data cube and not a vector"),
+    (VECTORS, {"type": "object", "subtype": "raster-cube"}, "vector data cube and not a raster"),
     ([1], {"type": "object", "subtype": "datacube"}, "not of type object"),
     ({"west": 1}, {"type": "object", "subtype": "bounding-box"}, "lacks south, east, north"),
     (["2020-01-01"], {"type": "array", "subtype": "temporal-interval"}, "1 elements"),
@@ -174,3 +188,10 @@ def test_examples_of_subtypes_fit():
             tried += 1
             assert misfit(example, schema) is None, (name, example)
     assert tried >= 5
+
+
+def test_a_type_of_a_user_that_is_none_restricts_nothing():
+    parameter = {"name": "x", "schema": {"type": [[], {}, "number"]}, "optional": None}
+    assert parameter_misfit(1, parameter) is None
+    assert "not of type number" in parameter_misfit("a", parameter)
+    assert parameter_misfit(None, {"name": "x", "schema": {"type": [[]]}}) is None

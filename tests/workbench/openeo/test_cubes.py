@@ -1,0 +1,80 @@
+"""Cubes: their dimensions, their labels as graphs see them, and where they lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from pyproj import CRS
+
+from workbench.openeo.cubes import Cube, Dimension
+from workbench.openeo.errors import OpenEOError
+
+DIMENSIONS = {
+    "time": Dimension("temporal"),
+    "bands": Dimension("bands"),
+    "north": Dimension("spatial", "y", -10.0),
+    "east": Dimension("spatial", "x", 10.0),
+}
+COORDS = {
+    "time": np.array(["2024-01-01T10:00", "2024-01-02T10:00:00.5"], "datetime64[ns]"),
+    "bands": ["B04", "B08", "B8A"],
+    "north": [25.0, 15.0, 5.0],
+    "east": [105.0, 115.0],
+}
+
+
+@pytest.fixture
+def cube():
+    values = np.arange(36, dtype=np.float32).reshape(2, 3, 3, 2)
+    array = xr.DataArray(values, COORDS, tuple(DIMENSIONS))
+    return Cube(array, DIMENSIONS, CRS("EPSG:32632"))
+
+
+def test_dimensions_are_found_by_type_and_axis(cube):
+    assert cube.of_kind("temporal") == ["time"]
+    assert (cube.axis("x"), cube.axis("y"), cube.axis("z")) == ("east", "north", None)
+    assert cube.is_raster
+    assert not cube.is_vector
+    assert cube.named("bands", "apply_dimension").kind == "bands"
+    with pytest.raises(OpenEOError, match=r"no 't', only time, bands") as caught:
+        cube.named("t", "apply_dimension")
+    assert caught.value.code == "DimensionNotAvailable"
+
+
+def test_labels_are_those_of_graphs(cube):
+    assert cube.labels("time") == ["2024-01-01T10:00:00Z", "2024-01-02T10:00:00.500Z"]
+    assert cube.labels("bands") == ["B04", "B08", "B8A"]
+    assert cube.labels("east") == [105.0, 115.0]
+
+
+def test_values_along_a_dimension(cube):
+    along = cube.along("bands")
+    assert along.labels == ["B04", "B08", "B8A"]
+    assert np.array_equal(along.values[1], cube.array.sel(bands="B08"))
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(1, 2)])
+def test_a_grid_of_one_pixel_keeps_its_size(cube, part):
+    small = cube.with_array(cube.array.isel(north=part, east=part))
+    box = small.geobox().boundingbox
+    assert box.left == (100 if part.start is None else 110)
+    assert box.top == (30 if part.start is None else 20)
+    assert (small.geobox().resolution.x, small.geobox().resolution.y) == (10, -10)
+
+
+def test_a_cube_that_lies_nowhere(cube):
+    flat = cube.array.isel(north=0, drop=True)
+    with pytest.raises(ValueError, match="nowhere"):
+        cube.with_array(flat).geobox()
+    with pytest.raises(ValueError, match="nowhere"):
+        cube.with_array(cube.array.isel(east=slice(0))).geobox()
+
+
+def test_arrays_that_do_not_fit(cube):
+    with pytest.raises(ValueError, match="dimensions"):
+        Cube(cube.array.transpose(), DIMENSIONS)
+    with pytest.raises(ValueError, match="coordinate"):
+        Cube(cube.array.drop_vars("bands"), DIMENSIONS)
+    with pytest.raises(ValueError, match="coordinate"):
+        Cube(cube.array.assign_coords(spatial_ref=0), DIMENSIONS)

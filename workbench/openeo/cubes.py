@@ -1,0 +1,171 @@
+"""Data cubes: labelled arrays whose dimensions have a type.
+
+A cube is an `xarray.DataArray`, of NumPy or Dask, and what openEO asks of its dimensions beyond a
+name: a type, an axis, a reference system. Every dimension has labels, as its coordinate:
+
+- of pixels (axes ``x`` and ``y``): their centres, in the units of the CRS, in steps of one size;
+- temporal: datetime64[ns], UTC, or texts where they stand for periods;
+- bands and others: texts or numbers;
+- geometries: shapely geometries.
+
+Null is NaN; whole numbers and booleans have none. Names of dimensions are free: what a process
+needs it finds by type and axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from workbench.openeo.errors import error
+from workbench.openeo.values import Label, PixelArray, is_number
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from odc.geo.geobox import GeoBox
+    from pyproj import CRS
+
+__all__ = ["Cube", "Dimension", "Kind", "shown_labels"]
+
+Kind = Literal["spatial", "temporal", "bands", "geometry", "other"]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """What a dimension of a cube is; dimensions with equal ones and equal labels are equal."""
+
+    kind: Kind
+    """The type, in openEO's words."""
+    axis: Literal["x", "y", "z"] | None = None
+    """Of a spatial dimension, where it is one of these."""
+    step: float | None = None
+    """From one pixel to the next, in units of the CRS, negative where labels descend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cube:
+    """A raster or vector data cube.
+
+    Attributes
+    ----------
+    array
+        Numbers or booleans, of NumPy or Dask, with a coordinate for every dimension and no other;
+        NaN is null.
+    dimensions
+        By name, those of the array in their order.
+    crs
+        Of its x and y, or of its geometries; None if it has neither, or they have none.
+    """
+
+    array: xr.DataArray
+    dimensions: Mapping[str, Dimension]
+    crs: CRS | None = None
+
+    def __post_init__(self) -> None:
+        if tuple(self.dimensions) != self.array.dims:
+            given, has = ", ".join(self.dimensions), ", ".join(map(str, self.array.dims))
+            raise ValueError(f"dimensions {given} of an array with {has}")
+        if set(self.array.coords) != set(self.array.dims):
+            raise ValueError("a cube has a coordinate for each dimension, and no other")
+
+    def with_array(self, array: xr.DataArray, **changed: Dimension) -> Cube:
+        """Return a cube of another array, whose dimensions are those of this one by their names.
+
+        Parameters
+        ----------
+        array
+            With any of the dimensions of this cube, in any order.
+        changed
+            Dimensions that this cube does not have, or has otherwise.
+        """
+        known = {**self.dimensions, **changed}
+        return replace(
+            self, array=array, dimensions={str(name): known[str(name)] for name in array.dims}
+        )
+
+    def named(self, name: str, process: str) -> Dimension:
+        """Return a dimension by name.
+
+        Raises
+        ------
+        OpenEOError
+            DimensionNotAvailable, with the names that there are.
+        """
+        if name in self.dimensions:
+            return self.dimensions[name]
+        detail = f"There is no {name!r:.80}, only {', '.join(self.dimensions) or 'none'}."
+        raise error("DimensionNotAvailable", process=process, detail=detail)
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Return the names of the dimensions of a type, in order."""
+        return [name for name, each in self.dimensions.items() if each.kind == kind]
+
+    def axis(self, axis: str) -> str | None:
+        """Return the name of the dimension along an axis; None if there is none."""
+        found = (name for name, each in self.dimensions.items() if each.axis == axis)
+        return next(found, None)
+
+    @property
+    def is_raster(self) -> bool:
+        """Whether it has pixels."""
+        return self.axis("x") is not None and self.axis("y") is not None
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it has geometries."""
+        return bool(self.of_kind("geometry"))
+
+    def labels(self, name: str) -> list[Label]:
+        """Return the labels of a dimension, as graphs see them; times are texts."""
+        return shown_labels(self.array[name].values)
+
+    def geobox(self) -> GeoBox:
+        """Return the grid of its pixels: x and y, their step and the CRS.
+
+        Raises
+        ------
+        ValueError
+            If it is no raster, has no pixels or no CRS.
+        """
+        from affine import Affine
+        from odc.geo.geobox import GeoBox
+
+        x, y = self.axis("x"), self.axis("y")
+        if x is None or y is None or self.crs is None:
+            raise ValueError("a cube without x, y and their CRS lies nowhere")
+        if 0 in (self.array.sizes[x], self.array.sizes[y]):
+            raise ValueError("a cube without pixels lies nowhere")
+        across, down = self._step(x), self._step(y)
+        left, top = (float(self.array[name].values[0]) for name in (x, y))
+        transform = Affine(across, 0, left - across / 2, 0, down, top - down / 2)
+        return GeoBox((self.array.sizes[y], self.array.sizes[x]), transform, self.crs)
+
+    def along(self, name: str) -> PixelArray:
+        """Return its values as an array at each pixel, along a dimension.
+
+        Returns
+        -------
+        PixelArray
+            (n, ...), the other dimensions in their order, with the labels of the dimension.
+        """
+        rest = [other for other in self.array.dims if other != name]
+        return PixelArray(self.array.transpose(name, *rest).data, self.labels(name))
+
+    def _step(self, name: str) -> float:
+        """Return the step of a dimension of pixels; of a single one without a step, 1."""
+        step, centres = self.dimensions[name].step, self.array[name].values
+        if step is None and len(centres) > 1:
+            return float((centres[-1] - centres[0]) / (len(centres) - 1))
+        return 1.0 if step is None else step
+
+
+def shown_labels(values: Any) -> list[Label]:
+    """Return labels as graphs see them: numbers, and texts for times and all else."""
+    known = np.asarray(values)
+    if known.dtype.kind == "M":
+        texts: list[str] = np.datetime_as_string(known, unit="ms").tolist()
+        return [f"{text.removesuffix('.000')}Z" for text in texts]
+    return [value if is_number(value) else str(value) for value in known.tolist()]
