@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["docs", "hpc", "lab", "spaceeye", "test"]
+EXTRAS = ["docs", "hpc", "lab", "openeo", "spaceeye", "test"]
 ON_CONDA = {"isal": "python-isal", "torch": "pytorch-cpu"}  # names that differ there
 PACKAGES = ("efast", "egms_io", "spaceeye", "workbench")
 

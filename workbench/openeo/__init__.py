@@ -10,10 +10,16 @@
 `lifting`               functions of arrays, for plain values, pixels in memory and pixels on Dask
 `declarations`          a process: its definition, and the function that does it
 `processes`             the processes, by kind
+`cubeprocesses`         those of data cubes, by kind
+`catalogues`            collections of local folders and STAC
+`formats`               results as files
+`udfs`                  functions of users, in a process of their own
 `registry`              all processes that there are, those of the systems too
 `references`            references between the nodes of a graph, and the limits of its text
 `calls`                 nodes of a graph: calls of processes, and what is wrong with them
 `graphs`                process graphs, parsed and checked before anything runs
 `executor`              evaluates a graph that was checked
+`jobs`                  batch jobs, run on Dask
+`server`                the API over HTTP
 ======================  ============================================================================
 """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-__all__ = ["Cube", "Dimension", "Kind", "shown_labels"]
+__all__ = ["Cube", "Dimension", "Kind", "Surroundings", "shown_labels"]
 
 Kind = Literal["spatial", "temporal", "bands", "geometry", "other"]
 
@@ -160,6 +160,19 @@ class Cube:
         if step is None and len(centres) > 1:
             return float((centres[-1] - centres[0]) / (len(centres) - 1))
         return 1.0 if step is None else step
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """The cube that a callback is called with, for processes that ask for more than its numbers.
+
+    Elements have the dimensions of the cube, in order. An array has `dimension` first and then the
+    others in order, as `Cube.along` gives it.
+    """
+
+    cube: Cube
+    dimension: str | None = None
+    """Along which the callback goes; None if it is called with elements."""
 
 
 def shown_labels(values: Any) -> list[Label]:

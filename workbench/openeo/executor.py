@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 from workbench.openeo.calls import Graph, Node, argument_misfit, listed
+from workbench.openeo.cubes import Surroundings
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.graphs import parse
@@ -65,6 +67,19 @@ class Evaluation:
     """What processes need that do not only compute, by name, such as a catalogue."""
     log: Log = field(default_factory=Log)
     nested: int = 0
+    saved: list[Any] = field(default_factory=list)
+    """What `save_result` was given, in order."""
+    surroundings: list[Surroundings] = field(default_factory=list)
+    """The cubes whose callbacks are at work, the innermost last."""
+
+    @contextmanager
+    def inside(self, surroundings: Surroundings) -> Iterator[None]:
+        """Let processes of a callback know the cube that it is called with."""
+        self.surroundings.append(surroundings)
+        try:
+            yield
+        finally:
+            self.surroundings.pop()
 
 
 class Callback(Child):

@@ -14,7 +14,7 @@ from importlib import import_module, metadata
 from pkgutil import iter_modules
 from typing import Any
 
-import workbench.openeo.processes as official
+from workbench.openeo import cubeprocesses, processes
 from workbench.openeo.declarations import Process
 
 __all__ = ["GROUP", "Offer", "UserProcess", "predefined"]
@@ -86,7 +86,8 @@ def predefined() -> dict[str, Process]:
 
 
 def _own() -> Iterator[Process]:
-    for module in iter_modules(official.__path__, f"{official.__name__}."):
-        for thing in vars(import_module(module.name)).values():
-            if isinstance(thing, Process):
-                yield thing
+    for room in (processes, cubeprocesses):
+        for module in iter_modules(room.__path__, f"{room.__name__}."):
+            for thing in vars(import_module(module.name)).values():
+                if isinstance(thing, Process):
+                    yield thing

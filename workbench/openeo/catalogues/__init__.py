@@ -1,0 +1,1 @@
+"""Collections of local folders and STAC, described and read as cubes."""

@@ -1,0 +1,1 @@
+"""Processes of data cubes: filter_bbox, filter_spatial, mask_polygon."""

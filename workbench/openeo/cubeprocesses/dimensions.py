@@ -1,0 +1,1 @@
+"""Processes of data cubes: dimensions and their labels, from add_dimension to trim_cube."""

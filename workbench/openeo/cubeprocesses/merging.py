@@ -1,0 +1,1 @@
+"""Processes of data cubes: merge_cubes, mask: one cube of two."""

@@ -1,0 +1,1 @@
+"""Processes of data cubes: apply_kernel, apply_neighborhood."""

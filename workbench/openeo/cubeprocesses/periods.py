@@ -1,0 +1,1 @@
+"""Processes of data cubes: of time, aggregate_temporal, anomaly, climatological_normal."""

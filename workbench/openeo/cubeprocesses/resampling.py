@@ -1,0 +1,1 @@
+"""Processes of data cubes: resample_spatial, resample_cube_spatial."""

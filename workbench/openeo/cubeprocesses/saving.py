@@ -1,0 +1,1 @@
+"""Processes of data cubes: save_result."""

@@ -1,0 +1,1 @@
+"""Results as files, and what STAC says of them."""

@@ -1,0 +1,1 @@
+"""Batch jobs: kept in SQLite, run on Dask, their logs and results."""

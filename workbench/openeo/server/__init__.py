@@ -1,0 +1,1 @@
+"""The openEO API over HTTP: accounts, collections, processes, graphs, jobs and their results."""

@@ -1,0 +1,1 @@
+"""User-defined functions: Python code of users, in a process of its own with limits."""
