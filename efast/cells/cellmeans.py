@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from efast.cells.cellblocks import whole_cells
 from efast.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ __all__ = [
     "cell_sums",
     "missing_value",
     "read_only",
-    "whole_cells",
 ]
-
-BLOCK = 600  # fine pixels along a block, about
 
 Floats = npt.NDArray[np.float32]
 
@@ -166,12 +164,6 @@ def cell_mean_series(
         chunks=(*values.chunks[:2], *cells), dtype=np.float32, meta=np.empty((0,) * 4, np.float32),
     )  # fmt: skip
     return np.asarray(found.compute())
-
-
-def whole_cells(cube: xr.DataArray, ratio: int) -> xr.DataArray:
-    """Return a cube on Dask in blocks of whole coarse cells, with all times and bands."""
-    side = max(BLOCK // ratio, 1) * ratio
-    return cube.chunk({dim: side if dim in ("y", "x") else -1 for dim in cube.dims})
 
 
 def _block(values: npt.NDArray[Any], weight: npt.NDArray[Any], ratio: int, **how: Any) -> Floats:

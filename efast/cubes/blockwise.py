@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from efast.cells.cellblocks import blocks_of
 from efast.cells.coarsestate import CoarseState
-from efast.cubes.preparation import Prepared, blocks_of
+from efast.cubes.preparation import Prepared
 from efast.errors import BadInput
 from workbench.errors import portable_errors
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from efast.cells.cellmeans import cell_sums, whole_cells
+from efast.cells.cellblocks import whole_cells
+from efast.cells.cellmeans import cell_sums
 from efast.cells.classseries import (
     ClassCells,
     Part,

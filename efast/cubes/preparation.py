@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from efast.bandpairs import band_pairs
+from efast.cells.cellblocks import BLOCK, whole_cells
 from efast.cells.classseries import ClassCells
 from efast.cells.cloudscores import bad_counts, cloud_distance, distance_score, too_many
 from efast.cells.coarsestate import CoarseState, FusionOptions, coarse_states
@@ -30,10 +31,9 @@ from workbench.rasters.times import as_times
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["BLOCK", "DIMS", "Counted", "Grids", "Prepared", "blocks_of", "days_of", "prepare"]
+__all__ = ["DIMS", "Counted", "Grids", "Prepared", "days_of", "prepare"]
 
 DIMS = ("time", "band", "y", "x")
-BLOCK = 1024  # fine pixels along a block: four chunks of a store, one tile of a JPEG 2000 image
 
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int64]
@@ -329,15 +329,9 @@ def _bad(weight: xr.DataArray, ratio: int, beyond: bool) -> npt.NDArray[np.int32
         return bad_counts(weight.values == 0, ratio, beyond=beyond)
     import dask.array as da
 
-    side = max(BLOCK // ratio, 1) * ratio
-    hidden = (weight.chunk({"time": -1, "y": side, "x": side}) == 0).data
+    hidden = (whole_cells(weight, ratio) == 0).data
     cells = [tuple(-(-size // ratio) for size in sizes) for sizes in hidden.chunks[1:]]
     found = da.map_blocks(
         bad_counts, hidden, ratio, beyond=beyond, chunks=(hidden.chunks[0], *cells), dtype=np.int32
     )
     return np.asarray(found.compute())
-
-
-def blocks_of(cube: xr.DataArray) -> xr.DataArray:
-    """Return a cube on Dask in blocks with all times and bands."""
-    return cube.chunk({dim: BLOCK if dim in ("y", "x") else -1 for dim in cube.dims})

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import xarray as xr
 from dask import optimize  # type: ignore[attr-defined]
 
+from efast.cells.cellblocks import cell_side
 from efast.cells.cloudscores import bad_counts
 from efast.cubes.finecubes import read_fine
-from efast.cubes.preparation import BLOCK, Counted, Grids
+from efast.cubes.preparation import Counted, Grids
 from efast.errors import BadInput
 from efast.sentinel3.coarsegrids import coarse_grid
 from workbench.rasters.times import ONE_PASS
@@ -76,7 +77,7 @@ def count_clouds(
     cells = coarse_grid(grid, cell, halo)
     ratio = round(cell / abs(grid.resolution.x))
     options = {name: value for name, value in reading.items() if name not in PLACED}
-    side = max(BLOCK // ratio, 1) * ratio
+    side = cell_side(ratio)
     bands = [min(map(str, fine["band"].values), key=lambda band: -RESOLUTION[band])]
     wide = read_fine(source, bands=bands, geobox=_pixels(cells, ratio), chunks=side, **options)
     wide = wide.isel(time=_same_passes(wide["time"].values, fine["time"].values))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from efast.cells.cellblocks import BLOCK
 from efast.cubes.blockwise import TOGETHER
-from efast.cubes.preparation import BLOCK
 from efast.production.planning import Opened
 from efast.production.request import Request, is_cube
 from efast.sentinel3.coarsecubes import passes_in

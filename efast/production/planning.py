@@ -13,12 +13,13 @@ import numpy as np
 import xarray as xr
 
 from efast.cells.calibration import Calibration
+from efast.cells.cellblocks import BLOCK
 from efast.cells.composites import reach_of
 from efast.cubes.adjustment import calibrated, calibration_of, recorded
 from efast.cubes.classing import classed
 from efast.cubes.finecubes import read_fine
 from efast.cubes.fusedseries import fuse_prepared, renamed
-from efast.cubes.preparation import BLOCK, Prepared, prepare
+from efast.cubes.preparation import Prepared, prepare
 from efast.errors import BadInput
 from efast.production.cloudcells import count_clouds
 from efast.production.request import Request, is_cube

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -57,3 +59,19 @@ def test_on_two_jobs_a_fusion_has_the_bytes_of_a_local_run(site, products, tmp_p
     here = small.digests(tmp_path / "here")
     assert len(here) > 100
     assert small.digests(tmp_path / "there") == here
+
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "efast.ipynb"
+
+
+def test_the_notebook_on_two_jobs_as_the_guide_asks_for_them(site, start, tmp_path):
+    """The whole sample, by the one option that a batch user adds."""
+    log = tmp_path / "log"
+    command = ["run", NOTEBOOK, "--cluster", "slurm", "--jobs", 2, "-o", "out.ipynb"]
+    assert start(*command, log=log).wait(220) == 0, log.read_text()
+    summary = json.loads(next(tmp_path.rglob("summary.json")).read_text())
+    assert summary["status"] == "done"
+    images = sorted((tmp_path / "runs" / "efast" / "images").glob("efast_*.tif"))
+    assert len(images) == summary["counts"]["dates"] == 20
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    assert not any(out.output_type == "error" for cell in cells for out in cell.get("outputs", ()))

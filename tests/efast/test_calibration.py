@@ -249,7 +249,7 @@ def test_means_of_cells(kind, scale, ratio):
 @pytest.mark.parametrize("kind", ["uint16", "float"])
 @pytest.mark.parametrize("chunks", [{"y": 5, "x": 9}, {"time": 1}, {"y": 26}])
 def test_means_of_blocks_are_those_of_the_whole_to_the_last_bit(kind, chunks, monkeypatch):
-    monkeypatch.setattr("efast.cells.cellmeans.BLOCK", 8)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 8)
     values, weight = pixels(kind)
     image = xr.DataArray(values, dims=("time", "band", "y", "x"))
     known = xr.DataArray(weight, dims=("time", "y", "x"))

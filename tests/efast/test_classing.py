@@ -306,7 +306,7 @@ def test_the_gain_over_the_plain_fusion(differing, gap, most):
 @pytest.mark.parametrize("chunks", [(("y", 100), ("x", 70)), (("time", 5),)])
 def test_blocks_change_no_bit(chunks, monkeypatch):
     whole = whole_area()
-    monkeypatch.setattr("efast.cells.cellmeans.BLOCK", 90)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 90)
     monkeypatch.setattr("efast.cubes.classing.CELLS", 3)
     lazy = find_classes(made_ready(True, lazy=chunks)[1], 4)
     for one, other in (
@@ -322,7 +322,7 @@ def test_cells_that_are_looked_at_are_thinned_alike(monkeypatch):
     monkeypatch.setattr("efast.cubes.classing.MOST_CELLS", 30)
     whole = find_classes(made_ready(True)[1], 3)
     assert whole.shares.pairs.max() <= 25 * 36
-    monkeypatch.setattr("efast.cells.cellmeans.BLOCK", 90)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 90)
     monkeypatch.setattr("efast.cubes.classing.CELLS", 3)
     lazy = find_classes(made_ready(True, lazy=(("y", 50),))[1], 3)
     np.testing.assert_array_equal(whole.shares.pairs, lazy.shares.pairs)
@@ -429,7 +429,7 @@ def test_the_front_door_with_classes_in_any_blocks(monkeypatch):
     found = efast.fuse(fine, coarse, times, classes=4, **given)
     plain = efast.fuse(fine, coarse, times, **given)
     assert (found["reflectance"] != plain["reflectance"]).mean() > 0.5
-    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 140)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 140)
     lazy = efast.fuse(fine.chunk({"y": 140, "x": 90}), coarse, times, classes=4, **given)
     xr.testing.assert_identical(lazy.compute(), found)
     with pytest.raises(BadInput, match="with classes each has a coarse series of its own"):

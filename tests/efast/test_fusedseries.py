@@ -50,7 +50,7 @@ def test_it_is_near_the_truth(cubes, made):
 @pytest.mark.parametrize("chunks", [{"y": 20, "x": 30}, {"time": 2, "y": 7}, {"x": 84}])
 def test_chunks_change_no_bit(cubes, chunks, monkeypatch):
     fine, coarse = cubes
-    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 20)
     whole = efast.fuse(fine, coarse, TARGETS)
     lazy = efast.fuse(fine.chunk(chunks), coarse, TARGETS)
     assert lazy["reflectance"].chunks is not None
@@ -66,7 +66,7 @@ def test_a_block_is_fused_once_for_all_its_layers(cubes, monkeypatch):
         called.append(options["origin"])  # of a block in its own cells
         return fuse_block(*given, **options)
 
-    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 20)
     monkeypatch.setattr("efast.cubes.fusedseries.fuse_block", counted)
     efast.fuse(fine.chunk({"y": 20}), coarse, TARGETS).compute(scheduler="sync")
     assert len(called) == 4 * 5

@@ -95,7 +95,7 @@ def test_cells_lie_in_their_grid(steps, made):
 
 def test_blocks_change_no_bit(cubes, steps, monkeypatch):
     fine, coarse = cubes
-    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 20)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 20)
     lazy = efast.fuse(fine.chunk({"y": 16}), coarse, TARGETS, keep=list(NAMES)[2:])
     assert lazy["fusion_input"].chunks is not None
     xr.testing.assert_equal(lazy.compute(), steps.drop_vars("s2_bands"))

@@ -263,7 +263,7 @@ def test_it_is_the_definition(made, seed, options, monkeypatch):
     assert np.isfinite(values).mean() > 0.2
     for name, layer in layers.items():
         np.testing.assert_allclose(found[name], layer, atol=1e-4, err_msg=name)
-    monkeypatch.setattr("efast.cubes.preparation.BLOCK", 8)
+    monkeypatch.setattr("efast.cells.cellblocks.BLOCK", 8)
     lazy = efast.fuse(fine.chunk({"y": 5, "x": 7}), series, begin + targets, **how)
     assert lazy["reflectance"].data.numblocks[2:] == (3, 3)
     xr.testing.assert_identical(lazy.compute(), found)

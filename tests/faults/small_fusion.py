@@ -80,16 +80,16 @@ def cubes() -> tuple[Any, Any]:
 def run(out: Path, *, block: int = BLOCK, lazy: bool = True, **options: Any) -> Any:
     """Fuse them into a folder."""
     import efast
-    import efast.cubes.preparation
+    import efast.cells.cellblocks
 
-    before, efast.cubes.preparation.BLOCK = efast.cubes.preparation.BLOCK, block
+    before, efast.cells.cellblocks.BLOCK = efast.cells.cellblocks.BLOCK, block
     fine, coarse = cubes()
     asked = {"period": ("2022-03-01", "2022-04-01"), "interval": 11, "formats": FORMATS,
              "indices": "ndvi", "keep": KEEP, "bands": {"B04": "Oa08", "B8A": "Oa17"}}  # fmt: skip
     try:
         return efast.run(fine if lazy else fine.compute(), coarse, out, **{**asked, **options})
     finally:
-        efast.cubes.preparation.BLOCK = before
+        efast.cells.cellblocks.BLOCK = before
 
 
 def die_in_a_block(number: int) -> None:

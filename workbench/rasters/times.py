@@ -60,7 +60,8 @@ def to_time(value: Any) -> np.datetime64:
     import pandas as pd
 
     try:
-        stamp = pd.Timestamp(value)
+        # texts of NumPy are texts; older pandas refuse them
+        stamp = pd.Timestamp(str(value) if isinstance(value, str) else value)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{value!r} is not a time: {error}") from error
     if stamp is pd.NaT:
