@@ -51,6 +51,7 @@ def joined(first: Coordinate, second: Coordinate, dimension: Dimension) -> Joine
     texts whose order is another. Elsewhere those of the second cube that the first one lacks come
     after those of the first.
     """
+    first, second = _texts(first), _texts(second)
     partner = _partners(first, second, dimension)
     if np.array_equal(partner, np.arange(len(first))):
         return identical(first)
@@ -168,6 +169,12 @@ def _joined_centres(
     in_second = np.full(len(values), -1)
     in_second[places - start] = np.arange(len(second))
     return Joined(values, in_first.astype(np.intp), in_second.astype(np.intp))
+
+
+def _texts(values: Coordinate) -> Coordinate:
+    """Return texts that are held as objects, as xarray does now and then, as texts."""
+    texts = values.dtype.kind == "O" and all(isinstance(value, str) for value in values)
+    return values.astype(np.str_) if texts else values
 
 
 def _partners(first: Coordinate, second: Coordinate, dimension: Dimension) -> npt.NDArray[np.intp]:

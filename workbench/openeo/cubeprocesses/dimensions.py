@@ -20,7 +20,7 @@ from workbench.openeo.cubes import Cube, Dimension, Kind, shown_labels
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.labels import coordinate, has_steps, label_text, picked
-from workbench.openeo.values import Label
+from workbench.openeo.values import Label, is_lazy
 
 MOST_LABELS = 4_000_000
 """Of a dimension that several are combined into: each is a text."""
@@ -48,7 +48,7 @@ def add_dimension(data: Cube, name: str, label: Label, kind: Kind) -> Cube:
             raise error("DimensionExists", process="add_dimension", detail=detail)
         dimension = Dimension(kind, axes[0])  # type: ignore[arg-type]
     values = coordinate([label], dimension, process="add_dimension", parameter="label")
-    array = data.array.expand_dims({name: values})
+    array = data.array.expand_dims(name).assign_coords({name: values})
     return replace(data, array=array, dimensions={name: dimension, **data.dimensions})
 
 
@@ -120,8 +120,8 @@ def flatten_dimensions(
         reason = f"{label_separator!r} makes some labels equal; choose one that no label contains"
         raise _invalid("flatten_dimensions", "label_separator", reason)
     rest = [name for name in data.dimensions if name not in dimensions]
-    values = data.array.transpose(*dimensions, *rest).data
-    values = values.reshape((len(labels), *(data.array.sizes[name] for name in rest)))
+    array = data.array.transpose(*dimensions, *rest)
+    values = _reshaped(array.data, (len(labels), *array.shape[len(dimensions) :]))
     return _regrouped(data, values, {target_dimension: labels}, rest)
 
 
@@ -153,7 +153,7 @@ def unflatten_dimension(
     order = [where[each] for each in product(*labels)] if given else []
     rest = [name for name in data.dimensions if name != dimension]
     array = picked(data, {dimension: np.array(order, np.intp)}).array.transpose(dimension, *rest)
-    values = array.data.reshape((*sizes, *(data.array.sizes[name] for name in rest)))
+    values = _reshaped(array.data, (*sizes, *array.shape[1:]))
     return _regrouped(data, values, dict(zip(target_dimensions, labels, strict=True)), rest)
 
 
@@ -223,6 +223,15 @@ def _check_free(data: Cube, names: Sequence[str], process_name: str) -> None:
         if name in data.dimensions:
             detail = f"It is {name!r:.80}."
             raise error("TargetDimensionExists", process=process_name, detail=detail)
+
+
+def _reshaped(values: Any, shape: tuple[int, ...]) -> Any:
+    """Return values in another shape; Dask itself knows none without values."""
+    if 0 not in shape or not is_lazy(values):
+        return values.reshape(shape)
+    import dask.array as da
+
+    return da.zeros(shape, dtype=values.dtype)
 
 
 def _regrouped(data: Cube, values: Any, made: dict[str, list[str]], rest: Sequence[str]) -> Cube:
