@@ -53,15 +53,13 @@ def joined(first: Coordinate, second: Coordinate, dimension: Dimension) -> Joine
     """
     first, second = _texts(first), _texts(second)
     partner = _partners(first, second, dimension)
-    if np.array_equal(partner, np.arange(len(first))):
-        return identical(first)
     new = np.flatnonzero(partner < 0)
+    values = _appended(first, second[new])
     in_first = np.concatenate([np.arange(len(first)), np.full(len(new), -1)])
-    in_second = np.full(len(in_first), -1)
+    in_second = np.full(len(values), -1)
     in_second[partner[partner >= 0]] = np.flatnonzero(partner >= 0)
     in_second[len(first) :] = new
-    values = _appended(first, second[new])
-    if len(new) and dimension.kind in ("temporal", "spatial"):
+    if dimension.kind in ("temporal", "spatial"):
         order = _natural_order(first, second, values)
         values, in_first, in_second = values[order], in_first[order], in_second[order]
     return Joined(values, in_first.astype(np.intp), in_second.astype(np.intp))

@@ -99,11 +99,8 @@ class _Merge:
         name = next((name for name in self.joins if name not in box), None)
         if name is None:
             return self._undivided(box)
-        first, second = self.joins[name].first >= 0, self.joins[name].second >= 0
-        parts = [
-            np.flatnonzero(part) for part in (first & ~second, first & second, second & ~first)
-        ]
-        parts = [part for part in parts if len(part)] or parts[:1]
+        whose = 2 * (self.joins[name].first >= 0) + (self.joins[name].second >= 0)
+        parts = [np.flatnonzero(whose == cubes) for cubes in np.unique(whose)] or [whose]
         values = [self.values({**box, name: part}) for part in parts]
         if len(values) == 1:
             return values[0]
@@ -234,7 +231,7 @@ def _fitted(data: Cube, mask: Cube) -> Cube:
         join = joined(data.array[name].values, labels, mask.dimensions[name])
         if np.any(join.first < 0) or np.any(join.second < 0):
             raise refuse(f"it has other labels along {name!r:.80}")
-        fitted = picked(fitted, {name: join.second})
+        fitted = picked(fitted, {name: join.second[np.argsort(join.first)]})
     return fitted
 
 
