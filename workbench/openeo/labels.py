@@ -89,6 +89,8 @@ def coordinate(
 
 def has_steps(values: Coordinate, step: float | None = None) -> bool:
     """Tell whether numbers or times are in steps of one size, of this one if it is given."""
+    if not np.all(np.isfinite(values)):
+        return False
     if len(values) < 2:
         return True
     steps = np.diff(values)
