@@ -9,6 +9,7 @@ import numpy as np
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
+from workbench.openeo.labels import coordinate
 from workbench.openeo.lifting import each
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def ndvi(data: Cube, nir: str, red: str, target_band: str | None) -> Cube:
         detail = f"There are {len(dimensions)}: {', '.join(dimensions) or 'none'}."
         raise error("DimensionAmbiguous", process="ndvi", detail=detail)
     name = dimensions[0]
-    if target_band is not None and target_band in data.labels(name):
+    labels = data.labels(name)
+    if target_band is not None and target_band in map(str, labels):
         raise error("BandExists", process="ndvi", detail=f"It is {target_band!r:.80}.")
     first = _band(data, name, nir, "NirBandAmbiguous")
     second = _band(data, name, red, "RedBandAmbiguous")
@@ -36,9 +38,12 @@ def ndvi(data: Cube, nir: str, red: str, target_band: str | None) -> Cube:
     if target_band is None:
         return data.with_array(index)
     kind = np.result_type(index.dtype, data.array.dtype)
-    added = index.expand_dims({name: [target_band]}).transpose(*data.array.dims)
-    parts = [data.array.astype(kind), added.astype(kind)]
-    array = xr.concat(parts, name, join="override")
+    parts = [data.array.astype(kind), index.astype(kind).expand_dims(name)]
+    array = xr.concat([part.drop_vars(name, errors="ignore") for part in parts], name)
+    coords = coordinate(
+        [*labels, target_band], data.dimensions[name], process="ndvi", parameter="target_band"
+    )
+    array = array.transpose(*data.dimensions).assign_coords({name: coords})
     return data.with_array(array)
 
 

@@ -57,7 +57,9 @@ def merge_cubes(
     _check_size(cube1, cube2, joins)
     overlap = all(np.any((join.first >= 0) & (join.second >= 0)) for join in joins.values())
     if overlap and overlap_resolver is None:
-        raise error("OverlapResolverMissing", process="merge_cubes")
+        shared = [name for name in cube1.dimensions if name in cube2.dimensions]
+        detail = f"They have labels in common along {', '.join(shared) or 'no dimension'}."
+        raise error("OverlapResolverMissing", process="merge_cubes", detail=detail)
     merge = _Merge(run, *_both_lazy(cube1, cube2), joins, overlap_resolver, context)
     return merge.cube({}, merge.values({}))
 

@@ -78,6 +78,14 @@ def test_as_one_more_band(chunks):
     assert is_lazy(found.array.data) == (chunks is not None)
 
 
+def test_one_more_band_beside_numbers():
+    cube = run("rename_labels", data=made(), dimension="bands", source=["SCL"], target=[1])
+    assert run(data=cube, target_band="2").labels("bands") == ["B08", 1, "B04", "B05", "2"]
+    with pytest.raises(OpenEOError) as caught:
+        run(data=cube, target_band="1")
+    assert caught.value.code == "BandExists"
+
+
 def test_null_and_nothing():
     cube = made()
     values = cube.array.values
