@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.instants import Instant, read_instant
+from workbench.openeo.labelling import coordinate as plain_coordinate
 from workbench.openeo.values import Label, is_number
 
 __all__ = [
@@ -24,17 +23,11 @@ __all__ = [
     "coordinate",
     "has_steps",
     "label_text",
-    "nanoseconds",
     "picked",
     "step_of",
 ]
 
 Coordinate = npt.NDArray[Any]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-LAST = 2**63 - 1
-"""Nanoseconds since 1970, and before, that datetime64[ns] can hold: 1677-09-21 to 2262-04-11."""
 
 SAME_PLACE = 1e-3
 """Pixels of two grids whose centres are no further apart, in pixels, are the same ones."""
@@ -77,14 +70,7 @@ def coordinate(
         return centres
     if dimension.kind == "geometry":
         return _geometries(labels, process, parameter)
-    if dimension.kind == "temporal" and (times := _times(labels)) is not None:
-        return times
-    texts = sum(isinstance(label, str) for label in labels)
-    if texts in (0, len(labels)):
-        return np.array(labels, None if texts == 0 else np.str_)
-    mixed = np.empty(len(labels), object)
-    mixed[:] = labels
-    return mixed
+    return plain_coordinate(labels, temporal=dimension.kind == "temporal")
 
 
 def has_steps(values: Coordinate, step: float | None = None) -> bool:
@@ -104,17 +90,6 @@ def label_text(label: Label) -> str:
     """Return a label as text, a whole number without a point."""
     whole = isinstance(label, float) and label.is_integer() and abs(label) < 2**53
     return str(int(label) if whole else label)
-
-
-def nanoseconds(instant: Instant) -> int:
-    """Return nanoseconds since 1970, which may be more than datetime64[ns] holds.
-
-    Raises
-    ------
-    OverflowError
-        If the moment is not in the years 1 to 9999 of UTC.
-    """
-    return (instant.utc - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
@@ -150,20 +125,6 @@ def _indexer(places: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:
     if len(places) and np.all(np.diff(places) == 1):
         return slice(int(places[0]), int(places[-1]) + 1)
     return places if len(places) else slice(0)
-
-
-def _times(labels: Sequence[Label]) -> Coordinate | None:
-    """Return labels as times if all are dates that datetime64[ns] can hold."""
-    counts = []
-    for label in labels:
-        instant = read_instant(label) if isinstance(label, str) else None
-        try:
-            counts.append(LAST + 1 if instant is None else nanoseconds(instant))
-        except OverflowError:
-            return None
-    if any(abs(count) > LAST for count in counts):
-        return None
-    return np.array(counts, np.int64).view("datetime64[ns]")
 
 
 def _geometries(labels: Sequence[Label], process: str, parameter: str) -> Coordinate:

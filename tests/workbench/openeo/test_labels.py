@@ -16,7 +16,6 @@ from workbench.openeo.labels import (
     coordinate,
     has_steps,
     label_text,
-    nanoseconds,
     picked,
     step_of,
 )
@@ -42,9 +41,7 @@ def test_labels_come_back_as_they_were(labels, kind):
     [
         (["2020-01-01", "2020-01-01T01:00:00+01:00"], "M"),
         (["2020-01-01", "2020"], "U"),
-        (["2262-04-11T23:47:16Z", "1677-09-21T00:12:44Z"], "M"),
-        (["2262-04-11T23:47:17Z"], "U"),
-        (["1677-09-21T00:12:43Z"], "U"),
+        (["2300-01-01"], "U"),
         (["0001-01-01T00:00:00+01:00"], "U"),
         ([0, 1], "i"),
         (["2020-01-01", 1], "O"),
@@ -58,14 +55,6 @@ def test_times(labels, kind):
         assert found.astype("datetime64[us]").tolist() == exact
     else:
         assert shown_labels(found) == labels
-
-
-def test_nanoseconds_go_beyond_what_numpy_holds():
-    assert nanoseconds(read_instant("1970-01-01T00:00:00.000001Z")) == 1000
-    assert nanoseconds(read_instant("9999-12-31")) > 2**63
-    assert nanoseconds(read_instant("0001-01-01")) < -(2**63)
-    with pytest.raises(OverflowError):
-        nanoseconds(read_instant("9999-12-31T23:00:00-02:00"))
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.openeo.cubes import Band, Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
-from workbench.openeo.labels import nanoseconds, picked
+from workbench.openeo.labelling import moment
+from workbench.openeo.labels import picked
 
 
 @process("filter_bands", takes_run=True)
@@ -77,7 +78,12 @@ def filter_temporal(data: Cube, extent: Sequence[str | None], dimension: str | N
     kept = {}
     for name in names:
         times = _times(data, name)
-        kept[name] = np.flatnonzero((times >= start) & (times < end))
+        within = np.ones(len(times), np.bool_)
+        if start is not None:
+            within &= times >= start
+        if end is not None:
+            within &= times < end
+        kept[name] = np.flatnonzero(within)
     return picked(data, kept)
 
 
@@ -106,35 +112,35 @@ def _matches(
         yield f"known to lie between {shortest:g} and {longest:g} micrometres", within
 
 
-def _interval(extent: Sequence[str | None]) -> tuple[float, float]:
-    """Return both borders in nanoseconds since 1970; null is infinite."""
+def _interval(extent: Sequence[str | None]) -> list[np.datetime64 | None]:
+    """Return both borders; None is infinite."""
     if extent[0] is None and extent[1] is None:
         raise _invalid("filter_temporal", "extent", "one border may be null, not both")
-    start, end = (math.inf if text is None else _moment(text, "extent") for text in extent)
-    start = -math.inf if extent[0] is None else start
-    if end <= start:
+    start, end = (None if text is None else _moment(text, "extent") for text in extent)
+    if start is not None and end is not None and end <= start:
         raise error("TemporalExtentEmpty", process="filter_temporal")
-    return start, end
+    return [start, end]
 
 
-def _moment(text: str, parameter: str) -> int:
-    """Return nanoseconds since 1970."""
+def _moment(text: str, parameter: str) -> np.datetime64:
     instant = read_instant(text)
     try:
         if instant is not None:
-            return nanoseconds(instant)
+            return moment(instant)
     except OverflowError:
         pass
     reason = f"{text!r:.80} is no date in the years 1 to 9999, such as 2020-01-31T12:00:00Z"
     raise _invalid("filter_temporal", parameter, reason)
 
 
-def _times(data: Cube, name: str) -> Any:
-    """Return labels in nanoseconds since 1970."""
+def _times(data: Cube, name: str) -> npt.NDArray[np.datetime64]:
+    """Return labels to the microsecond below: borders are whole ones, and may be far off."""
     values = data.array[name].values
     if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").astype(np.int64)
-    return np.array([_moment(str(label), "data") for label in data.labels(name)], object)
+        times: npt.NDArray[np.datetime64] = values.astype("datetime64[us]")
+        return times
+    labels = map(str, data.labels(name))
+    return np.array([_moment(label, "data") for label in labels], "datetime64[us]")
 
 
 def _invalid(process_name: str, parameter: str, reason: str) -> OpenEOError:
