@@ -15,7 +15,7 @@ needs it finds by type and axis.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,9 +28,19 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-__all__ = ["Cube", "Dimension", "Kind", "Surroundings", "shown_labels"]
+__all__ = ["Band", "Cube", "Dimension", "Kind", "Surroundings", "shown_labels"]
 
 Kind = Literal["spatial", "temporal", "bands", "geometry", "other"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """What is known of a band beyond its label."""
+
+    common_name: str | None = None
+    """Such as ``red`` or ``nir``; several bands may have the same one."""
+    wavelength: float | None = None
+    """Its centre, in micrometres."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class Dimension:
     """Of a spatial dimension, where it is one of these."""
     step: float | None = None
     """From one pixel to the next, in units of the CRS, negative where labels descend."""
+    bands: Mapping[str, Band] = field(default_factory=dict, compare=False)
+    """What is known of bands, by their labels; those of bands that were left out may stay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +83,7 @@ class Cube:
         if set(self.array.coords) != set(self.array.dims):
             raise ValueError("a cube has a coordinate for each dimension, and no other")
 
-    def with_array(self, array: xr.DataArray, **changed: Dimension) -> Cube:
+    def with_array(self, array: xr.DataArray, /, **changed: Dimension) -> Cube:
         """Return a cube of another array, whose dimensions are those of this one by their names.
 
         Parameters

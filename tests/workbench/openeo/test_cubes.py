@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from pyproj import CRS
 
-from workbench.openeo.cubes import Cube, Dimension
+from workbench.openeo.cubes import Band, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
 
 DIMENSIONS = {
@@ -78,3 +78,16 @@ def test_arrays_that_do_not_fit(cube):
         Cube(cube.array.drop_vars("bands"), DIMENSIONS)
     with pytest.raises(ValueError, match="coordinate"):
         Cube(cube.array.assign_coords(spatial_ref=0), DIMENSIONS)
+
+
+def test_what_is_known_of_bands_is_no_part_of_their_dimension(cube):
+    known = Dimension("bands", bands={"B04": Band("red", 0.665)})
+    assert known == Dimension("bands")
+    assert hash(known) == hash(Dimension("bands"))
+    kept = cube.with_array(cube.array.isel(bands=[0]), bands=known)
+    assert kept.dimensions["bands"].bands["B04"].common_name == "red"
+
+
+def test_names_of_dimensions_are_free(cube):
+    named = cube.with_array(cube.array.rename(east="array"), array=cube.dimensions["east"])
+    assert named.axis("x") == "array"
