@@ -115,8 +115,12 @@ def _types(schema: Any) -> set[str]:
 
 def _named_types(schema: Schema) -> set[str]:
     types = schema.get("type")
-    listed = types if isinstance(types, list) else [types]
-    return {name for name in listed if isinstance(name, str)}
+    return set(_texts(types if isinstance(types, list) else [types]))
+
+
+def _texts(part: Any) -> list[str]:
+    """Return the texts of a list in a schema; what else users write there restricts nothing."""
+    return [text for text in part if isinstance(text, str)] if isinstance(part, list) else []
 
 
 def _type_misfit(value: Any, schema: Schema, own: bool) -> str | None:
@@ -253,9 +257,9 @@ def _object_misfit(value: Any, schema: Schema, own: bool) -> str | None:
     required, known, others = (
         schema.get(word) for word in ("required", "properties", "additionalProperties")
     )
-    missing = [name for name in required if name not in value] if isinstance(required, list) else []
+    missing = [name for name in _texts(required) if name not in value]
     if missing:
-        return f"it lacks {', '.join(map(str, missing))}"
+        return f"it lacks {', '.join(missing)}"
     known = known if isinstance(known, Mapping) else {}
     for name, part in value.items():
         if (reason := misfit(part, known.get(name, others), own=own)) is not None:

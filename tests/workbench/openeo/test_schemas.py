@@ -195,3 +195,4 @@ def test_a_type_of_a_user_that_is_none_restricts_nothing():
     assert parameter_misfit(1, parameter) is None
     assert "not of type number" in parameter_misfit("a", parameter)
     assert parameter_misfit(None, {"name": "x", "schema": {"type": [[]]}}) is None
+    assert parameter_misfit({}, {"name": "x", "schema": {"required": [[], {}, 5]}}) is None
