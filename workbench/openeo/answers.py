@@ -236,8 +236,8 @@ def together(pixels: Sequence[Any], cube: Cube, name: str) -> Any:
     """
     if pixels:
         return made_array(list(pixels)).values
-    shape = (cube.array.sizes[other] for other in others(cube, name))
-    return np.empty((0, *shape), float_type(cube.array.dtype))
+    none = cube.with_array(cube.array.isel({name: slice(0)})).along(name).values
+    return none.astype(float_type(none.dtype))
 
 
 def with_dimensions(cube: Cube, array: Any, dimensions: Any) -> Cube:

@@ -35,8 +35,10 @@ def coordinate(labels: Sequence[Label], *, temporal: bool = False) -> npt.NDArra
     """
     if temporal and (times := _times(labels)) is not None:
         return times
-    if all(map(is_number, labels)) or all(isinstance(label, str) for label in labels):
-        return np.asarray(labels)
+    if all(isinstance(label, str) for label in labels):
+        return np.array(labels, np.str_)
+    if all(map(is_number, labels)):
+        return np.array(labels)
     mixed = np.empty(len(labels), object)
     mixed[:] = labels
     return mixed

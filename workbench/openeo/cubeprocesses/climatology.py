@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.answers import misfit, others, placed, together
+from workbench.openeo.answers import misfit, others, placed
 from workbench.openeo.cubeprocesses.calendars import KEYS, WITH_YEAR, period_label, period_numbers
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.lifting import each
+from workbench.openeo.lifting import Floats, each, reduced
 from workbench.openeo.processes.statistics import mean
 from workbench.openeo.values import PixelArray
 
@@ -71,11 +72,14 @@ def climatological_normal(data: Cube, period: str, climatology_period: list[int]
     if _lacks_start(data, name, period, first):
         taken &= (years > first) | (keys != KEYS[period][0])
     wanted = KEYS.get(period, (WHOLE,))
-    values = data.along(name).values
     groups = [np.flatnonzero(taken & (keys == key)) for key in wanted]
-    means = [mean(PixelArray(values[places]), True) for places in groups]
+    found = reduced(lambda values: _means(values, groups), data.along(name), len(groups))
     known = replace(data.dimensions[name], step=None)
-    return placed(data, name, together(means, data, name), np.array(wanted), known)
+    return placed(data, name, found, np.array(wanted), known)
+
+
+def _means(values: Floats, groups: Sequence[Places]) -> Any:
+    return np.stack([mean(PixelArray(values[places]), True) for places in groups])
 
 
 def _one_temporal(cube: Cube, name: str, parameter: str) -> str:

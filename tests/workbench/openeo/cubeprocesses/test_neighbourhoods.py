@@ -427,7 +427,7 @@ IMMUTABLE = "DataCubePropertiesImmutable"
     ],
 )
 def test_callbacks_that_change_the_cube(cube, function, code):
-    refused_windows(code, "", cube, function=function)
+    refused_windows(code, None, cube, function=function)
 
 
 def test_feet_are_told_in_metres(cube):
