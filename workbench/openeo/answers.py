@@ -51,7 +51,7 @@ class Asking:
             answer = self.callback(x=cube.array.data, context=self.context)
         return self._one(answer, cube, list(cube.dimensions))
 
-    def one(self, cube: Cube, name: str, *, labelled: bool = True) -> Any:
+    def one(self, cube: Cube, name: str) -> Any:
         """Return its one answer for the values along a dimension.
 
         Returns
@@ -59,7 +59,19 @@ class Asking:
         numpy.ndarray or dask.array.Array
             One number for each pixel, with the other dimensions of the cube in their order.
         """
-        return self._one(self._along(cube, name, labelled), cube, others(cube, name))
+        return self._one(self._along(cube, name), cube, others(cube, name))
+
+    def one_of_all(self, cube: Cube, values: Any, rest: Sequence[str]) -> Any:
+        """Return its one answer for values (n, ...) over several dimensions, which have no labels.
+
+        Parameters
+        ----------
+        rest
+            The names of the other dimensions of the cube, in the order of the values.
+        """
+        with self.run.inside(Surroundings(cube)):
+            answer = self.callback(data=PixelArray(values), context=self.context)
+        return self._one(answer, cube, rest)
 
     def several(self, cube: Cube, name: str) -> PixelArray:
         """Return its answers for the values along a dimension.
@@ -70,7 +82,7 @@ class Asking:
             (n, ...) with n of at least 1 and the other dimensions of the cube in their order; with
             labels if the answer has some of its own.
         """
-        answer, rest = self._along(cube, name, True), others(cube, name)
+        answer, rest = self._along(cube, name), others(cube, name)
         if isinstance(answer, Cube):
             found = self._same_grid(answer, cube, rest, name).along(name)
         elif isinstance(answer, PixelArray):
@@ -118,12 +130,9 @@ class Asking:
             reason=f"{reason}.",
         )
 
-    def _along(self, cube: Cube, name: str, labelled: bool) -> Any:
-        data = cube.along(name)
+    def _along(self, cube: Cube, name: str) -> Any:
         with self.run.inside(Surroundings(cube, name)):
-            return self.callback(
-                data=data if labelled else PixelArray(data.values), context=self.context
-            )
+            return self.callback(data=cube.along(name), context=self.context)
 
     def _one(self, answer: Any, cube: Cube, names: Sequence[str]) -> Any:
         if isinstance(answer, Cube):

@@ -14,7 +14,7 @@ from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.labelling import coordinate
-from workbench.openeo.values import PixelArray
+from workbench.openeo.values import PixelArray, is_lazy
 
 Callback = Callable[..., Any]
 
@@ -56,21 +56,27 @@ def apply_dimension(
 def reduce_dimension(run: Any, data: Cube, reducer: Callback, dimension: str, context: Any) -> Cube:
     data.named(dimension, "reduce_dimension")
     found = Asking(run, "reduce_dimension", "reducer", reducer, context).one(data, dimension)
-    return _dropped(data, dimension, found)
+    return _without(data, others(data, dimension), found)
 
 
 @process("reduce_spatial", takes_run=True)
 def reduce_spatial(run: Any, data: Cube, reducer: Callback, context: Any) -> Cube:
-    """Reduce all pixels to one value; a lazy cube is read whole for each of its other labels."""
-    flat = _flattened(data)
-    found = Asking(run, "reduce_spatial", "reducer", reducer, context).one(
-        flat, PIXELS, labelled=False
-    )
-    return _dropped(flat, PIXELS, found)
-
-
-PIXELS = "pixels of x and y"
-"""The one dimension of all pixels, while they are reduced."""
+    """Reduce all pixels to one value; of a lazy cube, whole planes of x and y are in memory."""
+    x, y = data.axis("x"), data.axis("y")
+    if x is None or y is None:
+        raise error(
+            "ProcessParameterInvalid",
+            process="reduce_spatial",
+            parameter="data",
+            reason=f"it has no dimensions along x and y, only {', '.join(data.dimensions)}.",
+        )
+    rest = [name for name in data.dimensions if name not in (x, y)]
+    values = data.array.transpose(y, x, *rest).data
+    if is_lazy(values):  # as few planes at a time as blocks of the usual size hold
+        values = values.rechunk({0: -1, 1: -1} | {2 + place: "auto" for place in range(len(rest))})
+    values = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
+    asking = Asking(run, "reduce_spatial", "reducer", reducer, context)
+    return _without(data, rest, asking.one_of_all(data, values, rest))
 
 
 def _check_target(cube: Cube, target: str) -> None:
@@ -133,39 +139,9 @@ def _labels(own: list[Any] | None, found: PixelArray, known: Dimension) -> npt.N
     return coordinate(own, temporal=known.kind == "temporal")
 
 
-def _dropped(cube: Cube, name: str, values: Any) -> Cube:
-    """Return a cube without a dimension, with one value for each pixel of the others."""
+def _without(cube: Cube, rest: list[str], values: Any) -> Cube:
+    """Return a cube of some dimensions only, with one value for each pixel of these."""
     import xarray as xr
 
-    rest = others(cube, name)
     array = xr.DataArray(values, {n: cube.array[n].variable for n in rest}, rest)
     return with_dimensions(cube, array, cube.dimensions)
-
-
-def _flattened(cube: Cube) -> Cube:
-    """Return a cube whose first dimension has all pixels of x and y.
-
-    Raises
-    ------
-    OpenEOError
-        If it has no x or no y.
-    """
-    import xarray as xr
-
-    x, y = cube.axis("x"), cube.axis("y")
-    if x is None or y is None:
-        raise error(
-            "ProcessParameterInvalid",
-            process="reduce_spatial",
-            parameter="data",
-            reason=f"it has no dimensions along x and y, only {', '.join(cube.dimensions)}",
-        )
-    rest = [name for name in cube.dimensions if name not in (x, y)]
-    values = cube.array.transpose(y, x, *rest).data
-    count = values.shape[0] * values.shape[1]
-    values = values.reshape(count, *values.shape[2:])
-    coords = {PIXELS: ((PIXELS,), np.arange(count))}
-    array = xr.DataArray(
-        values, coords | {n: cube.array[n].variable for n in rest}, (PIXELS, *rest)
-    )
-    return with_dimensions(cube, array, {**cube.dimensions, PIXELS: Dimension("other")})

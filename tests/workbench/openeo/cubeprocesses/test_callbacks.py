@@ -254,6 +254,10 @@ def test_reduce_spatial(cube, reducer, oracle):
 
 
 def test_reduce_spatial_without_pixels(cube):
+    empty = cube.with_array(cube.array.isel(x=slice(0)))
+    _, values = run(empty, "reduce_spatial", reducer=child(node("mean", data=DATA)))
+    assert values.shape == (3, 2)
+    assert values.isnull().all()
     flat = cube.with_array(cube.array.isel(x=0, drop=True))
     refused(
         "ProcessParameterInvalid",
