@@ -72,7 +72,7 @@ def reduce_spatial(run: Any, data: Cube, reducer: Callback, context: Any) -> Cub
         )
     rest = [name for name in data.dimensions if name not in (x, y)]
     values = data.array.transpose(y, x, *rest).data
-    if is_lazy(values):  # as few planes at a time as blocks of the usual size hold
+    if is_lazy(values) and values.size:  # as few planes at a time as blocks of the usual size hold
         values = values.rechunk({0: -1, 1: -1} | {2 + place: "auto" for place in range(len(rest))})
     values = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
     asking = Asking(run, "reduce_spatial", "reducer", reducer, context)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from pyproj import CRS
+from shapely import Point
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
@@ -31,6 +32,7 @@ COORDS = {
     "x": [105.0, 115.0, 125.0, 135.0, 145.0],
 }
 UTM = CRS("EPSG:32632")
+KINDS = {"field": Dimension("geometry")}
 
 
 @pytest.fixture(params=["memory", "lazy"])
@@ -463,3 +465,24 @@ def test_pixels_of_another_shape(cube):
     wrong = watching(lambda evaluation, data: np.zeros((2, 2)))
     with pytest.raises(OpenEOError, match=r"shape \(2, 2\), not \(2, 4, 5\)"):
         run(cube, "reduce_dimension", wrong, dimension="t", reducer=child(node("watch", data=DATA)))
+
+
+def test_numbers_without_dimensions(cube):
+    single = cube.with_array(cube.array.isel(t=0, bands=0, y=0, x=0, drop=True))
+    process = child(node("add", x=X, y={"from_parameter": "x"}))
+    _, values = run(single, "apply", process=process)
+    assert float(values) == 2 * float(cube.array[0, 0, 0, 0])
+
+
+def test_cubes_of_geometries(cube):
+    points = np.empty(4, object)
+    points[:] = [Point(10 * place, 5) for place in range(4)]
+    array = cube.array.isel(x=0, drop=True).rename(y="field").assign_coords(field=points)
+    vector = Cube(array, {n: KINDS.get(n, DIMENSIONS.get(n)) for n in array.dims}, UTM)
+    reducer = child(node("max", data=DATA))
+    found, values = run(vector, "reduce_dimension", dimension="t", reducer=reducer)
+    assert np.array_equal(values, np.fmax.reduce(array.values), equal_nan=True)
+    assert (values.field.values.tolist(), found.crs) == (points.tolist(), UTM)
+    found, values = run(vector, "reduce_dimension", dimension="field", reducer=reducer)
+    assert np.array_equal(values, np.fmax.reduce(array.values, axis=2), equal_nan=True)
+    assert found.crs is None

@@ -383,3 +383,21 @@ def test_dimensions_of_resampling(cube, lazy):
     refused("ProcessParameterInvalid", "-1 days", cube, name, target=target, valid_within=-1)
     found = run(cube, name, target=target, dimension="t")
     assert np.array_equal(found, slow_nearest(cube, WANTED), equal_nan=True)
+
+
+def test_all_shared_temporal_dimensions_are_resampled(lazy):
+    dimensions = {"t": Dimension("temporal"), "run": Dimension("temporal"), "b": Dimension("bands")}
+    dates = np.array(["2020-01-01", "2020-01-11", "2020-01-21"], "datetime64[ns]")
+    values = np.arange(12.0).reshape(3, 2, 2)
+    data = da.from_array(values, chunks=1) if lazy else values
+    coords = {"t": dates, "run": dates[:2], "b": ["a", "b"]}
+    cube = Cube(xr.DataArray(data, coords, tuple(dimensions)), dimensions)
+    later = {"t": dates[[2, 0]] + np.timedelta64(4, "D"), "run": dates[2:]}
+    target = Cube(
+        xr.DataArray(np.zeros((2, 1)), later, ("t", "run")),
+        {n: dimensions[n] for n in ("t", "run")},
+    )
+    found = run(cube, "resample_cube_temporal", target=target)
+    assert np.array_equal(found, values[[2, 0]][:, [1]])
+    found = run(cube, "resample_cube_temporal", target=target, dimension="t", valid_within=5)
+    assert np.array_equal(found, values[[2, 0]])
