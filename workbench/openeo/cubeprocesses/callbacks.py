@@ -1,5 +1,7 @@
 """Processes of data cubes: apply, apply_dimension, reduce_dimension, reduce_spatial."""
 
+# Some functions of dask.array have no types.
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -72,11 +74,22 @@ def reduce_spatial(run: Any, data: Cube, reducer: Callback, context: Any) -> Cub
         )
     rest = [name for name in data.dimensions if name not in (x, y)]
     values = data.array.transpose(y, x, *rest).data
-    if is_lazy(values) and values.size:  # as few planes at a time as blocks of the usual size hold
-        values = values.rechunk({0: -1, 1: -1} | {2 + place: "auto" for place in range(len(rest))})
-    values = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
     asking = Asking(run, "reduce_spatial", "reducer", reducer, context)
-    return _without(data, rest, asking.one_of_all(data, values, rest))
+    return _without(data, rest, asking.one_of_all(data, _flattened(values), rest))
+
+
+def _flattened(values: Any) -> Any:
+    """Return values (y, x, ...) as (n, ...)."""
+    shape = (values.shape[0] * values.shape[1], *values.shape[2:])
+    if not is_lazy(values):
+        return values.reshape(shape)
+    if not values.size:  # which Dask cannot reshape
+        import dask.array as da
+
+        return da.empty(shape, dtype=values.dtype)
+    # As few planes at a time as blocks of the usual size hold.
+    chunks = {0: -1, 1: -1} | dict.fromkeys(range(2, values.ndim), "auto")
+    return values.rechunk(chunks).reshape(shape)
 
 
 def _check_target(cube: Cube, target: str) -> None:
