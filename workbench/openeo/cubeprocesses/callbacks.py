@@ -1,7 +1,5 @@
 """Processes of data cubes: apply, apply_dimension, reduce_dimension, reduce_spatial."""
 
-# Some functions of dask.array have no types.
-# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -31,6 +31,12 @@ MOST_WEIGHTS = 65_536
 MOST_WINDOWS = 100_000
 """Of a neighbourhood: each is one call of the callback."""
 
+MOST_PADDED = 100_000_000
+"""Values of a cube with the nulls beyond its ends, if it is not larger than `TIMES_PADDED` says."""
+
+TIMES_PADDED = 16
+"""How many times as large as the cube itself it may be in any case."""
+
 
 @process("apply_kernel")
 def apply_kernel(
@@ -79,17 +85,14 @@ def apply_neighborhood(
         return data
     counts = {n: around[n].count or 0 for n in around}
     long = [n for n in places if max(w.end - w.first for w in places[n]) > 1]
-    if len(long) <= 1:
-        name = long[0] if long else next(iter(places))
-        calls = {name: places[name]}
-    else:
-        calls = places
-    _check_count(prod(map(len, calls.values())), {n: len(calls[n]) for n in calls})
+    called = list(places) if len(long) > 1 else (long or list(places))[:1]
+    _check_count({n: len(places[n]) for n in called})
+    _check_padding(data, counts)
     asking = Asking(run, "apply_neighborhood", "process", callback, context)
     wide = _padded(data, counts)
-    if len(long) <= 1:
-        return _along_one(asking, data, wide, name, places[name], counts.get(name, 0))
-    return _through_all(asking, data, wide, places, counts)
+    if len(long) > 1:
+        return _through_all(asking, data, wide, places, counts)
+    return _along_one(asking, data, wide, called[0], places[called[0]], counts.get(called[0], 0))
 
 
 def _weights(kernel: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
@@ -259,7 +262,16 @@ def _axes(cube: Cube, name: str) -> tuple[str, str]:
     return y, x
 
 
-def _check_count(count: int, along: Mapping[str, int]) -> None:
+def _check_padding(cube: Cube, counts: Mapping[str, int]) -> None:
+    padded = prod(length + 2 * counts.get(str(n), 0) for n, length in cube.array.sizes.items())
+    most = max(MOST_PADDED, TIMES_PADDED * cube.array.size)
+    if padded > most:
+        reason = f"the cube would grow to {padded} values, {most} at most: make it smaller"
+        raise _invalid("apply_neighborhood", "overlap", reason)
+
+
+def _check_count(along: Mapping[str, int]) -> None:
+    count = prod(along.values())
     if count > MOST_WINDOWS:
         shown = ", ".join(f"{number} along {name}" for name, number in along.items())
         raise _invalid(

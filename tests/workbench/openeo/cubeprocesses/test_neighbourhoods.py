@@ -416,6 +416,11 @@ def a_day_later(part):
 IMMUTABLE = "DataCubePropertiesImmutable"
 
 
+def test_an_overlap_that_fits_no_memory(cube):
+    overlap = sizes(x=(10**9, "px"))
+    refused_windows("ProcessParameterInvalid", "100000000 at most", cube, overlap=overlap)
+
+
 @pytest.mark.parametrize(
     ("function", "code"),
     [
