@@ -187,7 +187,8 @@ def over_blocks(kernel: Kernel, given: Sequence[Any], kind: npt.DTypeLike) -> An
         return block(*given)
     import dask.array as da
 
-    arrays = [da.asarray(v) if is_pixels(v) else v for v in given]
+    aligned = iter(da.broadcast_arrays(*(da.asarray(v) for v in given if is_pixels(v))))
+    arrays = [next(aligned) if is_pixels(v) else v for v in given]
     dimensions = max(v.ndim for v in arrays if is_pixels(v))
     return da.map_blocks(block, *arrays, dtype=kind, meta=_meta(dimensions, kind))
 

@@ -21,7 +21,7 @@ CONTRADICTIONS = {("array_modify", 3), ("count", 4)}
 
 # Graphs in definitions that contradict the examples beside them, which are kept.
 # between: the graphs for an excluded and an included maximum are in each other's place.
-# linear_scale_range: nothing is clipped. variance: it calls a process that there never was.
+# linear_scale_range: nothing is clipped. variance: it calls processes of cubes with arrays.
 WRONG_GRAPHS = {("between", 1), ("between", 2), ("linear_scale_range", 3)} | {
     ("variance", number) for number in range(3)
 }
@@ -97,7 +97,7 @@ def test_the_graph_that_defines_a_process_gives_the_same(name, number, example):
     graph = graph_of("theirs", example["arguments"])
     if (name, number) in WRONG_GRAPHS:
         if name == "variance":
-            with pytest.raises(OpenEOError, match="'apply' is not available"):
+            with pytest.raises(OpenEOError, match="'apply' is invalid"):
                 execute(graph, offer)
         else:
             assert not same(execute(graph, offer), example["returns"])

@@ -383,3 +383,12 @@ def test_a_filter_that_differs_by_pixel_leaves_nulls_in_place():
     assert execute(graph, given={"data": LabelledArray([1, 2], ["a", "b"])}) == LabelledArray(
         [2], ["b"]
     )
+
+
+def test_pixels_of_other_blocks_and_of_fewer_pixels():
+    values = np.arange(24.0).reshape(4, 6)
+    row = np.arange(6.0)[None]
+    one, other = da.from_array(values, chunks=(2, 3)), da.from_array(values * 10, chunks=(3, 4))
+    assert np.array_equal(in_memory(run("add", x=one, y=other)), values * 11)
+    assert np.array_equal(in_memory(run("add", x=da.from_array(row), y=one)), values + row)
+    assert np.array_equal(in_memory(run("add", x=one, y=row)), values + row)
