@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.labels import SAME_PLACE, coordinate, step_of
+from workbench.openeo.labels import SAME_PLACE, checked_coordinate, step_of
 from workbench.openeo.values import Label
 
 __all__ = ["Joined", "identical", "joined", "pixels_joined"]
@@ -231,7 +231,7 @@ def _appended(first: Coordinate, second: Coordinate) -> Coordinate:
     if len(kinds) == 1 or kinds <= set("iuf"):
         return np.concatenate([first, second])
     labels = [*shown_labels(first), *shown_labels(second)]
-    return coordinate(labels, Dimension("other"), process="merge_cubes", parameter="cube2")
+    return checked_coordinate(labels, Dimension("other"), process="merge_cubes", parameter="cube2")
 
 
 def _equal_geometries(first: Coordinate, second: Coordinate) -> npt.NDArray[np.intp]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,16 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.labelling import coordinate as plain_coordinate
+from workbench.openeo.instants import Instant, read_instant
 from workbench.openeo.values import Label, is_number
 
 __all__ = [
     "SAME_PLACE",
+    "checked_coordinate",
     "coordinate",
     "has_steps",
     "label_text",
+    "moment",
     "picked",
     "step_of",
 ]
@@ -32,8 +35,37 @@ Coordinate = npt.NDArray[Any]
 SAME_PLACE = 1e-3
 """Pixels of two grids whose centres are no further apart, in pixels, are the same ones."""
 
+FIRST, LAST = (np.datetime64(f"{year}-01-01", "us") for year in (1678, 2262))
+"""Between these years 64 bits of nanoseconds tell every time."""
 
-def coordinate(
+
+def coordinate(labels: Sequence[Label], *, temporal: bool = False) -> Coordinate:
+    """Return labels as a coordinate.
+
+    Parameters
+    ----------
+    labels
+        Numbers or texts.
+    temporal
+        Whether they are of a temporal dimension: texts that are all dates become times.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) datetime64[ns], UTC, or numbers, or texts; of both, objects.
+    """
+    if temporal and (times := _times(labels)) is not None:
+        return times
+    if all(isinstance(label, str) for label in labels):
+        return np.array(labels, np.str_)
+    if all(map(is_number, labels)):
+        return np.array(labels)
+    mixed = np.empty(len(labels), object)
+    mixed[:] = labels
+    return mixed
+
+
+def checked_coordinate(
     labels: Sequence[Label], dimension: Dimension, *, process: str, parameter: str
 ) -> Coordinate:
     """Return the coordinate of a dimension with these labels.
@@ -70,7 +102,7 @@ def coordinate(
         return centres
     if dimension.kind == "geometry":
         return _geometries(labels, process, parameter)
-    return plain_coordinate(labels, temporal=dimension.kind == "temporal")
+    return coordinate(labels, temporal=dimension.kind == "temporal")
 
 
 def has_steps(values: Coordinate, step: float | None = None) -> bool:
@@ -90,6 +122,17 @@ def label_text(label: Label) -> str:
     """Return a label as text, a whole number without a point."""
     whole = isinstance(label, float) and label.is_integer() and abs(label) < 2**53
     return str(int(label) if whole else label)
+
+
+def moment(instant: Instant) -> np.datetime64:
+    """Return an instant as datetime64[us], UTC.
+
+    Raises
+    ------
+    OverflowError
+        If it lies outside the years 1 to 9999.
+    """
+    return np.datetime64(instant.utc.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
@@ -118,6 +161,19 @@ def step_of(centres: Coordinate, dimension: Dimension) -> float | None:
     if len(centres) < 2:
         return None
     return float((centres[-1] - centres[0]) / (len(centres) - 1))
+
+
+def _times(labels: Sequence[Label]) -> npt.NDArray[np.datetime64] | None:
+    """Return labels that are all dates as datetime64[ns]; None if one is none, or too far off."""
+    instants = [read_instant(label) if isinstance(label, str) else None for label in labels]
+    try:
+        known = [moment(instant) for instant in instants if instant is not None]
+    except OverflowError:
+        return None
+    times = np.array(known, "datetime64[us]")
+    if len(known) < len(labels) or not ((times >= FIRST) & (times < LAST)).all():
+        return None
+    return times.astype("datetime64[ns]")
 
 
 def _indexer(places: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:

@@ -13,7 +13,7 @@ from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.instants import read_instant
 from workbench.openeo.labels import (
-    coordinate,
+    checked_coordinate,
     has_steps,
     label_text,
     picked,
@@ -29,7 +29,7 @@ LABELS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(LABELS, st.sampled_from(["bands", "other"]))
 def test_labels_come_back_as_they_were(labels, kind):
-    found = coordinate(labels, Dimension(kind), **NAMES)
+    found = checked_coordinate(labels, Dimension(kind), **NAMES)
     assert found.shape == (len(labels),)
     assert shown_labels(found) == [
         label.rstrip("\0") if isinstance(label, str) else label for label in labels
@@ -48,7 +48,7 @@ def test_labels_come_back_as_they_were(labels, kind):
     ],
 )
 def test_times(labels, kind):
-    found = coordinate(labels, Dimension("temporal"), **NAMES)
+    found = checked_coordinate(labels, Dimension("temporal"), **NAMES)
     assert found.dtype.kind == kind
     if kind == "M":
         exact = [read_instant(label).utc.replace(tzinfo=None) for label in labels]
@@ -75,10 +75,10 @@ def test_times(labels, kind):
 def test_pixels_lie_in_steps(labels, step, fits):
     dimension = Dimension("spatial", "x", step)
     if fits:
-        assert coordinate(labels, dimension, **NAMES).tolist() == labels
+        assert checked_coordinate(labels, dimension, **NAMES).tolist() == labels
     else:
         with pytest.raises(OpenEOError, match="steps of one size") as caught:
-            coordinate(labels, dimension, **NAMES)
+            checked_coordinate(labels, dimension, **NAMES)
         assert caught.value.code == "ProcessParameterInvalid"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.labels import coordinate
+from workbench.openeo.labels import checked_coordinate
 from workbench.openeo.lifting import each
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def ndvi(data: Cube, nir: str, red: str, target_band: str | None) -> Cube:
     kind = np.result_type(index.dtype, data.array.dtype)
     parts = [data.array.astype(kind), index.astype(kind).expand_dims(name)]
     array = xr.concat([part.drop_vars(name, errors="ignore") for part in parts], name)
-    coords = coordinate(
+    coords = checked_coordinate(
         [*labels, target_band], data.dimensions[name], process="ndvi", parameter="target_band"
     )
     array = array.transpose(*data.dimensions).assign_coords({name: coords})

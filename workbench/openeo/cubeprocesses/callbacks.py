@@ -13,7 +13,7 @@ from workbench.openeo.answers import Asking, others, placed, with_dimensions
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.labelling import coordinate
+from workbench.openeo.labels import coordinate
 from workbench.openeo.values import PixelArray, is_lazy
 
 Callback = Callable[..., Any]

@@ -19,7 +19,7 @@ import numpy as np
 from workbench.openeo.cubes import Cube, Dimension, Kind, shown_labels
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.labels import coordinate, has_steps, label_text, picked
+from workbench.openeo.labels import checked_coordinate, has_steps, label_text, picked
 from workbench.openeo.values import Label, is_lazy
 
 MOST_LABELS = 4_000_000
@@ -47,7 +47,7 @@ def add_dimension(data: Cube, name: str, label: Label, kind: Kind) -> Cube:
             detail = "There are dimensions along x, y and z."
             raise error("DimensionExists", process="add_dimension", detail=detail)
         dimension = Dimension(kind, axes[0])  # type: ignore[arg-type]
-    values = coordinate([label], dimension, process="add_dimension", parameter="label")
+    values = checked_coordinate([label], dimension, process="add_dimension", parameter="label")
     array = data.array.expand_dims(name).assign_coords({name: values})
     return replace(data, array=array, dimensions={name: dimension, **data.dimensions})
 
@@ -90,7 +90,7 @@ def rename_labels(
     known = data.labels(dimension)
     changed = _renamed(known, _as_shown(source, before), _as_shown(target, before))
     labels = [changed.get(label, label) for label in known]
-    values = coordinate(labels, before, process="rename_labels", parameter="target")
+    values = checked_coordinate(labels, before, process="rename_labels", parameter="target")
     bands = {
         str(new): before.bands[str(old)]
         for old, new in zip(known, labels, strict=True)
@@ -215,7 +215,7 @@ def _as_shown(labels: Sequence[Label], dimension: Dimension) -> list[Label]:
     if dimension.kind != "temporal":
         return list(labels)
     names = {"process": "rename_labels", "parameter": "source"}
-    return [shown_labels(coordinate([label], dimension, **names))[0] for label in labels]
+    return [shown_labels(checked_coordinate([label], dimension, **names))[0] for label in labels]
 
 
 def _check_free(data: Cube, names: Sequence[str], process_name: str) -> None:

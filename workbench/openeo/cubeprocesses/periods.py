@@ -17,7 +17,7 @@ from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant, read_time
-from workbench.openeo.labelling import coordinate, moment
+from workbench.openeo.labels import coordinate, moment
 from workbench.openeo.lifting import reduced
 from workbench.openeo.values import Label
 

@@ -12,8 +12,7 @@ from workbench.openeo.cubes import Band, Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
-from workbench.openeo.labelling import moment
-from workbench.openeo.labels import picked
+from workbench.openeo.labels import moment, picked
 
 
 @process("filter_bands", takes_run=True)
