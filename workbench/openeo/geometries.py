@@ -1,0 +1,1 @@
+"""Shapes: GeoJSON and vector cubes in a CRS, and the pixels that they hold."""
