@@ -238,7 +238,7 @@ def _burnt(shapes: Any, pixels: Pixels, window: Window, touched: bool) -> Bools:
     from rasterio.features import rasterize
 
     (across, down), (rows, cols) = pixels.step, window
-    corner = pixels.x[cols[0]] - across / 2, pixels.y[rows[0]] - down / 2
+    corner = pixels.x[0] + across * (cols[0] - 0.5), pixels.y[0] + down * (rows[0] - 0.5)
     transform = Affine(across, 0, corner[0], 0, down, corner[1])
     burnt = rasterize(
         [(shape, 1) for shape in shapes],
@@ -270,7 +270,9 @@ def _on_lines(lines: Geometries, pixels: Pixels, window: Window) -> Bools:
     import shapely
 
     found = np.zeros(window.shape, bool)
-    row, col = np.nonzero(_grown(_burnt(lines, pixels, window, touched=True)))
+    # a line on an edge touches the pixels on both sides, also in the next window
+    near = _grown(_burnt(lines, pixels, window.grown(1), touched=True))[1:-1, 1:-1]
+    row, col = np.nonzero(near)
     x, y = pixels.x[window.cols[0] + col], pixels.y[window.rows[0] + row]
     wide, high = (abs(step) / 2 for step in pixels.step)
     boxes = shapely.box(x - wide, y - high, x + wide, y + high)

@@ -68,6 +68,9 @@ class _Warp(NamedTuple):
     method: str
     scale: tuple[float, float]
     """Pixels of the target per pixel of the source, in x and y."""
+    turns: tuple[float, ...] = (0.0,)
+    """By how many turns of the globe the longitudes of the source are to be moved; each serves a
+    part of the pixels."""
 
 
 def warped(values: Any, source: GeoBox, target: GeoBox, method: str) -> Any:
@@ -133,11 +136,17 @@ def _positions(source: GeoBox, target: GeoBox, samples: int) -> tuple[Floats, Fl
     )
     if source.crs != target.crs:
         x, y = transformer(str(target.crs), str(source.crs)).transform(x, y)
-        if source.crs is not None and source.crs.geographic:  # on the turn of the globe it has
-            middle = source.affine.c + source.affine.a * source.shape[1] / 2
-            with np.errstate(invalid="ignore"):
-                x = x - 360 * np.round((x - middle) / 360)
+        x = x - 360 * _turns(source, x)
     return (x - source.affine.c) / source.affine.a, (y - source.affine.f) / source.affine.e
+
+
+def _turns(source: GeoBox, longitude: Floats) -> Floats:
+    """Return by how many turns of the globe longitudes lie from where the source has them."""
+    if not source.crs.geographic:  # type: ignore[union-attr]
+        return np.zeros_like(longitude)
+    middle = source.affine.c + source.affine.a * source.shape[1] / 2
+    known = np.where(np.isfinite(longitude), longitude, middle)
+    return np.asarray(np.round((known - middle) / 360))
 
 
 def _reach(source: GeoBox, target: GeoBox, halo: list[int]) -> Window | None:
@@ -180,14 +189,26 @@ def _jobs(
         reach = _reach(source, block, halo)
         if reach is None:
             yield window, None, None
-            continue
-        if one_map:
+        elif one_map:
             pair = _in_source_pixels(source, target, window, reach)
             yield window, reach, _Warp(*pair, (crs[0], crs[0]), window.shape, *how)
-            continue
-        part = source[reach.slices]
-        pair = (tuple(part.affine)[:6], tuple(block.affine)[:6])
-        yield window, reach, _Warp(*pair, (crs[0], crs[1]), window.shape, *how)
+        else:
+            part = source[reach.slices].affine
+            pair = (tuple(part)[:6], tuple(block.affine)[:6])
+            turns = tuple(_turns_of(source, block))
+            yield window, reach, _Warp(*pair, (crs[0], crs[1]), window.shape, *how, turns)
+
+
+def _turns_of(source: GeoBox, target: GeoBox) -> list[float]:
+    """Return the turns of the globe between the longitudes that PROJ gives and the source has."""
+    if not source.crs.geographic:  # type: ignore[union-attr]
+        return [0.0]
+    rows, cols = (np.linspace(0, size, _SAMPLES + 1) for size in target.shape)
+    x, y = np.meshgrid(
+        target.affine.c + target.affine.a * cols, target.affine.f + target.affine.e * rows
+    )
+    x, _ = transformer(str(target.crs), str(source.crs)).transform(x, y)
+    return np.unique(_turns(source, x)).tolist()  # type: ignore[no-any-return]
 
 
 def _in_source_pixels(
@@ -261,12 +282,32 @@ def _on_window(values: Any, warp: _Warp) -> Any:
     is missing; methods without a kernel look at all pixels that one of the target covers.
     """
     planes = np.ascontiguousarray(values).reshape(-1, *values.shape[-2:])
-    found = _as_gdal(planes, warp, warp.method)
+    found = None
+    for turn in warp.turns:
+        a, b, c, d, e, f = warp.source
+        moved = warp._replace(source=(a, b, c + 360 * turn, d, e, f))
+        some = _masked(planes, moved)
+        found = some if found is None else np.where(np.isnan(found), some, found)
+    return np.asarray(found).reshape(*values.shape[:-2], *warp.shape)
+
+
+def _masked(planes: Any, warp: _Warp) -> Any:
+    """Return planes (n, y, x) as gdalwarp gives them, without what only grows into them."""
     if warp.method in _WITH_KERNEL:
+        found = _as_gdal(planes, warp, warp.method)
         found[np.isnan(_as_gdal(planes, warp, "nearest"))] = np.nan
-    elif warp.method == "sum":  # pixels that only touch an edge would be 0
+        return found
+    if warp.method == "nearest":
+        return _as_gdal(planes, warp, "nearest")
+    # a frame of missing pixels, since GDAL weighs otherwise at the edge of an array
+    across, down = (ceil(1 / scale) + 2 for scale in warp.scale)
+    planes = np.pad(planes, ((0, 0), (down, down), (across, across)), constant_values=np.nan)
+    a, b, c, d, e, f = warp.source
+    warp = warp._replace(source=(a, b, c - across * a, d, e, f - down * e))
+    found = _as_gdal(planes, warp, warp.method)
+    if warp.method == "sum":  # pixels that only touch an edge would be 0
         found[np.isnan(_as_gdal(planes, warp, "average"))] = np.nan
-    return found.reshape(*values.shape[:-2], *warp.shape)
+    return found
 
 
 def _as_gdal(planes: Any, warp: _Warp, method: str) -> Any:
