@@ -26,6 +26,7 @@ MOST_TOGETHER = 2**26
 """Pixels of all geometries; those in several count several times."""
 
 _VALUES = 2**24  # that a reducer is called with at once, about
+_MANY = 2**16  # pixels of one geometry that are taken from the blocks one by one
 _SIDE = 4096  # pixels along a side of a window that is searched for those of a geometry
 
 Places = npt.NDArray[np.int32]
@@ -160,10 +161,51 @@ def _gathered(values: Any, places: list[tuple[Places, Places]]) -> Any:
         return np.moveaxis(values[..., rows, cols].reshape(shape), -1, 0)
     if size * len(places) * prod(max(c) for c in values.chunks[:-2]) > 4 * _VALUES:
         values = values.rechunk(dict.fromkeys(range(values.ndim - 2), 1))
+    if len(places) == 1 and size > _MANY:
+        points = _from_blocks(values, rows, cols).rechunk({values.ndim - 2: -1})
+        return points.reshape(shape).transpose(points.ndim, *range(points.ndim))
     everywhere = (slice(None),) * (values.ndim - 2)
     points = values.vindex[(*everywhere, rows, cols)]
     points = points.rechunk({0: -1}).reshape(len(places), size, *values.shape[:-2])
     return points.transpose(1, *range(2, points.ndim), 0)
+
+
+def _from_blocks(values: Any, rows: Places, cols: Places) -> Any:
+    """Return values (layers..., n) of a Dask array at places, block after block in any order.
+
+    It costs less memory than one index of all places.
+    """
+    import dask.array as da
+
+    layers = values.ndim - 2
+    ends = [np.cumsum(chunks) for chunks in values.chunks[layers:]]
+    row, col = (
+        np.searchsorted(end, at, "right") for end, at in zip(ends, (rows, cols), strict=True)
+    )
+    block = (row * len(ends[1]) + col).astype(np.int32)
+    order = np.argsort(block, kind="stable")
+    numbers, firsts = np.unique(block[order], return_index=True)
+    parts = []
+    for number, members in zip(numbers, np.split(order, firsts[1:]), strict=True):
+        down, across = divmod(int(number), len(ends[1]))
+        start = ends[0][down] - values.chunks[-2][down], ends[1][across] - values.chunks[-1][across]
+        part = values.blocks[(*(slice(None),) * layers, down, across)]
+        parts.append(
+            part.map_blocks(
+                _picked,
+                rows=(rows[members] - start[0]).astype(np.int32),
+                cols=(cols[members] - start[1]).astype(np.int32),
+                drop_axis=layers + 1,
+                chunks=(*values.chunks[:layers], (len(members),)),
+                dtype=values.dtype,
+                meta=np.empty((0,) * (layers + 1), values.dtype),
+            )
+        )
+    return da.concatenate(parts, axis=layers)
+
+
+def _picked(values: Any, rows: Places, cols: Places) -> Any:
+    return values[..., rows, cols]
 
 
 def _pixel_cube(

@@ -180,6 +180,16 @@ def test_many_geometries(make, monkeypatch):
             assert found[place].isnull().all()
 
 
+def test_pixels_of_large_geometries_are_taken_from_each_block(monkeypatch):
+    wanted = run(raster(), vector(SHAPES), "median").array
+    monkeypatch.setattr(zonal, "_MANY", 3)
+    monkeypatch.setattr(zonal, "_VALUES", 1)
+    for chunks in ({"t": 1, "y": 5, "x": 4}, {"t": 2, "y": 12, "x": 15}, {"x": 1}):
+        cube = raster()
+        cube = cube.with_array(cube.array.chunk(chunks))
+        xr.testing.assert_equal(run(cube, vector(SHAPES), "median").array.compute(), wanted)
+
+
 def test_geojson_with_properties():
     member = {"type": "name", "properties": {"name": "EPSG:32632"}}
     ring = [[1, 1], [4, 1], [4, 4], [1, 4], [1, 1]]
