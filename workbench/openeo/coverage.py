@@ -15,6 +15,7 @@ import numpy.typing as npt
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import error
 from workbench.openeo.geometries import Geometries, Shapes, bounds_in
+from workbench.openeo.regrids import same_crs
 from workbench.rasters.grids import transformer
 from workbench.rasters.regions import STEP_DEGREES
 from workbench.rasters.windows import Window
@@ -89,7 +90,7 @@ def placed(shapes: Shapes, pixels: Pixels) -> Geometries:
     import shapely
 
     valid = _valid(shapes.geometries)
-    if shapes.crs == pixels.crs or 0 in pixels.shape:
+    if same_crs(shapes.crs, pixels.crs) or 0 in pixels.shape:
         return valid
     frame = _frame(pixels, shapes.crs)
     there = transformer(shapes.crs.to_wkt(), pixels.crs.to_wkt())

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.regrids import known_crs
+from workbench.openeo.regrids import known_crs, same_crs
 from workbench.rasters.grids import transformer
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def bounds_in(
     bounds
         West, south, east and north; west may be more than east across the antimeridian.
     """
-    if crs == target:
+    if same_crs(crs, target):
         return bounds
     west, south, east, north = bounds
     if crs.is_geographic and west > east:
@@ -224,7 +224,7 @@ def _own_crs(document: Mapping[str, Any], process: str, parameter: str) -> CRS:
     if not isinstance(name, str):
         raise _invalid(process, parameter, 'its "crs" has no name, such as "EPSG:32632".')
     crs = known_crs(name, process, parameter)
-    return degrees if crs.equals(degrees, ignore_axis_order=True) else crs
+    return degrees if same_crs(crs, degrees) else crs
 
 
 def _check_degrees(shapes: Geometries, crs: CRS, process: str, parameter: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-__all__ = ["MOST_PIXELS", "MOST_SIDE", "known_crs", "on_grid_of", "resampled"]
+__all__ = ["MOST_PIXELS", "MOST_SIDE", "known_crs", "on_grid_of", "resampled", "same_crs"]
 
 MOST_PIXELS = 4_000_000_000
 """Of a grid: an area of 600 km x 600 km at 10 m."""
@@ -63,20 +63,24 @@ def on_grid_of(
     OpenEOError
         ProcessParameterInvalid if one has no pixels that lie anywhere, or the result is too large.
     """
+    from odc.geo.geobox import GeoBox
+
     for name, each in (("data", cube), ("target", target)):
         _check_raster(each, process, name)
     names = {axis: (str(cube.axis(axis)), str(target.axis(axis))) for axis in "yx"}
     centres = {axis: target.array[theirs].values for axis, (_, theirs) in names.items()}
     steps = {axis: target.dimensions[theirs].step for axis, (_, theirs) in names.items()}
-    if 0 in (*cube.array.shape, *map(len, centres.values())):
+    shape = (len(centres["y"]), len(centres["x"]))
+    _check_size(cube, shape, process)
+    if 0 in (*shape, *_shape(cube)):
         return _without_values(cube, centres, steps, target.crs)
     source, wanted = cube.geobox(), target.geobox()
+    if same_crs(cube.crs, target.crs):
+        wanted = GeoBox(wanted.shape, wanted.affine, source.crs)
     if _same(source, wanted):
         return cube
-    _check_size(cube, (wanted.shape[0], wanted.shape[1]), process)
-    return _placed(
-        cube, warped(_ordered(cube).data, source, wanted, method), centres, steps, target.crs
-    )
+    values = warped(_ordered(cube).data, source, wanted, method)
+    return _placed(cube, values, centres, steps, target.crs)
 
 
 def resampled(
@@ -122,10 +126,10 @@ def resampled(
     _check_raster(cube, process, "data")
     crs = cube.crs if projection is None else known_crs(projection, process, "projection")
     sizes = resolution if isinstance(resolution, list) else [resolution, resolution]
-    if 0 in cube.array.shape:
+    if 0 in _shape(cube):
         return _of_no_pixels(cube, sizes, crs)
     source = cube.geobox()
-    moved = crs != cube.crs
+    moved = not same_crs(crs, cube.crs)
     edges, own = _extent(source, crs, process) if moved else _own_extent(source)
     steps = {
         axis: float(np.copysign(size or unchanged, sign))
@@ -137,7 +141,7 @@ def resampled(
         axis: _count((edges[k + 2] - edges[k]) / abs(steps[axis])) for k, axis in enumerate("xy")
     }
     _check_size(cube, (counts["y"], counts["x"]), process)
-    wanted = _grid(edges, counts, steps, crs, align)
+    wanted = _grid(edges, counts, steps, crs if moved else source.crs, align)
     if _same(source, wanted):
         return cube
     centres = {
@@ -170,6 +174,13 @@ def known_crs(given: int | str | CRS, process: str, parameter: str) -> CRS:
     raise _invalid(process, parameter, f"{shown}: {reason}; give for instance 32632 or 4326.")
 
 
+def same_crs(one: CRS | None, other: CRS | None) -> bool:
+    """Tell whether two CRS are the same; x or longitude comes first here in any case."""
+    if one is None or other is None:
+        return one is other
+    return one == other or one.equals(other, ignore_axis_order=True)
+
+
 def _check_raster(cube: Cube, process: str, parameter: str) -> None:
     """Refuse what has no pixels, or none that lie anywhere."""
     if not cube.is_raster:
@@ -183,7 +194,7 @@ def _check_raster(cube: Cube, process: str, parameter: str) -> None:
 def _check_size(cube: Cube, shape: tuple[int, int], process: str) -> None:
     """Refuse a grid that is too large, before anything of it is built."""
     height, width = shape
-    layers = cube.array.size // prod(cube.array.sizes[str(cube.axis(axis))] for axis in "yx")
+    layers = prod(_ordered(cube).shape[:-2])
     size = f"the result would have {height} x {width} pixels"
     reason = ""
     if max(shape) > MOST_SIDE:
@@ -307,6 +318,11 @@ def _placed(
         y: Dimension("spatial", "y", steps["y"]),
     }
     return replace(cube.with_array(array, **changed), crs=crs)
+
+
+def _shape(cube: Cube) -> tuple[int, int]:
+    """Return rows and columns."""
+    return cube.array.sizes[str(cube.axis("y"))], cube.array.sizes[str(cube.axis("x"))]
 
 
 def _ordered(cube: Cube) -> Any:

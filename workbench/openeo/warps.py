@@ -91,6 +91,8 @@ def warped(values: Any, source: GeoBox, target: GeoBox, method: str) -> Any:
         (..., y, x) floats, NaN where nothing is known; lazy if the values are.
     """
     values = values.astype(float_type(values.dtype))
+    if 0 in values.shape:
+        return values[..., :0, :0].reshape(*values.shape[:-2], *target.shape)
     name, radius = METHODS[method]
     shape = (target.shape[0], target.shape[1])
     spans = _spans(source, target)

@@ -260,6 +260,20 @@ def test_sizes_in_x_and_y_and_those_that_stay():
     assert resampled(cube, 0, 32632).array is cube.array
 
 
+def test_degrees_are_the_same_whichever_comes_first_in_the_crs():
+    where = {"x0": 8.0, "y0": 47.0, "step": (0.1, -0.1)}
+    cube = raster(np.arange(16.0).reshape(4, 4), crs=DEGREES, **where)
+    other = CRS("OGC:CRS84")
+    assert other != DEGREES
+    target = Cube(cube.array, cube.dimensions, other)
+    assert on_grid_of(cube, target).array is cube.array
+    assert resampled(target, 0, 4326).array is target.array
+    fine = resampled(cube, 0.05)
+    found = on_grid_of(cube, Cube(fine.array, fine.dimensions, other))
+    np.testing.assert_array_equal(found.array, fine.array)
+    assert found.crs == other
+
+
 def test_resolution_stays_between_metres_and_is_alike_in_degrees():
     cube = raster(np.ones((50, 50)))
     assert abs(resampled(cube, 0, 32633).dimensions["x"].step) == 10
@@ -299,6 +313,9 @@ def test_one_pixel():
 def test_without_pixels():
     cube = raster(np.ones((2, 3, 3), np.int16))
     none = cube.with_array(cube.array[:, :0])
+    huge = raster(np.broadcast_to(0.0, (20_000, 20_000)))
+    with pytest.raises(OpenEOError, match="20000 x 20000 pixels in 2 layers; at most 536870912"):
+        on_grid_of(none, huge)
     found = on_grid_of(none, resampled(cube, 5))
     assert found.array.shape == (2, 6, 6)
     assert found.array.isnull().all()
@@ -306,6 +323,14 @@ def test_without_pixels():
     other = resampled(none, 20, 32633)
     assert (other.array.size, other.crs.to_epsg(), other.dimensions["x"].step) == (0, 32633, 20)
     assert isinstance(on_grid_of(lazy(none), cube).array.data, da.Array)
+
+
+@pytest.mark.parametrize("make", [lambda cube: cube, lazy])
+def test_without_layers(make):
+    cube = make(raster(np.ones((0, 3, 3), np.int16)))
+    found = resampled(cube, 5, 32633, "bilinear")
+    assert found.array.shape == (0, *resampled(raster(np.ones((3, 3))), 5, 32633).array.shape)
+    assert on_grid_of(cube, resampled(raster(np.ones((3, 3))), 5)).array.shape == (0, 6, 6)
 
 
 def test_without_anything_in_common():

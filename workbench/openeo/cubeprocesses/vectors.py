@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.errors import WorkbenchError
 from workbench.openeo.cubes import Cube, Dimension
-from workbench.openeo.declarations import process
+from workbench.openeo.declarations import Process
+from workbench.openeo.definitions import process_definition
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.geometries import PROPERTIES, Shapes, read_geojson
 from workbench.openeo.values import Label
+
+if TYPE_CHECKING:
+    from workbench.openeo.executor import Evaluation
 
 NAME = "load_geojson"
 
@@ -19,11 +25,24 @@ MOST_VALUES = 10_000_000
 """Of properties."""
 
 
-@process(NAME)
-def load_geojson(data: Mapping[str, Any], properties: list[str]) -> Cube:
+MOST_BYTES = 50_000_000
+"""Of GeoJSON at an address."""
+
+
+class _FromAddress(Process):
+    """It takes the address of GeoJSON too, although the definition knows objects only."""
+
+    @property
+    def parameters(self) -> list[Mapping[str, Any]]:
+        data, *others = super().parameters
+        return [{**data, "schema": [data["schema"], {"type": "string"}]}, *others]
+
+
+def _load_geojson(run: Evaluation, data: Mapping[str, Any] | str, properties: list[str]) -> Cube:
     import xarray as xr
 
-    shapes = read_geojson(data, NAME, "data")
+    document = _fetched(data, run.context.get("remote")) if isinstance(data, str) else data
+    shapes = read_geojson(document, NAME, "data")
     coords: dict[str, Any] = {shapes.dimension: shapes.geometries}
     dimensions = {shapes.dimension: Dimension("geometry")}
     if properties and shapes.properties is not None:
@@ -34,6 +53,21 @@ def load_geojson(data: Mapping[str, Any], properties: list[str]) -> Cube:
         values = np.full(len(shapes.geometries), np.nan)
     array = xr.DataArray(values, coords, tuple(dimensions))
     return Cube(_with_properties(array, shapes), dimensions, shapes.crs)
+
+
+load_geojson = _FromAddress(process_definition(NAME), _load_geojson, takes_run=True)
+
+
+def _fetched(url: str, remote: Any) -> Any:
+    """Return the document at an address, if the catalogue allows it."""
+    if remote is None:
+        raise _invalid("no addresses are allowed here: give the GeoJSON itself.", "data")
+    try:
+        return json.loads(remote.read(url, MOST_BYTES))
+    except WorkbenchError as fault:
+        raise _invalid(f"{fault}.", "data") from fault
+    except (ValueError, RecursionError) as fault:
+        raise _invalid(f"{url:.200}: it is no JSON ({fault}).", "data") from fault
 
 
 def _with_properties(array: Any, shapes: Shapes) -> Any:
@@ -65,5 +99,5 @@ def _table(known: list[dict[str, Any]], wanted: list[str]) -> tuple[list[list[An
     return found, labels
 
 
-def _invalid(reason: str) -> OpenEOError:
-    return error("ProcessParameterInvalid", process=NAME, parameter="properties", reason=reason)
+def _invalid(reason: str, parameter: str = "properties") -> OpenEOError:
+    return error("ProcessParameterInvalid", process=NAME, parameter=parameter, reason=reason)

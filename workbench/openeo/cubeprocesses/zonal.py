@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.geometries import PROPERTIES, Geometries, Shapes, shapes_of
 from workbench.openeo.values import PixelArray, float_type, is_lazy, is_pixels
 from workbench.rasters.windows import Window, windows
+
+if TYPE_CHECKING:
+    from workbench.openeo.executor import Evaluation
 
 NAME = "aggregate_spatial"
 
@@ -34,7 +37,7 @@ Places = npt.NDArray[np.int32]
 
 @process(NAME, takes_run=True)
 def aggregate_spatial(
-    run: Any,
+    run: Evaluation,
     data: Cube,
     geometries: Any,
     reducer: Callable[..., Any],

@@ -166,6 +166,7 @@ class TestBoxes:
             (box(1, 1, 2, 2, 9999), "neither an EPSG code"),
             (box(1, 1, 2, 2, "WKT"), "neither an EPSG code"),
             ({"west": 1, "south": 2, "east": 3}, "north"),
+            (box(1, 1, 2, 2, None), "crs"),
         ],
     )
     def test_what_is_no_extent(self, extent, words):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import shapely
 
+from workbench.errors import WorkbenchError
+from workbench.openeo import definitions
 from workbench.openeo.cubes import Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
+from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.registry import predefined
 
 POINT = {"type": "Point", "coordinates": [8, 47]}
 
@@ -21,9 +26,11 @@ def collection(*features):
     return {"type": "FeatureCollection", "features": list(features)}
 
 
-def run(data, *properties):
+def run(data, *properties, remote=None):
     arguments = {"data": data} | ({"properties": list(properties)} if properties else {})
-    return execute({"one": {"process_id": "load_geojson", "arguments": arguments, "result": True}})
+    evaluation = Evaluation({"remote": remote} if remote else {})
+    node = {"process_id": "load_geojson", "arguments": arguments, "result": True}
+    return execute({"one": node}, run=evaluation)
 
 
 def test_geometries_alone():
@@ -73,7 +80,8 @@ def test_booleans_stay_so():
         (collection(feature(a=1)), ["a", "a"], "twice"),
         ({"type": "GeometryCollection", "geometries": []}, [], "GeometryCollection"),
         ({"type": "Polygon", "coordinates": [1]}, [], "coordinates are not those"),
-        ("https://example.org/a.geojson", [], "not of type object"),
+        ("https://example.org/a.geojson", [], "no addresses are allowed here"),
+        (7, [], "not of type object"),
     ],
 )
 def test_what_is_wrong(data, properties, words):
@@ -85,3 +93,40 @@ def test_what_is_wrong(data, properties, words):
 def test_no_geometries():
     assert run(collection()).array.shape == (0,)
     assert run(collection(), "a").array.shape == (0, 1)
+
+
+class Remote:
+    """Knows one address."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def read(self, url, most_bytes):
+        assert most_bytes == 50_000_000
+        if url != "https://example.org/a.geojson":
+            raise WorkbenchError(f"{url}: it is not listed")
+        return self.content
+
+
+def test_an_address():
+    remote = Remote(json.dumps(collection(feature(a=1), feature(a=2))).encode())
+    found = run("https://example.org/a.geojson", "a", remote=remote)
+    assert found.array.values.tolist() == [[1], [2]]
+    served = predefined()["load_geojson"].definition
+    assert served == definitions.process_definition("load_geojson")
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "words"),
+    [
+        ("file:///etc/passwd", b"", "file:///etc/passwd: it is not listed"),
+        ("https://example.org/a.geojson", b"<html>", "it is no JSON"),
+        ("https://example.org/a.geojson", b"[" * 100_000, "it is no JSON"),
+        ("https://example.org/a.geojson", b"\xff\xfe\xfa", "it is no JSON"),
+        ("https://example.org/a.geojson", b"[1]", "None is not a type"),
+    ],
+)
+def test_addresses_that_give_nothing(url, content, words):
+    with pytest.raises(OpenEOError, match=words) as caught:
+        run(url, remote=Remote(content))
+    assert caught.value.code == "ProcessParameterInvalid"

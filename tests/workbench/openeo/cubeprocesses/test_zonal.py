@@ -11,8 +11,10 @@ from pyproj import CRS
 
 from workbench.openeo.cubeprocesses import zonal
 from workbench.openeo.cubes import Cube, Dimension
+from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.registry import Offer, predefined
 
 UTM = CRS("EPSG:32632")
 
@@ -66,7 +68,7 @@ def reducer(name, **arguments):
     return {"process_graph": {"one": node | {"result": True}}}
 
 
-def run(data, geometries, process="mean", evaluation=None, graph=None, **arguments):
+def run(data, geometries, process="mean", evaluation=None, graph=None, offer=None, **arguments):
     given = {"data": data}
     if isinstance(geometries, Cube):
         given["geometries"] = geometries
@@ -74,7 +76,7 @@ def run(data, geometries, process="mean", evaluation=None, graph=None, **argumen
     arguments |= {"data": {"from_parameter": "data"}, "geometries": geometries}
     arguments["reducer"] = graph or reducer(process)
     node = {"process_id": "aggregate_spatial", "arguments": arguments, "result": True}
-    return execute({"one": node}, given=given, run=evaluation)
+    return execute({"one": node}, offer, given=given, run=evaluation)
 
 
 def pixels_of(cube, shape):
@@ -244,6 +246,22 @@ def test_a_reducer_knows_its_pixels():
     assert around.cube.array.dims == ("pixels", "t", "bands", "geometry")
     assert around.cube.array.bands.values.tolist() == ["B04", "B08"]
     assert not evaluation.surroundings
+
+
+def test_a_reducer_that_gives_a_whole_cube():
+    """As users' functions do."""
+
+    def first_pixel(run, data):
+        cube = run.surroundings[-1].cube
+        return cube.with_array(cube.array.max("pixels").transpose("geometry", "bands", "t"))
+
+    definition = {"id": "mine", "parameters": [{"name": "data", "schema": {}}],
+                  "returns": {"schema": {}}}  # fmt: skip
+    offer = Offer({**predefined(), "mine": Process(definition, first_pixel, takes_run=True)})
+    for make in (lambda cube: cube, lazy):
+        found = run(make(raster(missing=0)), vector(SHAPES), "mine", offer=offer)
+        wanted = run(raster(missing=0), vector(SHAPES), "max")
+        xr.testing.assert_equal(found.array.compute(), wanted.array)
 
 
 def test_without_pixels_and_without_geometries():
