@@ -13,7 +13,6 @@ import numpy.typing as npt
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.regrids import known_crs, same_crs
-from workbench.rasters.grids import transformer
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -24,7 +23,6 @@ __all__ = [
     "PROPERTIES",
     "Geometries",
     "Shapes",
-    "bounds_in",
     "read_geojson",
     "shapes_of",
 ]
@@ -120,27 +118,6 @@ def shapes_of(given: Cube | Mapping[str, Any], process: str, parameter: str) -> 
         names[0],
         coordinate.attrs.get(PROPERTIES),
     )
-
-
-def bounds_in(
-    bounds: tuple[float, float, float, float], crs: CRS, target: CRS
-) -> tuple[float, float, float, float]:
-    """Return the bounds, in another CRS, of a box; of infinite size where it has none.
-
-    Parameters
-    ----------
-    bounds
-        West, south, east and north; west may be more than east across the antimeridian.
-    """
-    if same_crs(crs, target):
-        return bounds
-    west, south, east, north = bounds
-    if crs.is_geographic and west > east:
-        east += 360
-    there = transformer(crs.to_wkt(), target.to_wkt())
-    found = there.transform_bounds(west, south, east, north, densify_pts=101)
-    left, bottom, right, top = (float(edge) for edge in found)
-    return left, bottom, right, top
 
 
 def _features(document: Any, process: str, parameter: str) -> list[Mapping[str, Any]]:

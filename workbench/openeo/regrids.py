@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-__all__ = ["MOST_PIXELS", "MOST_SIDE", "known_crs", "on_grid_of", "resampled", "same_crs"]
+__all__ = [
+    "MOST_PIXELS",
+    "MOST_SIDE",
+    "bounds_in",
+    "known_crs",
+    "on_grid_of",
+    "resampled",
+    "same_crs",
+]
 
 MOST_PIXELS = 4_000_000_000
 """Of a grid: an area of 600 km x 600 km at 10 m."""
@@ -174,6 +182,41 @@ def known_crs(given: int | str | CRS, process: str, parameter: str) -> CRS:
     raise _invalid(process, parameter, f"{shown}: {reason}; give for instance 32632 or 4326.")
 
 
+def bounds_in(
+    bounds: tuple[float, float, float, float], crs: CRS, target: CRS
+) -> tuple[float, float, float, float]:
+    """Return the bounds, in another CRS, of a box.
+
+    Parameters
+    ----------
+    bounds
+        West, south, east and north; west may be more than east across the antimeridian.
+
+    Returns
+    -------
+    tuple
+        The same; where the other CRS does not reach all of the box, of what it reaches, and not
+        finite if that is nothing.
+    """
+    if same_crs(crs, target):
+        return bounds
+    west, south, east, north = bounds
+    if crs.is_geographic and west > east:
+        east += 360
+    there = transformer(crs.to_wkt(), target.to_wkt())
+    found = there.transform_bounds(west, south, east, north, densify_pts=101)
+    if not target.is_geographic or not np.isfinite(found).all():
+        # what bounds a large box on one map need not do so on another
+        lattice = np.meshgrid(np.linspace(west, east, 101), np.linspace(south, north, 101))
+        points = np.reshape(there.transform(*lattice), (2, -1))
+        points = np.concatenate([points, np.reshape(found, (2, 2)).T], axis=1)
+        points = points[:, np.isfinite(points).all(axis=0)]
+        if points.size:
+            found = (*points.min(axis=1), *points.max(axis=1))
+    left, bottom, right, top = (float(edge) for edge in found)
+    return left, bottom, right, top
+
+
 def same_crs(one: CRS | None, other: CRS | None) -> bool:
     """Tell whether two CRS are the same; x or longitude comes first here in any case."""
     if one is None or other is None:
@@ -227,8 +270,7 @@ def _extent(grid: GeoBox, crs: Any, process: str) -> tuple[tuple[float, ...], tu
     """Return the same in another CRS; the size of pixels stays if the unit does."""
     from pyproj import CRS
 
-    there = transformer(str(grid.crs), crs.to_wkt())
-    left, bottom, right, top = there.transform_bounds(*_edges(grid), densify_pts=101)
+    left, bottom, right, top = bounds_in(_edges(grid), CRS(str(grid.crs)), crs)
     if right < left:  # across the antimeridian
         right += 360
     edges = (left, bottom, right, top)

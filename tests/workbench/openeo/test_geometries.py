@@ -11,7 +11,8 @@ from pyproj import CRS
 from workbench.openeo import geometries
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.geometries import bounds_in, read_geojson, shapes_of
+from workbench.openeo.geometries import read_geojson, shapes_of
+from workbench.openeo.regrids import bounds_in
 
 POINT = {"type": "Point", "coordinates": [8, 47]}
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]}

@@ -366,6 +366,20 @@ def test_longitudes_to_360_serve_areas_west_of_greenwich():
     assert float(found[0, 0]) == wanted
 
 
+@pytest.mark.parametrize("crs", [3857, 3035])
+def test_the_whole_globe_on_other_maps(crs):
+    lon, lat = np.meshgrid(np.arange(-179.5, 180), np.arange(89.5, -90, -1))
+    world = raster(lon + lat, x0=-180.0, y0=90.0, step=(1.0, -1.0), crs=DEGREES)
+    found = resampled(world, 100_000, crs, "near")
+    at = Transformer.from_crs(crs, 4326, always_xy=True).transform(
+        *np.meshgrid(found.array.x, found.array.y)
+    )
+    wanted = np.floor(at[0]) + np.floor(at[1]) + 1
+    known = found.array.notnull().values
+    assert known[np.abs(at[1]) < 89.9].mean() > 0.97
+    np.testing.assert_array_equal(found.array.values[known], wanted[known])
+
+
 def test_around_a_pole():
     lat = 89.95 - 0.1 * np.arange(100)
     values = np.repeat(lat[:, None], 360, axis=1)

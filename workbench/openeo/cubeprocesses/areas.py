@@ -15,8 +15,8 @@ from workbench.openeo.coverage import Pixels, covered, pixels_of, placed, window
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.geometries import PROPERTIES, bounds_in, shapes_of
-from workbench.openeo.regrids import known_crs
+from workbench.openeo.geometries import PROPERTIES, shapes_of
+from workbench.openeo.regrids import bounds_in, known_crs
 from workbench.openeo.values import float_type, is_lazy
 from workbench.rasters.windows import Span, Window
 

@@ -127,6 +127,13 @@ class TestBoxes:
         found = run("filter_bbox", cube, extent=box(500_000, 5_399_920, 500_100, 5_399_940))
         assert found.array.y.values.tolist() == [5_399_925, 5_399_935]
 
+    @pytest.mark.parametrize("crs", [UTM, CRS(3413), CRS(3857), CRS(3035), DEGREES])
+    def test_the_whole_globe_leaves_everything(self, crs):
+        where = (8.0, 50.0, (0.1, -0.1)) if crs == DEGREES else (500_000.0, 3_000_000.0)
+        cube = raster(8, 10, crs, *where)
+        found = run("filter_bbox", cube, extent=box(-180, -90, 180, 90, 4326))
+        assert found.array.shape == cube.array.shape
+
     def test_across_the_antimeridian(self):
         world = raster(4, 36, DEGREES, -180.0, 20.0, (10.0, -10.0))
         with pytest.raises(OpenEOError, match="two parts one by one"):
