@@ -1,1 +1,1 @@
-"""Processes of data cubes: load_collection, load_stac."""
+"""Processes of data cubes: load_collection, load_stac, load_geojson."""
