@@ -6,6 +6,10 @@
 `errors`                the one error, with the codes of the standard
 `values`                what flows through a graph: plain values, labelled arrays, pixels
 `cubes`                 data cubes: labelled arrays whose dimensions have a type
+`warps`                 pixels on another grid, resampled and warped window by window
+`regrids`               cubes on another grid
+`geometries`            shapes in a CRS, from GeoJSON and vector cubes
+`coverage`              which pixels belong to which shapes
 `schemas`               whether a value fits the schema of a parameter
 `lifting`               functions of arrays, for plain values, pixels in memory and pixels on Dask
 `declarations`          a process: its definition, and the function that does it

@@ -11,7 +11,8 @@
 `resampling`            resample_spatial, resample_cube_spatial
 `areas`                 filter_bbox, filter_spatial, mask_polygon
 `zonal`                 aggregate_spatial
-`loading`               load_collection, load_stac, load_geojson
+`loading`               load_collection, load_stac
+`vectors`               load_geojson
 `saving`                save_result
 `userfunctions`         run_udf
 ======================  ============================================================================
