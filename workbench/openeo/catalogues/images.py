@@ -26,7 +26,7 @@ from workbench.openeo.catalogues.grids import (
     cropped,
     overlap,
 )
-from workbench.openeo.catalogues.requests import Request, no_data
+from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import error
 from workbench.openeo.values import float_type
@@ -277,7 +277,7 @@ def _asked_for(images: Sequence[Image], names: Sequence[str], request: Request) 
     times = np.array([image.time for image in images])
     left = [image for image, held in zip(images, request.period.holds(times), strict=True) if held]
     if not left:
-        raise no_data(request.process, _dates(times))
+        raise out_of_period(request.process, times)
     left = [image for image in left if any(name in image.layers for name in names)]
     left = [image for image in left if request.admits(image.properties)]
     if not left:
@@ -292,11 +292,6 @@ def _asked_for(images: Sequence[Image], names: Sequence[str], request: Request) 
         if not left:
             raise no_data(request.process, "No image in the period lies in the area.")
     return left
-
-
-def _dates(times: Any) -> str:
-    first, last = (np.datetime_as_string(time, unit="D") for time in (times.min(), times.max()))
-    return f"No image lies in the period; those of the collection are of {first} to {last}."
 
 
 def _target(
