@@ -39,6 +39,7 @@ from workbench.openeo.catalogues.stacitems import (
     items_at,
     may_lie_in,
     query_of,
+    shown_name,
     time_of,
 )
 from workbench.openeo.cubes import Cube
@@ -165,15 +166,17 @@ class StacSource:
         self, item: Document, assets: Mapping[str, BandAsset], bands: Mapping[str, Band]
     ) -> Image:
         properties = item.content["properties"]
-        layers = {
-            name: self._layer(item, asset, bands[name])
-            for name, asset in assets.items()
-            if name in bands
-        }
+        layers = {name: self._layer(item, asset) for name, asset in assets.items() if name in bands}
         return Image(str(item.content["id"]), time_of(properties), layers, properties)
 
-    def _layer(self, item: Document, asset: BandAsset, band: Band) -> Layer:
+    def _layer(self, item: Document, asset: BandAsset) -> Layer:
         place = item.at(asset.content.get("href"))
+        try:
+            return self._layer_at(place, item, asset)
+        except BadFile as reason:  # users are not told where files lie
+            raise BadFile(str(reason).replace(place, shown_name(place))) from reason
+
+    def _layer_at(self, place: str, item: Document, asset: BandAsset) -> Layer:
         if not is_address(place):
             drivers = (*GEOTIFF, *JPEG2000)
             header = local_header(Path(place), drivers)
@@ -182,7 +185,7 @@ class StacSource:
             stated = stated_header(item.content, asset, place)
             header = stated or upright(remote_header(self._remote, place))
         if not 0 <= asset.index < header.count:
-            raise BadFile(f"{Path(place).name}: it has no band number {asset.index + 1}")
+            raise BadFile(f"{shown_name(place)}: it has no band number {asset.index + 1}")
         if is_address(place):
             return RemotePlane(
                 self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata

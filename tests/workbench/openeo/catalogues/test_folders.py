@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import BadFile
+from workbench.openeo.catalogues import imageblocks
 from workbench.openeo.errors import OpenEOError
 
 
@@ -34,20 +35,18 @@ def test_all_of_a_folder_is_read_as_it_was_written(folder, catalogue_of, small):
 def test_only_the_windows_dates_and_bands_asked_for_are_read(
     folder, catalogue_of, small, monkeypatch
 ):
-    from workbench.openeo.catalogues import images
-
     read = []
 
     def spy(plane, bands, window):
         read.append((plane.path[-16:], list(bands), window))
         return original(plane, bands, window)
 
-    original = images.read_bands
+    original = imageblocks.read_bands
     catalogue = catalogue_of()
     left, top = small.corner
     box = {"west": left + 100, "south": top - 150, "east": left + 200, "north": top - 100}
     cube = catalogue.load("C", {**box, "crs": 32631}, ["2022-06-11", "2022-06-21"], ["B08"])
-    monkeypatch.setattr(images, "read_bands", spy)
+    monkeypatch.setattr(imageblocks, "read_bands", spy)
     values = cube.array.values
     assert read == [("20220611_B08.tif", [1], ((10, 15), (10, 20)))]
     x, y = cube.array["x"].values, cube.array["y"].values

@@ -190,6 +190,16 @@ def test_broken_documents_are_named_without_their_folder(images, catalogue_of, c
     assert str(images.parent) not in caught.value.message
 
 
+def test_files_elsewhere_are_named_without_their_folder(images, catalogue_of, tmp_path):
+    (tmp_path / "else").mkdir()
+    broken = tmp_path / "else" / "broken.tif"
+    broken.write_text("no TIFF")
+    write(images / "items.json", item(1, a={"href": str(broken)}))
+    with pytest.raises(OpenEOError, match=r"broken.tif") as caught:
+        catalogue_of(kind="stac", path=str(images / "items.json")).load("C")
+    assert str(tmp_path) not in caught.value.message
+
+
 def test_broken_items_can_be_left_out(images, catalogue_of, caplog):
     features = [item(day) for day in DAYS]
     (images / "I11_nir.tif").write_bytes(b"")
