@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,4 +180,6 @@ class _Reader:
                 self._held[key] = read_bands(layer, bands, window)
             return np.asarray(self._held[key][mates.index(layer)])
         except BadFile as reason:  # users are not told where files lie
-            raise BadFile(str(reason).replace(layer.path, self._image.name)) from reason
+            file = PurePath(layer.path.partition("?")[0]).name
+            shown = str(reason).replace(layer.path, file)
+            raise BadFile(f"{self._image.name}: {shown}") from reason

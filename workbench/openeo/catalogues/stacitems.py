@@ -177,7 +177,9 @@ def query_of(request: Request | None) -> dict[str, Any]:
                 (period.start, period.end))  # fmt: skip
         query["datetime"] = "/".join(map(str, ends))
     if request.area is not None and (box := request.area.degrees()) is not None:
-        query["bbox"] = ",".join(f"{edge:.7f}" for edge in box)
+        west, south, east, north = box
+        east -= 360 if east > 180 else 0  # west of west, as OGC API Features wants it
+        query["bbox"] = ",".join(f"{edge:.7f}" for edge in (west, south, east, north))
     return query
 
 

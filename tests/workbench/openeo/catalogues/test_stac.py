@@ -268,6 +268,13 @@ def test_items_at_an_address(site, small, place):
     )
 
 
+def test_an_api_is_asked_across_the_antimeridian():
+    box = {"west": 179, "south": -1, "east": -178, "north": 1}
+    query = stacitems.query_of(read_request(box, [None, "2022-01-01"], known={}))
+    assert query["bbox"] == "179.0000000,-1.0000000,-178.0000000,1.0000000"
+    assert query["datetime"] == "../2022-01-01T00:00:00Z"
+
+
 def test_what_was_fetched_is_kept_for_a_while(site, monkeypatch):
     source = StacSource({"url": f"{site.url}/data/collection.json"}, Path(), Remote([site.url]))
     source.bands(read_request(known={}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -122,6 +123,14 @@ def test_only_what_is_asked_for_is_read(stored, monkeypatch):
     cube = stored(dataset()).load("C", box, ["2022-01-03", None])
     cube.array.compute(scheduler="sync")
     assert read == [(1, 2, 2)]
+
+
+@pytest.mark.parametrize("name", ["cube.nc", "cube.zarr"])
+def test_a_cube_is_read_by_workers(stored, name):
+    cube = stored(dataset(), name=name).load("C").array
+    with dask.config.set(scheduler="processes", num_workers=2):
+        apart = cube.compute()
+    assert np.array_equal(apart.values[:, 0], EXPECTED, equal_nan=True)
 
 
 def test_longitudes_up_to_360(stored):
