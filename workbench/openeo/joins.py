@@ -12,6 +12,7 @@ import numpy.typing as npt
 from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.labels import SAME_PLACE, checked_coordinate, step_of
+from workbench.openeo.regrids import on_grid_of
 from workbench.openeo.values import Label
 
 __all__ = ["Joined", "identical", "joined", "pixels_joined"]
@@ -86,8 +87,6 @@ def pixels_joined(
             return other, known
     if len(axes) < 2 or one.crs is None or other.crs is None:
         raise refuse("its pixels do not lie on those of the other, and cannot be resampled")
-    from workbench.openeo.regrids import on_grid_of  # type: ignore[import-not-found,unused-ignore]
-
     resampled = on_grid_of(other, one, METHOD, process=process_name)
     return resampled, {name: identical(one.array[name].values) for name in names}
 

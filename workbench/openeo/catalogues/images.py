@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import BadFile
+from workbench.openeo import cubes
 from workbench.openeo.catalogues.bands import Band
 from workbench.openeo.catalogues.descriptions import DIMENSIONS, described
 from workbench.openeo.catalogues.grids import (
@@ -190,10 +191,10 @@ def cube_of_images(
         side_of_blocks(len(times) * len(names)),
         str(np.result_type(*kinds)),
     )
-    return labelled(lazy_pixels(plan), times, names, target)
+    return labelled(lazy_pixels(plan), times, chosen, target)
 
 
-def labelled(values: Any, times: Any, names: Sequence[str], grid: GeoBox) -> Cube:
+def labelled(values: Any, times: Any, bands: Sequence[Band], grid: GeoBox) -> Cube:
     """Return values (t, bands, y, x) on a grid as a cube."""
     import xarray as xr
     from pyproj import CRS
@@ -202,13 +203,14 @@ def labelled(values: Any, times: Any, names: Sequence[str], grid: GeoBox) -> Cub
     across, down = float(grid.affine.a), float(grid.affine.e)
     coords = {
         "t": np.asarray(times, "datetime64[ns]"),
-        "bands": list(names),
+        "bands": [band.name for band in bands],
         "y": grid.affine.f + down * (np.arange(height) + 0.5),
         "x": grid.affine.c + across * (np.arange(width) + 0.5),
     }
+    known = {b.name: cubes.Band(b.common_name, b.center_wavelength) for b in bands}
     dimensions = {
         "t": Dimension("temporal"),
-        "bands": Dimension("bands"),
+        "bands": Dimension("bands", bands=known),
         "y": Dimension("spatial", "y", down),
         "x": Dimension("spatial", "x", across),
     }

@@ -126,7 +126,8 @@ class StoredCube:
             box = part.boundingbox
             outline = request.area.outline(str(part.crs), box.left, box.right)
             values = masked(values, outline, part)
-        return labelled(values, stored.times[order], names, part)
+        bands = [stored.bands[name][0] for name in names]
+        return labelled(values, stored.times[order], bands, part)
 
     def _values(self, stored: _Stored, names: Sequence[str], order: Any, part: GeoBox) -> Any:
         """Return a lazy array (t, bands, y, x)."""

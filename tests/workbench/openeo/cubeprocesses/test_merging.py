@@ -477,7 +477,6 @@ def coarser(cube):
 
 @pytest.mark.parametrize("lazy", [None, 1])
 def test_other_grids_are_resampled_to_the_first(lazy):
-    pytest.importorskip("workbench.openeo.regrids")
     fine = made({"t": [0], "y": [0, 1, 2, 3], "x": [0, 1, 2, 3]}, chunks=lazy)
     coarse = coarser(made({"t": [0, 1], "y": [0, 1], "x": [0, 1]}, start=100, chunks=lazy))
     found = merged(fine, coarse, graph("first", data=[Y, X]))
@@ -601,7 +600,6 @@ def test_masks_of_other_dimensions():
 
 @pytest.mark.parametrize("lazy", [None, 1])
 def test_masks_on_other_grids_are_resampled(lazy):
-    pytest.importorskip("workbench.openeo.regrids")
     data = made({"y": [0, 1, 2, 3], "x": [0, 1, 2, 3]}, chunks=lazy)
     mask = coarser(made({"y": [0, 1], "x": [0, 1]}, start=0, chunks=lazy))
     mask = mask.with_array(mask.array == 3)
