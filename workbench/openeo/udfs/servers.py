@@ -200,6 +200,8 @@ class Server:
         """End the processes; what was printed can still be read."""
         import psutil
 
+        if self._process.poll() is not None:
+            return  # all have ended with the first, and its number may be another's by now
         family: list[Any] = []
         with suppress(psutil.Error):
             family = psutil.Process(self._process.pid).children(recursive=True)

@@ -15,24 +15,50 @@ import psutil
 import pytest
 
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.udfs import Labelled
+from workbench.openeo.udfs import Labelled, servers
 from workbench.openeo.udfs.exchange import NotAnswered, get, put
+from workbench.openeo.udfs.runtimes import Failed
 from workbench.openeo.udfs.servers import taken
 
 
+@pytest.fixture
+def no_namespaces(tmp_path, monkeypatch):
+    """Let the kernel refuse namespaces, as that of many containers does."""
+    source = servers.CONFINING.read_text()
+    assert source.count("alone = own_namespaces()") == 1
+    script = tmp_path / "confining.py"
+    script.write_text(source.replace("alone = own_namespaces()", "alone = False"))
+    monkeypatch.setattr(servers, "CONFINING", script)
+
+
+LEFT = [
+    "child = [sys.executable, '-c', 'import time; time.sleep(60)']",
+    "subprocess.Popen(child, start_new_session=True)",
+    "if os.fork() == 0:",
+    "    os.setsid()",
+    "    if os.fork(): os._exit(0)",
+    "    time.sleep(60)",
+    "time.sleep(0.5)",
+]
+
+
 def test_children_in_sessions_of_their_own_are_ended(runtimes, code, family):
-    lines = [
-        "child = [sys.executable, '-c', 'import time; time.sleep(60)']",
-        "subprocess.Popen(child, start_new_session=True)",
-        "if os.fork() == 0:",
-        "    os.setsid()",
-        "    if os.fork(): os._exit(0)",
-        "    time.sleep(60)",
-        "result = 1",
-    ]
-    assert runtimes.run(code(*lines), 1).value == 1
-    assert len(family()) >= 4
+    assert runtimes.run(code(*LEFT, "result = 1"), 1).value == 1
+    assert len(family()) == 5, "three of the server, two of the code"
     runtimes.close()
+    assert family(wait=True) == []
+
+
+def test_without_namespaces(runtimes, code, family, no_namespaces):
+    lines = ["import socket", "try: socket.socket()", "except OSError: result = 'closed'"]
+    found = runtimes.run(code(*LEFT, *lines), 1)
+    assert found.value == "closed"
+    assert found.warnings == ("the code sees the other processes of this machine",)
+    assert len(family()) == 4
+    runtimes.close()
+    assert family(wait=True) == []
+    with pytest.raises(Failed, match="exit code 3"):
+        runtimes.run(code(*LEFT, "os._exit(3)"), 1)
     assert family(wait=True) == []
 
 
