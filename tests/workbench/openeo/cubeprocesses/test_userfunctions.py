@@ -13,6 +13,7 @@ from workbench.openeo.cubeprocesses.userfunctions import run_udf
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.executor import Evaluation
+from workbench.openeo.formats import write
 from workbench.openeo.udfs import Limits, Runtimes
 from workbench.openeo.values import LabelledArray, PixelArray
 
@@ -267,3 +268,16 @@ def test_a_cube_that_is_too_large_for_one_call(cube):
     small = Evaluation(context={"udfs": Runtimes(Limits(memory=1000))})
     with pytest.raises(OpenEOError, match="filter it"):
         called(small, cube)
+
+
+@pytest.mark.cluster
+def test_blocks_on_workers_and_files_of_them(runtimes, run, cube, client, tmp_path):
+    """Workers start processes of their own; what they compute is written here."""
+    found = called(run, lazy(cube), "days")
+    (asset, *_) = write(found, "netCDF", {}, tmp_path)
+    with xr.open_dataset(asset.path) as file:
+        expected = (cube.array * 0 + np.array([0, 4, 31])[:, None, None, None]).sel(bands="B04")
+        assert np.array_equal(file["B04"], expected, equal_nan=True)
+    failing = called(run, lazy(cube), "shape")
+    with pytest.raises(OpenEOError, match="another shape"):
+        failing.array.compute()
