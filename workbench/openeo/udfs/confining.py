@@ -15,6 +15,7 @@ import os
 import platform
 import resource
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -151,13 +152,15 @@ def read(path: str) -> str:
 
 
 def watch(child: int, lifeline: int) -> None:
-    """Wait until a child has ended; kill this session if a pipe ends before.
+    """Wait until a child has ended; if a pipe ends before, kill this session, remove its folder.
 
     No thread can do this: the kernel gives none to a process that has left a namespace.
     """
     ends = os.pidfd_open(child)
     ready, _, _ = select.select([ends, lifeline], [], [])
     if ends not in ready:
+        os.kill(child, signal.SIGKILL)
+        shutil.rmtree(os.path.dirname(os.getcwd()), ignore_errors=True)  # noqa: PTH109, PTH120
         os.killpg(0, signal.SIGKILL)
     os.close(ends)
 
