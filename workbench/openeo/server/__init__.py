@@ -1,1 +1,17 @@
-"""The openEO API over HTTP: accounts, collections, processes, graphs, jobs and their results."""
+"""The openEO API over HTTP: accounts, collections, processes, graphs, jobs and their results.
+
+======================  ============================================================================
+`store`                 users, tokens and users' processes, in one file
+`passwords`             passwords as they are kept
+`attempts`              how often somebody may try to sign in
+`accounts`              passwords and tokens, checked
+`backend`               a server's settings, and what is open while it runs
+`answers`               answers as JSON, errors among them
+`requests`              whose a request is, its JSON, the page that it asks for
+`door`                  what every request passes
+`capabilities`          what is told to everybody
+`signin`                sign in by name and password
+`userprocesses`         processes of users, and graphs checked
+`app`                   all of it as one application
+======================  ============================================================================
+"""
