@@ -12,6 +12,8 @@
 `capabilities`          what is told to everybody
 `signin`                sign in by name and password
 `userprocesses`         processes of users, and graphs checked
+`jobroutes`             batch jobs: kept, started, stopped, their logs
+`results`               what jobs and synchronous requests give, and its download
 `app`                   all of it as one application
 ======================  ============================================================================
 """

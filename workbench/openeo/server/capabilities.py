@@ -18,7 +18,7 @@ __all__ = ["API_VERSION", "ROUTES"]
 API_VERSION = "1.2.0"
 STAC_VERSION = "1.0.0"
 CONFORMS = ["https://api.openeo.org/1.2.0"]
-APART = ("/.well-known", "/oidc")
+APART = ("/.well-known", "/oidc", "/downloads")
 """Addresses that are no endpoints of openEO."""
 
 

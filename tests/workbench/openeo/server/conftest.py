@@ -17,7 +17,7 @@ from workbench.openeo.errors import error
 
 PASSWORD = "correct horse"
 PLACE = "http://testserver"
-APART = ("/oidc/", "/.well-known/openid-configuration")
+APART = ("/oidc/", "/.well-known/openid-configuration", "/downloads/")
 """Addresses that are none of openEO's."""
 
 EXCEPTED = {("GET", "/processes")}
