@@ -6,6 +6,7 @@
 `entries`               entries of logs as the API has them, errors in plain words
 `work`                  what the process of a job does
 `workprocesses`         such a process, seen from the server
+`freeing`               workers that still do what was ended
 `batch`                 `Jobs`: the queue, and who runs
 `synchronous`           `Answers`: results while somebody waits
 ======================  ============================================================================

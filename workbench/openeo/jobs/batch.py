@@ -13,8 +13,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,9 @@ from workbench.disks import make_folder
 from workbench.errors import NotWritten
 from workbench.files import sweep
 from workbench.locks import FolderLock
-from workbench.openeo.errors import OpenEOError, error
+from workbench.openeo.errors import error
 from workbench.openeo.jobs.entries import entry, without_paths
+from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import (
     LEVELS,
     Job,
@@ -110,6 +111,7 @@ class Jobs:
         self._lock = threading.RLock()
         self._working: dict[str, WorkProcess] = {}
         self._watching: set[threading.Thread] = set()
+        self._freeing = Freeing(cluster)
         self._closed = False
         self._held = FolderLock(self.folder, "openEO server")
         self._held.__enter__()
@@ -139,6 +141,7 @@ class Jobs:
             watching = list(self._watching)
         for thread in watching:
             thread.join()
+        self._freeing.close()
         self._store.close()
         self._held.__exit__(None, None, None)
 
@@ -385,6 +388,7 @@ class Jobs:
         process = self._working.pop(job.id, None)
         if process is not None:
             process.kill()
+            self._freeing.soon()
             if (place := self._place(job.id, job.run)).is_dir():
                 sweep(place, recursive=True)
 
@@ -393,6 +397,7 @@ class Jobs:
         for job in self._store.with_status("running"):
             with self._store.change():
                 if self._store.requeue(job.id, lost=True) < MOST_LOST:
+                    self._freeing.soon()
                     words = "the server was restarted; the job begins anew"
                     self._store.log(job.id, entry("warning", words))
                     continue
@@ -405,18 +410,41 @@ class Jobs:
 
     def _fill(self) -> None:
         """Begin jobs as long as there is room; users take turns."""
-        with self._lock, suppress(NotWritten):  # a full disk: the next job that ends tries again
+        with self._lock, self._again_if_full():
             while not self._closed and len(self._working) < self._at_once:
                 number = self._next()
                 if number is None:
                     return
-                run = self._store.begin(number)
-                process = self._working[number] = WorkProcess()
-                thread = threading.Thread(
-                    target=self._watch, args=(number, run, process), name=f"openeo-{number}"
-                )
-                self._watching.add(thread)
-                thread.start()
+                self._begin(number)
+
+    def _begin(self, number: str) -> None:
+        """Start the process of a job, and a thread that watches it."""
+        run = self._store.begin(number)
+        try:
+            process = WorkProcess()
+        except OSError as reason:
+            logger.error("no process for job %s: %s", number, reason)
+            words = error("InfrastructureBusy", detail="No process could be started.").message
+            self._store.log(number, entry("error", words, code="InfrastructureBusy"))
+            self._store.settle(number, "error")
+            return
+        self._working[number] = process
+        thread = threading.Thread(
+            target=self._watch, args=(number, run, process), name=f"openeo-{number}"
+        )
+        self._watching.add(thread)
+        thread.start()
+
+    @contextmanager
+    def _again_if_full(self) -> Iterator[None]:
+        """Where the disk is full, begin the next jobs as soon as there is room."""
+        try:
+            yield
+        except NotWritten as reason:
+            logger.warning("no job can begin: %s", reason)
+            later = threading.Timer(AGAIN_S, self._fill)
+            later.daemon = True
+            later.start()
 
     def _next(self) -> str | None:
         """Return the job that has waited longest, of the user of whom the fewest run."""
@@ -508,22 +536,17 @@ class Jobs:
             else:
                 self._store.log(job.id, event["entry"])
                 self._store.settle(job.id, "error")
+                self._freeing.soon()
 
 
-class _stored:  # noqa: N801  a block, like the functions of contextlib
+@contextmanager
+def _stored() -> Iterator[None]:
     """Turn what a full disk does to the state into an error of the API."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, defect: BaseException | None, traceback: object) -> None:
-        if isinstance(defect, NotWritten):
-            raise _storage_failure(defect) from defect
-
-
-def _storage_failure(reason: NotWritten) -> OpenEOError:
-    logger.error("the state cannot be written: %s", reason)
-    return error("StorageFailure")
+    try:
+        yield
+    except NotWritten as reason:
+        logger.error("the state cannot be written: %s", reason)
+        raise error("StorageFailure") from reason
 
 
 def _no_storage(reason: NotWritten) -> dict[str, Any]:

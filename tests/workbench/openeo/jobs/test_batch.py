@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -273,6 +275,50 @@ def test_a_job_on_a_full_disk_fails_and_leaves_nothing(jobs, started, ended, tmp
     assert (found["code"], "disk is full" in found["message"]) == ("StorageFailure", True)
     assert str(tmp_path) not in json.dumps(found)
     assert [path for path in (tmp_path / "state/results").rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture
+def full_disk():
+    """`with full_disk():` no file of this process may grow, as on a full disk."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextmanager
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    yield full
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def test_what_a_full_disk_refuses_has_not_happened(jobs, graph, full_disk):
+    request = {"process": graph("pi")}
+    number = jobs.create("ada", {**request, "title": "old"}).id
+    with full_disk():
+        assert code(jobs.create, "ada", request) == "StorageFailure"
+        assert code(jobs.change, "ada", number, {"title": "new"}) == "StorageFailure"
+        assert code(jobs.start, "ada", number) == "StorageFailure"
+        assert code(jobs.delete, "ada", number) == "StorageFailure"
+    (job,) = jobs.list("ada")
+    assert (job.id, job.status, job.given["title"]) == (number, "created", "old")
+    jobs.delete("ada", number)
+
+
+def test_the_end_of_a_job_is_stored_when_there_is_room_again(
+    jobs, started, ended, full_disk, wait_for, monkeypatch, caplog
+):
+    monkeypatch.setattr(batch, "AGAIN_S", 0.1)
+    number = started(jobs, "slow", seconds=1.5)
+    wait_for(lambda: jobs.read("ada", number).status == "running")
+    with full_disk():
+        wait_for(lambda: "cannot be stored yet" in caplog.text)
+        assert jobs.read("ada", number).status == "running"
+    assert ended(jobs, number).status == "error"
+    assert jobs.last_error("ada", number)["code"] == "StorageFailure"
 
 
 def test_only_one_server_is_at_work_in_a_folder(jobs, open_jobs):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.openeo.jobs import freeing
+
 pytestmark = pytest.mark.cluster
 
 SERVER = Path(__file__).with_name("serverprocess.py")
@@ -63,6 +65,18 @@ def test_a_job_that_is_ended_frees_its_workers(on_cluster, cluster, started, end
     else:
         getattr(jobs, end)("ada", number)
     wait_for(lambda: tasks(cluster) == 0)
+    following = started(jobs, "slow", seconds=0, parts=4)
+    assert ended(jobs, following).status == "finished"
+
+
+def test_a_worker_at_a_long_task_is_freed_too(
+    on_cluster, cluster, started, ended, wait_for, monkeypatch
+):
+    monkeypatch.setattr(freeing, "GRACE_S", 0.5)
+    jobs = on_cluster(at_once=1)
+    number = started(jobs, "slow", seconds=1000, parts=2)
+    wait_for(lambda: tasks(cluster) == 4)  # both are at work
+    jobs.cancel("ada", number)
     following = started(jobs, "slow", seconds=0, parts=4)
     assert ended(jobs, following).status == "finished"
 
