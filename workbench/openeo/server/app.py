@@ -16,7 +16,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.server import capabilities, signin, userprocesses
+from workbench.openeo.server import (
+    capabilities,
+    provider,
+    signin,
+    userprocesses,
+    verification,
+)
 from workbench.openeo.server.accounts import Accounts
 from workbench.openeo.server.answers import error_answer
 from workbench.openeo.server.backend import Backend, Settings
@@ -68,8 +74,9 @@ def create_app(settings: Settings) -> Starlette:
 def _routes(settings: Settings) -> list[BaseRoute]:
     return [
         *capabilities.ROUTES,
-        *(signin.ROUTES if settings.accounts else []),
-        signin.ME,
+        *(signin.ROUTES if settings.accounts else signin.ROUTES_WITHOUT_ACCOUNTS),
+        *provider.ROUTES,
+        *verification.ROUTES,
         *userprocesses.ROUTES,
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.openeo.server.accounts import Accounts
+from workbench.openeo.server.grants import Grants
 from workbench.openeo.server.store import Store
 
 __all__ = ["Backend", "Catalogue", "Settings"]
@@ -54,3 +55,4 @@ class Backend:
     settings: Settings
     store: Store
     accounts: Accounts
+    grants: Grants = field(default_factory=Grants)

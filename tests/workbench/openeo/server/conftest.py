@@ -20,9 +20,6 @@ PLACE = "http://testserver"
 APART = ("/oidc/", "/.well-known/openid-configuration")
 """Addresses that are none of openEO's."""
 
-EXCEPTED = {("GET", "/processes")}
-"""Whose schema the official definitions themselves do not pass."""
-
 
 @cache
 def openapi(document: Path):
@@ -34,6 +31,10 @@ def openapi(document: Path):
             if isinstance(place, dict):
                 place.pop("servers", None)
     content["servers"] = [{"url": PLACE}]
+    # A type is "generic" or that of a graph or cube, and all that is of these is generic too: no
+    # definition, official ones included, is only one of them.
+    types = content["components"]["schemas"]["process_json_schema"]
+    types["anyOf"] = types.pop("oneOf")
     return OpenAPI.from_dict(content)
 
 
@@ -53,7 +54,7 @@ def check_answer(
     if status >= 400 and method != "HEAD":
         assert kind == "application/json"
         assert {"code", "message", "id"} <= set(json.loads(body)), body
-    if method in ("HEAD", "OPTIONS") or (method, path) in EXCEPTED:
+    if method in ("HEAD", "OPTIONS"):
         return
     try:
         openapi(document).validate_response(
@@ -152,16 +153,25 @@ def client(app, checked) -> Iterator[TestClient]:
         yield client
 
 
+@cache
+def kept_password() -> str:
+    from workbench.openeo.server.passwords import hashed
+
+    return hashed(PASSWORD)
+
+
 @pytest.fixture
-def signed_in(app, client) -> Callable[[str], dict[str, str]]:
-    """`signed_in(name)`: headers of a user, who is added where there is none."""
-    from workbench.openeo.server.accounts import add_user
+def signed_in(app) -> Callable[[str], dict[str, str]]:
+    """`signed_in(name)`: headers of a user, who is added where there is none.
+
+    The password is hashed once for all tests: that takes its time.
+    """
 
     def sign_in(name: str = "ada") -> dict[str, str]:
-        if name not in [user.name for user in app.state.backend.store.users()]:
-            add_user(app.state.backend.store, name, PASSWORD)
-        answer = client.get("/credentials/basic", auth=(name, PASSWORD))
-        return {"Authorization": f"Bearer basic//{answer.json()['access_token']}"}
+        backend = app.state.backend
+        users = {user.name: user for user in backend.store.users()}
+        user = users.get(name) or backend.store.add_user(name, kept_password())
+        return {"Authorization": f"Bearer basic//{backend.accounts.new_token(user, 'basic')}"}
 
     return sign_in
 
