@@ -61,7 +61,7 @@ def argument_faults(
     """
     known = {parameter["name"]: parameter for parameter in process.parameters}
     for name in arguments:
-        if isinstance(process, Process) and name not in known:
+        if isinstance(process, Process) and name not in known and name not in process.extra:
             yield error(
                 "ProcessParameterUnsupported",
                 path=path,

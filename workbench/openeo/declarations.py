@@ -9,7 +9,7 @@ in the place of those that are not given; so its own names are free to be Python
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Process:
     """Whether the function takes the run first: its log, and what it was given."""
     nullable: frozenset[str] = frozenset()
     """Parameters that take null although the definition forgot to say so."""
+    extra: frozenset[str] = frozenset()
+    """Arguments beyond the definition that clients give; the function takes them by name."""
 
     @property
     def id(self) -> str:
@@ -41,12 +43,16 @@ class Process:
         """The parameters, in the order of the definition."""
         return list(self.definition.get("parameters", []))
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self.function(*arguments)
+    def __call__(self, *arguments: Any, **extra: Any) -> Any:
+        return self.function(*arguments, **extra)
 
 
 def process(
-    name: str, *, takes_run: bool = False, nullable: tuple[str, ...] = ()
+    name: str,
+    *,
+    takes_run: bool = False,
+    nullable: Iterable[str] = (),
+    extra: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], Process]:
     """Make a function the official process of this name; for a decorator.
 
@@ -58,6 +64,6 @@ def process(
     definition = process_definition(name)
 
     def declare(function: Callable[..., Any]) -> Process:
-        return Process(definition, function, takes_run, frozenset(nullable))
+        return Process(definition, function, takes_run, frozenset(nullable), frozenset(extra))
 
     return declare

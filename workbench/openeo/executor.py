@@ -225,7 +225,8 @@ def _called(process: Process, arguments: Mapping[str, Any], run: Evaluation) -> 
         _gathered(arguments.get(parameter["name"], parameter.get("default")))
         for parameter in process.parameters
     ]
-    return process(run, *values) if process.takes_run else process(*values)
+    extra = {name: arguments[name] for name in process.extra if name in arguments}
+    return process(run, *values, **extra) if process.takes_run else process(*values, **extra)
 
 
 def _gathered(value: Any) -> Any:

@@ -228,7 +228,8 @@ def _argument(reading: _Reading, value: Any, path: str, names: Names, schema: An
             )
             return kind("")
         return kind(value[key])
-    others = schema.get("additionalProperties") if isinstance(schema, Mapping) else None
+    options = schema if isinstance(schema, list) else [schema]
+    others = [o.get("additionalProperties") for o in options if isinstance(o, Mapping)]
     return {k: _argument(reading, part, path, names, others) for k, part in value.items()}
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 __all__ = [
+    "cog_of",
     "dated_name",
     "described",
     "geotiff",
@@ -228,18 +229,39 @@ def write_cogs(
         with writing(paths[wanted[0]]):
             _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {}, block)
         for source, n in zip(plain, wanted, strict=True):
-            _check_plain(source, paths[n])
-            with atomic_path(paths[n], overwrite=overwrite, check=written_raster) as target:
-                _to_cog(source, target)
+            cog_of(source, paths[n], overwrite=overwrite)
     return paths
 
 
-def _check_plain(source: Path, path: Path) -> None:
-    """Refuse a plain GeoTIFF that is torn: its copy would be whole, with pixels missing."""
+def cog_of(
+    source: Path, path: Path, *, overwrite: bool = False, resampling: str = "average"
+) -> None:
+    """Make a COG of a plain GeoTIFF.
+
+    Parameters
+    ----------
+    source
+        A closed file. One that is torn is refused: its copy would be whole, with pixels missing.
+    path
+        Where the COG is written.
+    overwrite
+        Replace an existing file.
+    resampling
+        How overviews are made, in GDAL's words.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is false.
+    DiskFull, NotWritten
+        If it could not be written, or what was written cannot be read back.
+    """
     try:
         written_raster(source)
     except BadFile as error:
         raise unreadable(path, str(error).replace(str(source), path.name)) from error
+    with atomic_path(path, overwrite=overwrite, check=written_raster) as target:
+        _to_cog(source, target, resampling)
 
 
 def _write_plain(
@@ -266,12 +288,12 @@ def _write_plain(
                 file.write(image, window=window)
 
 
-def _to_cog(source: Path, target: Path) -> None:
+def _to_cog(source: Path, target: Path, resampling: str) -> None:
     from rasterio.shutil import copy
 
     copy(
         str(source), str(target), driver="COG", compress="deflate", level=DEFLATE, predictor="yes",
-        blocksize=512, overview_resampling="average", num_threads="1",
+        blocksize=512, overview_resampling=resampling, num_threads="1",
     )  # fmt: skip
 
 

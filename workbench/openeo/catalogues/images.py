@@ -1,0 +1,424 @@
+"""Images of any grid as cubes on one grid, read block by block.
+
+Images of one instant are put together: where the first by name has no value, the next has its turn.
+Images of different instants stay apart, be it on one day. The grid follows from the images that are
+asked for and from no other: the CRS of most of them, their finest pixels of that CRS.
+"""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import BadFile, portable_errors
+from workbench.openeo.catalogues.bands import Band
+from workbench.openeo.catalogues.descriptions import DIMENSIONS, described
+from workbench.openeo.catalogues.grids import (
+    area_part,
+    bounds_of,
+    covering_grid,
+    cropped,
+    overlap,
+)
+from workbench.openeo.catalogues.requests import Request, no_data
+from workbench.openeo.cubes import Cube, Dimension
+from workbench.openeo.errors import error
+from workbench.openeo.values import float_type
+from workbench.rasters.grids import footprint, window_of
+from workbench.rasters.rasterfiles import Plane, read_bands
+from workbench.rasters.regridding import Source, nearest_on, resampled_on
+from workbench.rasters.windows import Window
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = [
+    "MOST_BLOCKS",
+    "MOST_VALUES",
+    "Image",
+    "Layer",
+    "check_size",
+    "cube_of_images",
+    "document_of_images",
+    "labelled",
+    "side_of_blocks",
+]
+
+Array = npt.NDArray[Any]
+
+MOST_VALUES = 2**41
+"""Of a cube that is loaded: 8 TiB of float32."""
+
+MOST_BLOCKS = 500_000
+"""Tasks that read a cube."""
+
+_SERIES = 2**25  # values of all dates and bands over one block
+
+
+class Layer(Protocol):
+    """One band of an image: a `workbench.rasters.rasterfiles.Plane`, or what reads as one."""
+
+    @property
+    def path(self) -> str:
+        """Of the file; layers of one path are read together."""
+
+    @property
+    def grid(self) -> GeoBox | None:
+        """Where its pixels are."""
+
+    @property
+    def dtype(self) -> str:
+        """NumPy type of its pixels."""
+
+    @property
+    def nodata(self) -> float | None:
+        """Value that is missing; NaN always is."""
+
+    def pixels(self, window: Window) -> Array:
+        """Read a window of its grid, (rows, cols)."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of one instant.
+
+    Attributes
+    ----------
+    name
+        As it is shown to users: no path of the disk.
+    time
+        datetime64[ns], UTC.
+    layers
+        By the names of bands.
+    properties
+        That conditions are asked of, as in STAC.
+    """
+
+    name: str
+    time: np.datetime64
+    layers: Mapping[str, Layer]
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def grids(self) -> list[GeoBox]:
+        """The grids of its layers, each once."""
+        return list(dict.fromkeys(g for layer in self.layers.values() if (g := layer.grid)))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What tasks read: sent to workers once."""
+
+    target: GeoBox
+    instants: tuple[tuple[Image, ...], ...]
+    bands: tuple[Band, ...]
+    outline: Any
+    side: int
+    dtype: str
+
+
+def document_of_images(
+    images: Sequence[Image],
+    bands: Sequence[Band],
+    crs: str | None = None,
+    resolution: float | None = None,
+) -> dict[str, Any]:
+    """Return the parts of the STAC collection of some images, see `descriptions.described`.
+
+    Raises
+    ------
+    BadFile
+        If there is no image.
+    """
+    if not images:
+        raise BadFile("there is no image")
+    grids = _all_grids(images)
+    target = covering_grid(grids, crs, resolution)
+    times = np.unique(np.array([image.time for image in images]))
+    properties = (image.properties for image in images)
+    return described(target, dict.fromkeys(grids), times, bands, properties)
+
+
+def cube_of_images(
+    images: Sequence[Image],
+    bands: Sequence[Band],
+    request: Request,
+    crs: str | None = None,
+    resolution: float | None = None,
+) -> Cube:
+    """Return what is asked for of some images as a lazy cube.
+
+    Parameters
+    ----------
+    images
+        In any order.
+    bands
+        Of the collection, in order.
+    request
+        What is asked for.
+    crs, resolution
+        Of the cube; by default those of the images.
+
+    Returns
+    -------
+    Cube
+        (t, bands, y, x) on Dask, float32 or float64: numbers as in the files, neither scaled nor
+        shifted, NaN where there is none. North is up. Chunks hold one date and all bands.
+
+    Raises
+    ------
+    OpenEOError
+        NoDataAvailable if nothing is left, ProcessParameterInvalid if a band does not exist, or the
+        cube would be too large.
+    """
+    names = request.picked([band.name for band in bands])
+    chosen = [band for name in names for band in bands if band.name == name]
+    left = _asked_for(images, names, request)
+    target = _target(left, request, crs, resolution)
+    met = [image for image in left if any(_meets(grid, target) for grid in image.grids)]
+    if not met:
+        raise no_data(request.process, "No image has a pixel in the area.")
+    met.sort(key=lambda image: (image.time, image.name))
+    times = np.unique(np.array([image.time for image in met], "datetime64[ns]"))
+    check_size((len(times), len(names), *target.shape), request.process)
+    kinds = [
+        float_type(np.dtype(image.layers[name].dtype))
+        for image in met
+        for name in names
+        if name in image.layers
+    ]
+    box = target.boundingbox
+    plan = _Plan(
+        target,
+        tuple(tuple(image for image in met if image.time == time) for time in times),
+        tuple(chosen),
+        request.area and request.area.outline(str(target.crs), box.left, box.right),
+        side_of_blocks(len(times) * len(names)),
+        str(np.result_type(*kinds)),
+    )
+    return labelled(_lazy(plan), times, names, target)
+
+
+def labelled(values: Any, times: Any, names: Sequence[str], grid: GeoBox) -> Cube:
+    """Return values (t, bands, y, x) on a grid as a cube."""
+    import xarray as xr
+    from pyproj import CRS
+
+    height, width = grid.shape
+    across, down = float(grid.affine.a), float(grid.affine.e)
+    coords = {
+        "t": np.asarray(times, "datetime64[ns]"),
+        "bands": list(names),
+        "y": grid.affine.f + down * (np.arange(height) + 0.5),
+        "x": grid.affine.c + across * (np.arange(width) + 0.5),
+    }
+    dimensions = {
+        "t": Dimension("temporal"),
+        "bands": Dimension("bands"),
+        "y": Dimension("spatial", "y", down),
+        "x": Dimension("spatial", "x", across),
+    }
+    array = xr.DataArray(values, coords, DIMENSIONS)
+    return Cube(array, dimensions, CRS.from_user_input(str(grid.crs)))
+
+
+def side_of_blocks(series: int) -> int:
+    """Return pixels along a block, so that all dates and bands of one fit into memory.
+
+    Parameters
+    ----------
+    series
+        Dates times bands.
+    """
+    wanted = math.sqrt(_SERIES / max(series, 1))
+    return 1 << min(max(int(math.log2(wanted)), 8), 10)
+
+
+def check_size(shape: Sequence[int], process: str) -> None:
+    """Check that a cube (t, bands, y, x) is not too large, before anything is built.
+
+    Raises
+    ------
+    OpenEOError
+        ProcessParameterInvalid.
+    """
+    side = side_of_blocks(shape[0] * shape[1])
+    blocks = shape[0] * -(-shape[2] // side) * -(-shape[3] // side)
+    if math.prod(shape) > MOST_VALUES or blocks > MOST_BLOCKS:
+        raise error(
+            "ProcessParameterInvalid",
+            process=process,
+            parameter="spatial_extent",
+            reason=(
+                f"{shape[0]} dates, {shape[1]} bands and {shape[2]} x {shape[3]} pixels are "
+                f"{math.prod(shape):,} values in {blocks:,} blocks, the limits are "
+                f"{MOST_VALUES:,} and {MOST_BLOCKS:,}: ask for a smaller area, less time or fewer "
+                "bands."
+            ),
+        )
+
+
+def _all_grids(images: Iterable[Image]) -> list[GeoBox]:
+    return [grid for image in images for grid in image.grids]
+
+
+def _asked_for(images: Sequence[Image], names: Sequence[str], request: Request) -> list[Image]:
+    """Return the images that are asked for by time, bands, properties and area, in this order."""
+    if not images:
+        raise no_data(request.process, "The collection has no image.")
+    times = np.array([image.time for image in images])
+    left = [image for image, held in zip(images, request.period.holds(times), strict=True) if held]
+    if not left:
+        raise no_data(request.process, _dates(times))
+    left = [image for image in left if any(name in image.layers for name in names)]
+    left = [image for image in left if request.admits(image.properties)]
+    if not left:
+        asked = ", ".join(request.properties) or "none"
+        detail = f"No image in the period has the bands and the properties (asked for: {asked})."
+        raise no_data(request.process, detail)
+    if request.area is not None:
+        known: dict[GeoBox, bool] = {}
+        for grid in dict.fromkeys(_all_grids(left)):
+            known[grid] = any(overlap(bounds_of(grid), box) for box in request.area.boxes(grid))
+        left = [image for image in left if any(known[grid] for grid in image.grids)]
+        if not left:
+            raise no_data(request.process, "No image in the period lies in the area.")
+    return left
+
+
+def _dates(times: Any) -> str:
+    first, last = (np.datetime_as_string(time, unit="D") for time in (times.min(), times.max()))
+    return f"No image lies in the period; those of the collection are of {first} to {last}."
+
+
+def _target(
+    images: Sequence[Image], request: Request, crs: str | None, resolution: float | None
+) -> GeoBox:
+    whole = covering_grid(_all_grids(images), crs, resolution)
+    if request.area is None:
+        return whole
+    part = area_part(whole, request.area, request.process)
+    if part is None:
+        raise no_data(request.process, "No centre of a pixel lies in the area.")
+    return part
+
+
+def _meets(grid: GeoBox, target: GeoBox) -> bool:
+    """Tell whether a centre of the target lies within the bounds of a grid."""
+    bounds = footprint(grid, target.crs)
+    return all(map(math.isfinite, bounds)) and cropped(target, bounds) is not None
+
+
+def _lazy(plan: _Plan) -> Any:
+    """Return the pixels of a plan, (t, bands, y, x), one chunk a date and block."""
+    import dask.array as da
+    from dask.delayed import delayed
+
+    def pieces(size: int) -> tuple[int, ...]:
+        return tuple(min(plan.side, size - start) for start in range(0, size, plan.side))
+
+    rows, cols = map(pieces, plan.target.shape)
+    return da.map_blocks(
+        _block,
+        chunks=((1,) * len(plan.instants), (len(plan.bands),), rows, cols),
+        dtype=np.dtype(plan.dtype),
+        meta=np.empty((0, 0, 0, 0), plan.dtype),
+        plan=delayed(plan, traverse=False),
+    )
+
+
+def _block(plan: _Plan, block_id: tuple[int, ...]) -> Array:
+    """Read one chunk: a date, all bands, a window of the target."""
+    window = Window(
+        *(
+            (at * plan.side, min((at + 1) * plan.side, size))
+            for at, size in zip(block_id[2:], plan.target.shape, strict=True)
+        )
+    )
+    with portable_errors():
+        values = np.full((1, len(plan.bands), *window.shape), np.nan, plan.dtype)
+        inside = _inside(plan, window)
+        if inside is not None and not inside.any():
+            return values
+        for image in plan.instants[block_id[0]]:
+            _fill(values[0], image, plan, window)
+        if inside is not None:
+            values[..., ~inside] = np.nan
+    return values
+
+
+def _inside(plan: _Plan, window: Window) -> npt.NDArray[np.bool_] | None:
+    """Return where centres lie in the polygons; None if there are none to keep to."""
+    import shapely
+
+    if plan.outline is None:
+        return None
+    affine = plan.target.affine
+    x = affine.c + affine.a * (np.arange(*window.cols) + 0.5)
+    y = affine.f + affine.e * (np.arange(*window.rows) + 0.5)
+    shapely.prepare(plan.outline)
+    found: npt.NDArray[np.bool_] = shapely.intersects_xy(plan.outline, x[None, :], y[:, None])
+    return found
+
+
+def _fill(values: Array, image: Image, plan: _Plan, window: Window) -> None:
+    """Put the pixels of an image where there is none yet, (bands, y, x)."""
+    read = _Reader(image, [band.name for band in plan.bands])
+    for place, band in zip(values, plan.bands, strict=True):
+        layer = image.layers.get(band.name)
+        empty = np.isnan(place)
+        if layer is None or layer.grid is None or not empty.any():
+            continue
+        touched = window_of(layer.grid, plan.target)
+        if touched is None or touched.common(window) is None:
+            continue
+        new = _on_target(read, layer, band, plan, window)
+        place[empty] = new[empty]
+
+
+def _on_target(read: _Reader, layer: Layer, band: Band, plan: _Plan, window: Window) -> Array:
+    assert layer.grid is not None
+    nodata = layer.nodata if band.nodata is None else band.nodata
+    kind = np.dtype(plan.dtype)
+
+    def pixels(part: Window) -> Array:
+        raw = read(layer, part)
+        found = raw.astype(kind)
+        if nodata is not None and not np.isnan(nodata):
+            found[raw == nodata] = np.nan
+        return found
+
+    source = Source(layer.grid, pixels, kind)
+    if band.resampling == "smooth":
+        return resampled_on(source, plan.target, window)
+    found, known = nearest_on(source, plan.target, window)
+    return np.where(known | np.isinf(found), found, kind.type(np.nan))
+
+
+class _Reader:
+    """Reads windows of layers, those of one file together."""
+
+    def __init__(self, image: Image, names: Sequence[str]) -> None:
+        self._image = image
+        self._layers = [image.layers[name] for name in names if name in image.layers]
+        self._held: dict[Any, Array] = {}
+
+    def __call__(self, layer: Layer, window: Window) -> Array:
+        """Return the pixels of a layer, (rows, cols)."""
+        try:
+            if not isinstance(layer, Plane):
+                return layer.pixels(window)
+            mates = [m for m in self._layers if isinstance(m, Plane) and m.path == layer.path]
+            key = (layer.path, window)
+            if key not in self._held:
+                bands = [mate.band for mate in mates]
+                self._held[key] = read_bands(layer, bands, window)
+            return np.asarray(self._held[key][mates.index(layer)])
+        except BadFile as reason:  # users are not told where files lie
+            raise BadFile(str(reason).replace(layer.path, self._image.name)) from reason
