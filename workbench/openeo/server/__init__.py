@@ -17,5 +17,7 @@
 `verification`          the page on which a user agrees
 `userprocesses`         processes of users, and graphs checked
 `app`                   all of it as one application
+`serving`               the server on the network
+`cli`                   the commands `serve` and `user`
 ======================  ============================================================================
 """

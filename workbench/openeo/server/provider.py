@@ -113,7 +113,8 @@ def _reason_against(request: Request, backend: Backend) -> str:
             "may use it so: start it with --origin and that address, or with --accounts"
         )
     client, server = request.client, request.scope.get("server")
-    if client is None or server is None or not is_same_user(client, server):
+    passed_on = {"forwarded", "x-forwarded-for"} & set(request.headers)
+    if passed_on or client is None or server is None or not is_same_user(client, server):
         return (
             "this server has no accounts and serves programs of the user who started it, on the "
             "same machine, only: start it with --accounts for others"
