@@ -194,10 +194,23 @@ def context(catalog: Any, *, udfs: bool) -> dict[str, Any]:
     udfs
         Whether code of users may run.
     """
-    found: dict[str, Any] = {}
-    if catalog is not None:
-        found["catalogue"] = catalog
+    from workbench.openeo.catalogues.catalogue import read_catalogue
+    from workbench.openeo.catalogues.remote import Remote
+
+    by_path = isinstance(catalog, str | os.PathLike)
+    known = read_catalogue(catalog) if by_path else catalog
+    found: dict[str, Any] = {"remote": Remote() if known is None else known.remote}
+    if known is not None:
+        found["catalogue"] = known
+    if udfs:
+        found["udfs"] = _runtimes()
     return found
+
+
+def _runtimes() -> Any:
+    from workbench.openeo import udfs
+
+    return udfs.Runtimes()  # type: ignore[attr-defined]
 
 
 def read_process(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:

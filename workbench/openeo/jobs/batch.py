@@ -28,11 +28,13 @@ from workbench.openeo.jobs.entries import entry, without_paths
 from workbench.openeo.jobs.records import (
     LEVELS,
     Job,
+    Own,
     Page,
     Results,
     asset_of,
     changes,
     check_process,
+    needed,
     now,
 )
 from workbench.openeo.jobs.store import Store
@@ -146,14 +148,14 @@ class Jobs:
         self,
         user: str,
         request: Mapping[str, Any],
-        processes: Mapping[str, Mapping[str, Any]] | None = None,
+        processes: Own | None = None,
     ) -> Job:
         """Create a job, which does not start yet.
 
         Parameters
         ----------
         user
-            Whose it is.
+            Whose it is, by an id that nobody else ever gets.
         request
             The body of ``POST /jobs``.
         processes
@@ -194,16 +196,29 @@ class Jobs:
             raise error("JobNotFound", identifier=f"{number:.100}")
         return job
 
-    def list(self, user: str, limit: int | None = None, after: str | None = None) -> Page:
-        """Return the jobs of a user, the newest first, `limit` of those that come after a job."""
-        return self._store.jobs(user, limit, after)
+    def list(self, user: str) -> list[Job]:
+        """Return the jobs of a user, the newest first, without their processes."""
+        return self._store.jobs(user)
+
+    def owner(self, number: str) -> str:
+        """Return whose a job is.
+
+        Raises
+        ------
+        OpenEOError
+            JobNotFound, if there is none of this number.
+        """
+        job = self._store.job(None, number)
+        if job is None:
+            raise error("JobNotFound", identifier=f"{number:.100}")
+        return job.user
 
     def change(
         self,
         user: str,
         number: str,
         request: Mapping[str, Any],
-        processes: Mapping[str, Mapping[str, Any]] | None = None,
+        processes: Own | None = None,
     ) -> None:
         """Change what was given with a job; arguments and errors as for `create`.
 
@@ -228,9 +243,7 @@ class Jobs:
             shutil.rmtree(self._place(number), ignore_errors=True)
         self._fill()
 
-    def start(
-        self, user: str, number: str, processes: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> None:
+    def start(self, user: str, number: str, processes: Own | None = None) -> None:
         """Put a job into the queue; one that is there, or runs, stays as it is.
 
         What it has written before is discarded.
@@ -248,7 +261,7 @@ class Jobs:
             if self._store.count(user, "queued", "running") >= MOST_QUEUED:
                 detail = f"{MOST_QUEUED} of your jobs are queued: wait for one to end."
                 raise error("InfrastructureBusy", detail=detail)
-            self._store.queue(number, processes or {})
+            self._store.queue(number, needed(job.process, processes or {}))
             shutil.rmtree(self._place(number), ignore_errors=True)
         self._fill()
 

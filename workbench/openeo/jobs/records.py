@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEVELS",
     "Job",
+    "Own",
     "Page",
     "Results",
     "Status",
@@ -26,11 +27,14 @@ __all__ = [
     "asset_of",
     "changes",
     "check_process",
+    "needed",
     "now",
-    "offer",
 ]
 
 Status = Literal["created", "queued", "running", "canceled", "finished", "error"]
+
+Own = Mapping[str, UserProcess]
+"""Processes that a user has defined, by name."""
 
 LEVELS = ("debug", "info", "warning", "error")
 """Of log entries, from the least to the most grave."""
@@ -87,11 +91,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of what there is, in order."""
+    """Some entries of a log, in order."""
 
-    parts: Sequence[Any]
+    parts: Sequence[Mapping[str, Any]]
     following: str | None = None
-    """What the next page comes after; None if this is the last."""
+    """The ``id`` that the next page comes after; None if this is the last."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +125,35 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def offer(processes: Mapping[str, Mapping[str, Any]]) -> Offer:
-    """Return the processes of the back-end and those that a user has defined."""
-    own = {name: UserProcess({"id": name, **each}) for name, each in processes.items()}
-    return Offer(user=own)
+def needed(process: Mapping[str, Any], processes: Own) -> dict[str, Any]:
+    """Return the definitions of those processes of a user that a process may call, by name.
+
+    Also those that these call, and so on.
+    """
+    found: dict[str, Any] = {}
+    waiting: list[Any] = [process]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, Mapping):
+            waiting += part.values()
+            name = part.get("process_id")
+            if isinstance(name, str) and name not in found and name in processes:
+                found[name] = dict(processes[name].definition)
+                waiting.append(found[name].get("process_graph"))
+    return found
 
 
-def check_process(process: Any, processes: Mapping[str, Mapping[str, Any]]) -> None:
+def check_process(process: Any, processes: Own) -> None:
     """Check the process of a job, or of a synchronous request, before anything runs.
+
+    Parameters
+    ----------
+    process
+        As it came.
+    processes
+        Those that the user has defined.
 
     Raises
     ------
@@ -142,10 +167,10 @@ def check_process(process: Any, processes: Mapping[str, Mapping[str, Any]]) -> N
     parameters = process.get("parameters") or []
     if not isinstance(parameters, list):
         raise error("ProcessInvalid", detail='"parameters" is a list.')
-    parse(process["process_graph"], offer(processes), parameters=parameters)
+    parse(process["process_graph"], Offer(user=processes), parameters=parameters)
 
 
-def changes(request: Any, processes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def changes(request: Any, processes: Own) -> dict[str, Any]:
     """Return what a request says of a job, checked; null stands for what is to be left out.
 
     Parameters

@@ -131,17 +131,12 @@ class Store:
         )
         return _job(rows[0]) if rows else None
 
-    def jobs(self, user: str, limit: int | None, after: str | None) -> Page:
-        """Return jobs of a user without their processes, the newest first."""
-        rows = self._rows(
-            f"select {_COLUMNS}, '{{}}' as process from jobs where user = ? and number < "
-            "coalesce((select number from jobs where id = ? and user = ?), 1 << 62) "
-            "order by number desc limit ?",
-            *(user, after, user, -1 if limit is None else limit + 1),
+    def jobs(self, user: str) -> list[Job]:
+        """Return the jobs of a user without their processes, the newest first."""
+        words = (
+            f"select {_COLUMNS}, '{{}}' as process from jobs where user = ? order by number desc"
         )
-        shown = rows if limit is None else rows[:limit]
-        more = len(rows) > len(shown) > 0
-        return Page([_job(row) for row in shown], shown[-1]["id"] if more else None)
+        return [_job(row) for row in self._rows(words, user)]
 
     def count(self, user: str, *statuses: Status) -> int:
         """Count the jobs of a user, with these statuses if any are named."""
@@ -168,7 +163,7 @@ class Store:
 
     # --- what becomes of a job
 
-    def queue(self, number: str, processes: Mapping[str, Mapping[str, Any]]) -> None:
+    def queue(self, number: str, processes: Mapping[str, Any]) -> None:
         """Put a job at the end of the queue; what is known of its last run is forgotten."""
         with self.change():
             self.forget(number)
@@ -176,7 +171,7 @@ class Store:
             self._write(
                 "update jobs set status = 'queued', updated = ?, processes = ?, progress = 0, "
                 "lost = 0, place = (select coalesce(max(place), 0) + 1 from jobs) where id = ?",
-                *(now(), json.dumps({k: dict(v) for k, v in processes.items()}), number),
+                *(now(), json.dumps(dict(processes)), number),
             )
 
     def forget(self, number: str) -> None:

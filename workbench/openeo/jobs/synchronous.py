@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.disks import make_folder
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.jobs.records import asset_of, check_process
+from workbench.openeo.jobs.records import Own, asset_of, check_process, needed
 from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by
 
 if TYPE_CHECKING:
@@ -36,11 +36,15 @@ MOST_BYTES = 2_000_000_000
 
 @dataclass(frozen=True)
 class Answer:
-    """What a graph has given, as files that are there for the length of a block."""
+    """What a graph has given, as files that are there until they are removed."""
 
     folder: Path
     assets: Sequence[Asset]
     """The files, in the order in which they were written."""
+
+    def remove(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass
@@ -105,14 +109,10 @@ class Answers:
         for process in busy:
             process.kill()
 
-    @contextmanager
     def answer(
-        self,
-        process: Any,
-        processes: Mapping[str, Mapping[str, Any]] | None = None,
-        gone: threading.Event | None = None,
-    ) -> Iterator[Answer]:
-        """Carry out a process and give what it saves for a block.
+        self, process: Any, processes: Own | None = None, gone: threading.Event | None = None
+    ) -> Answer:
+        """Carry out a process and return what it saves; the caller removes the files.
 
         Parameters
         ----------
@@ -133,9 +133,10 @@ class Answers:
         with self._worker() as one:
             folder = make_folder(self.folder / secrets.token_hex(8))
             try:
-                yield self._carried_out(one, folder, process, processes or {}, gone)
-            finally:
+                return self._carried_out(one, folder, process, processes or {}, gone)
+            except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     @contextmanager
     def _worker(self) -> Iterator[_Idle]:
@@ -164,11 +165,11 @@ class Answers:
         one: _Idle,
         folder: Path,
         process: Mapping[str, Any],
-        processes: Mapping[str, Mapping[str, Any]],
+        processes: Own,
         gone: threading.Event | None,
     ) -> Answer:
         request = {**self._request, "process": dict(process), "folder": str(folder)}
-        request["processes"] = {name: dict(each) for name, each in processes.items()}
+        request["processes"] = needed(process, processes)
         assets: list[Asset] = []
         with _Limited(one.process, self._most_s, gone) as limit:
             end: Mapping[str, Any] = {}

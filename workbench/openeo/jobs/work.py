@@ -25,7 +25,8 @@ from workbench.errors import NoCluster
 from workbench.openeo import production
 from workbench.openeo.executor import MOST_ENTRIES, Evaluation, Log, LogEntry
 from workbench.openeo.jobs.entries import entry, failure, from_log, places
-from workbench.openeo.jobs.records import LEVELS, asset_entry, offer
+from workbench.openeo.jobs.records import LEVELS, asset_entry
+from workbench.openeo.registry import Offer, UserProcess
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -125,7 +126,7 @@ def _carry_out(
             production.produce(
                 process,
                 Path(request["folder"]),
-                offer(request["processes"]),
+                Offer(user={n: UserProcess(each) for n, each in request["processes"].items()}),
                 evaluation,
                 most_bytes=request.get("most_bytes"),
                 written=lambda asset, percent: channel.tell(

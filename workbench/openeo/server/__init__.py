@@ -16,6 +16,8 @@
 `provider`              OpenID Connect of the server itself
 `verification`          the page on which a user agrees
 `userprocesses`         processes of users, and graphs checked
+`jobroutes`             batch jobs: kept, started, stopped, their logs
+`results`               what jobs and synchronous requests give, and its download
 `app`                   all of it as one application
 `serving`               the server on the network
 `cli`                   the commands `serve` and `user`

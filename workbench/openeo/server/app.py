@@ -6,9 +6,11 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -16,9 +18,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from workbench.openeo.errors import OpenEOError, error
+from workbench.openeo.jobs import Answers, Jobs
 from workbench.openeo.server import (
     capabilities,
+    jobroutes,
     provider,
+    results,
     signin,
     userprocesses,
     verification,
@@ -44,15 +49,24 @@ def create_app(settings: Settings) -> Starlette:
     ------
     BadFile
         If the file of accounts and processes cannot be used.
+    FolderInUse
+        If another server is at work on the same state.
     """
     store = Store(settings.state)
     if not settings.accounts:
         store.local_user()
-    backend = Backend(settings, store, Accounts(store, required=settings.accounts))
+    accounts = Accounts(store, required=settings.accounts)
+    try:
+        backend = Backend(settings, store, accounts, *_working(settings))
+    except BaseException:
+        store.close()
+        raise
 
     @asynccontextmanager
     async def while_it_runs(app: Starlette) -> AsyncIterator[None]:
         yield
+        await run_in_threadpool(backend.answers.close)
+        await run_in_threadpool(backend.jobs.close)
         store.close()
 
     routes = _routes(settings)
@@ -71,6 +85,22 @@ def create_app(settings: Settings) -> Starlette:
     return app
 
 
+def _working(settings: Settings) -> tuple[Jobs, Answers]:
+    """Return what carries out graphs: as batch jobs, and while somebody waits."""
+    given: dict[str, Any] = {
+        "cluster": settings.cluster,
+        "catalog": settings.catalog,
+        "udfs": settings.udfs,
+    }
+    jobs = Jobs(
+        settings.state / "jobs",
+        at_once=settings.jobs_at_once,
+        patience_s=settings.patience_s,
+        **given,
+    )
+    return jobs, Answers(settings.state / "answers", most_s=settings.answer_s, **given)
+
+
 def _routes(settings: Settings) -> list[BaseRoute]:
     return [
         *capabilities.ROUTES,
@@ -78,6 +108,8 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *provider.ROUTES,
         *verification.ROUTES,
         *userprocesses.ROUTES,
+        *jobroutes.ROUTES,
+        *results.ROUTES,
     ]
 
 

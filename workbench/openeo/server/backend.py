@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from workbench.openeo.jobs import Answers, Jobs
 from workbench.openeo.server.accounts import Accounts
 from workbench.openeo.server.grants import Grants
 from workbench.openeo.server.store import Store
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Backend", "Catalogue", "Settings"]
 
@@ -46,6 +50,18 @@ class Settings:
     """Web pages that may sign in without a password, such as ``https://editor.openeo.org``."""
     title: str = "Earth-observation workbench"
     """What users read as its name."""
+    catalog: Path | None = None
+    """The file of the collections, for the processes that carry out graphs."""
+    cluster: Client | None = None
+    """Of Dask, which computes; None for threads of each of these processes."""
+    udfs: bool = False
+    """Whether functions of users are run."""
+    jobs_at_once: int = 2
+    """Batch jobs that run side by side."""
+    patience_s: float = 60.0
+    """How long work waits while the cluster has no worker."""
+    answer_s: float = 300.0
+    """How long a synchronous request may take."""
 
 
 @dataclass(frozen=True)
@@ -55,4 +71,6 @@ class Backend:
     settings: Settings
     store: Store
     accounts: Accounts
+    jobs: Jobs
+    answers: Answers
     grants: Grants = field(default_factory=Grants)

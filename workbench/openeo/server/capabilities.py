@@ -60,7 +60,7 @@ def _endpoints(request: Request) -> list[dict[str, Any]]:
     found: dict[str, set[str]] = {}
     for route in request.app.routes:
         if isinstance(route, Route) and route.include_in_schema:
-            found.setdefault(route.path, set()).update((route.methods or set()) - {"HEAD"})
+            found.setdefault(route.path_format, set()).update((route.methods or set()) - {"HEAD"})
     return [{"path": path, "methods": sorted(methods)} for path, methods in sorted(found.items())]
 
 
@@ -122,7 +122,7 @@ ROUTES = [
     Route("/", capabilities),
     Route("/conformance", conformance),
     Route("/collections", collections),
-    Route("/collections/{collection_id}", collection),
+    Route("/collections/{collection_id:path}", collection),
     Route("/processes", processes),
     Route("/file_formats", file_formats),
     Route("/udf_runtimes", udf_runtimes),

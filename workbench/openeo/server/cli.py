@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ state_option = click.option(
         "workbench openeo serve --catalog data/catalog.yml",
         "workbench openeo serve --catalog data/catalog.yml --port 0 --cluster slurm --jobs 8",
         "workbench openeo user add ada && workbench openeo serve --catalog data/catalog.yml",
-        "workbench openeo serve --catalog data/catalog.yml --host 0.0.0.0 \\",
+        "workbench openeo serve --catalog data/catalog.yml --host 0.0.0.0",
         "    --certificate chain.pem --key key.pem",
     )
 )
@@ -83,7 +84,7 @@ state_option = click.option(
     help="Listen to other machines without a certificate: the way is safe by other means.",
 )  # fmt: skip
 @click.option(
-    "--public-url", type=PublicURL(), default="",
+    "--public-url", type=PublicURL(),
     help="Where clients find it, if a proxy on this machine stands before it.",
 )  # fmt: skip
 @click.option(
@@ -119,7 +120,7 @@ def serve(
     certificate: Path | None,
     key: Path | None,
     without_tls: bool,
-    public_url: str,
+    public_url: str | None,
     accounts: bool | None,
     **options: Any,
 ) -> None:
@@ -176,7 +177,7 @@ def _serve(
     catalog: Path,
     state: Path,
     accounts: bool,
-    public_url: str,
+    public_url: str | None,
     origins: tuple[str, ...],
     title: str,
     udfs: bool,
@@ -199,7 +200,7 @@ def _serve(
             catalogue=collections,
             accounts=accounts,
             file_formats=file_formats(),
-            public_url=public_url,
+            public_url=public_url or "",
             origins=frozenset(origins),
             title=title,
             catalog=catalog,
@@ -231,7 +232,7 @@ def add(name: str, state: Path, password_stdin: bool) -> None:
     from workbench.openeo.server.accounts import add_user
 
     if password_stdin:
-        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with _open(state) as store:

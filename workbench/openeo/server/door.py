@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 ALWAYS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link, Location, OpenEO-Costs, OpenEO-Identifier",
+    "Access-Control-Expose-Headers": (
+        "Accept-Ranges, Content-Range, Link, Location, OpenEO-Costs, OpenEO-Identifier"
+    ),
     "X-Content-Type-Options": "nosniff",
 }
 """Of every answer. Web pages may ask: who asks is told by a token, which no browser adds itself."""

@@ -23,6 +23,7 @@ __all__ = [
     "body_of",
     "form_body",
     "json_body",
+    "limit_of",
     "page_of",
     "user_of",
 ]
@@ -143,6 +144,17 @@ def page_of(request: Request, key: str, items: Sequence[Any]) -> dict[str, Any]:
     if offset > 0:
         links.append(_link(request, "prev", limit, max(offset - limit, 0)))
     return {key: list(items[offset : offset + limit]), "links": links}
+
+
+def limit_of(request: Request) -> int | None:
+    """Return how many parts of a list are asked for; None for all.
+
+    Raises
+    ------
+    OpenEOError
+        ``RequestInvalid`` if it is no whole number.
+    """
+    return _number(request, "limit", 1)
 
 
 def _link(request: Request, rel: str, limit: int, offset: int) -> dict[str, str]:

@@ -79,8 +79,8 @@ class Place:
         elif not (self.is_loopback or self.without_tls):
             raise BadInput(
                 f"{self.host} can be reached by other machines, and without TLS whoever is on the "
-                "way reads passwords and tokens: give a certificate and its key, listen on "
-                "127.0.0.1, or say that the way is safe by other means (a proxy, a private network)"
+                "way reads passwords and tokens: give a certificate (--certificate, --key), listen "
+                "on 127.0.0.1, or say that the way is safe by other means (--without-tls)"
             )
 
     def listening(self) -> socket.socket:
@@ -100,8 +100,8 @@ class Place:
             listening.listen(2048)
         except (OSError, OverflowError) as cause:
             raise BadInput(
-                f"cannot listen on {self.host} port {self.port}: {cause}; choose another port, or 0 "
-                "for any that is free"
+                f"cannot listen on {self.host} port {self.port}: {cause}; choose another port, or "
+                "0 for any that is free"
             ) from cause
         return listening
 

@@ -12,6 +12,7 @@ import pytest
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.jobs import batch
+from workbench.openeo.registry import UserProcess
 
 
 def code(call, *arguments, **options):
@@ -89,12 +90,16 @@ def test_a_request_that_is_refused_changes_nothing(jobs, graph, request_, expect
     if isinstance(request_, dict) and request_ and "process" not in request_:
         request_ = {"process": graph("pi"), **request_}
     assert code(jobs.create, "ada", request_) == expected
-    assert jobs.list("ada").parts == []
+    assert jobs.list("ada") == []
 
 
 def test_processes_of_the_user_are_those_of_the_moment_of_the_start(jobs, graph, ended):
-    own = {"twice": {**graph("add", x={"from_parameter": "a"}, y={"from_parameter": "a"}),
-                     "parameters": [{"name": "a", "schema": {"type": "number"}}]}}  # fmt: skip
+    parameters = [{"name": "a", "schema": {"type": "number"}}]
+    doubled = graph("add", x={"from_parameter": "a"}, y={"from_parameter": "a"})
+    own = {
+        "twice": UserProcess({"id": "twice", "parameters": parameters, **doubled}),
+        "other": UserProcess({"id": "other", **graph("pi")}),
+    }
     request = {"process": graph("twice", a=4)}
     assert code(jobs.create, "ada", request) == "ProcessUnsupported"
     number = jobs.create("ada", request, own).id
@@ -113,7 +118,7 @@ def test_jobs_of_others_are_not_there(jobs, started, ended):
         (jobs.estimate,), (jobs.logs,), (jobs.results,), (jobs.asset, name), (jobs.last_error,),
     ]:  # fmt: skip
         assert code(call, "bob", number, *more) == "JobNotFound"
-    assert jobs.list("bob").parts == []
+    assert jobs.list("bob") == []
     assert jobs.read("ada", number).status == "finished"
 
 
@@ -125,16 +130,11 @@ def test_only_what_was_written_is_a_file_of_the_results(jobs, started, ended, na
     assert code(jobs.read, "ada", f"{number}/{name}") == "JobNotFound"
 
 
-def test_the_list_comes_in_pages_the_newest_first(jobs, graph):
+def test_the_list_has_the_newest_first_and_no_graphs(jobs, graph):
     numbers = [jobs.create("ada", {"process": graph("pi")}).id for _ in range(5)]
     jobs.create("bob", {"process": graph("pi")})
-    first = jobs.list("ada", 2)
-    second = jobs.list("ada", 2, first.following)
-    third = jobs.list("ada", 2, second.following)
-    found = [job.id for page in (first, second, third) for job in page.parts]
-    assert found == numbers[::-1] == [job.id for job in jobs.list("ada").parts]
-    assert (first.following, third.following) == (found[1], None)
-    assert not any(job.process for job in first.parts)
+    assert [job.id for job in jobs.list("ada")] == numbers[::-1]
+    assert not any(job.process for job in jobs.list("ada"))
 
 
 def test_twenty_jobs_run_some_at_a_time(open_jobs, started, ended, wait_for):
@@ -143,7 +143,7 @@ def test_twenty_jobs_run_some_at_a_time(open_jobs, started, ended, wait_for):
     seen = []
 
     def done():
-        states = [job.status for job in jobs.list("ada").parts]
+        states = [job.status for job in jobs.list("ada")]
         seen.append(states.count("running"))
         return states.count("finished") == 20
 
