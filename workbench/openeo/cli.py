@@ -1,4 +1,4 @@
-"""The command ``workbench openeo``: run.
+"""The command ``workbench openeo``: run, serve, user.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from workbench.openeo.server.cli import serve, user
 from workbench.options import cluster_options, example
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -94,3 +95,7 @@ def run(
     for path in written:
         click.echo(path)
     logging.getLogger(__name__).info("%d files written to %s", len(written), output)
+
+
+openeo.add_command(serve)
+openeo.add_command(user)

@@ -19,7 +19,15 @@ from starlette.routing import BaseRoute
 
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.jobs import Answers, Jobs
-from workbench.openeo.server import capabilities, jobroutes, results, signin, userprocesses
+from workbench.openeo.server import (
+    capabilities,
+    jobroutes,
+    provider,
+    results,
+    signin,
+    userprocesses,
+    verification,
+)
 from workbench.openeo.server.accounts import Accounts
 from workbench.openeo.server.answers import error_answer
 from workbench.openeo.server.backend import Backend, Settings
@@ -48,7 +56,11 @@ def create_app(settings: Settings) -> Starlette:
     if not settings.accounts:
         store.local_user()
     accounts = Accounts(store, required=settings.accounts)
-    backend = Backend(settings, store, accounts, *_working(settings))
+    try:
+        backend = Backend(settings, store, accounts, *_working(settings))
+    except BaseException:
+        store.close()
+        raise
 
     @asynccontextmanager
     async def while_it_runs(app: Starlette) -> AsyncIterator[None]:
@@ -92,8 +104,9 @@ def _working(settings: Settings) -> tuple[Jobs, Answers]:
 def _routes(settings: Settings) -> list[BaseRoute]:
     return [
         *capabilities.ROUTES,
-        *(signin.ROUTES if settings.accounts else []),
-        signin.ME,
+        *(signin.ROUTES if settings.accounts else signin.ROUTES_WITHOUT_ACCOUNTS),
+        *provider.ROUTES,
+        *verification.ROUTES,
         *userprocesses.ROUTES,
         *jobroutes.ROUTES,
         *results.ROUTES,

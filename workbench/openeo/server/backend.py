@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.openeo.jobs import Answers, Jobs
 from workbench.openeo.server.accounts import Accounts
+from workbench.openeo.server.grants import Grants
 from workbench.openeo.server.store import Store
 
 if TYPE_CHECKING:
@@ -72,3 +73,4 @@ class Backend:
     accounts: Accounts
     jobs: Jobs
     answers: Answers
+    grants: Grants = field(default_factory=Grants)

@@ -18,8 +18,6 @@ __all__ = ["API_VERSION", "ROUTES"]
 API_VERSION = "1.2.0"
 STAC_VERSION = "1.0.0"
 CONFORMS = ["https://api.openeo.org/1.2.0"]
-APART = ("/.well-known", "/oidc", "/downloads")
-"""Addresses that are no endpoints of openEO."""
 
 
 def well_known(request: Request) -> Response:
@@ -61,8 +59,8 @@ def capabilities(request: Request) -> Response:
 def _endpoints(request: Request) -> list[dict[str, Any]]:
     found: dict[str, set[str]] = {}
     for route in request.app.routes:
-        if isinstance(route, Route) and not route.path.startswith(APART):
-            found.setdefault(route.path, set()).update((route.methods or set()) - {"HEAD"})
+        if isinstance(route, Route) and route.include_in_schema:
+            found.setdefault(route.path_format, set()).update((route.methods or set()) - {"HEAD"})
     return [{"path": path, "methods": sorted(methods)} for path, methods in sorted(found.items())]
 
 
@@ -120,11 +118,11 @@ def service_types(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/.well-known/openeo", well_known),
+    Route("/.well-known/openeo", well_known, include_in_schema=False),
     Route("/", capabilities),
     Route("/conformance", conformance),
     Route("/collections", collections),
-    Route("/collections/{collection_id}", collection),
+    Route("/collections/{collection_id:path}", collection),
     Route("/processes", processes),
     Route("/file_formats", file_formats),
     Route("/udf_runtimes", udf_runtimes),

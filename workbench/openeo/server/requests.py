@@ -17,6 +17,7 @@ from workbench.openeo.server.store import User
 
 __all__ = [
     "PROVIDER",
+    "address_of",
     "backend_of",
     "base_url",
     "body_of",
@@ -69,6 +70,11 @@ def user_of(request: Request) -> User:
     if user is None:
         raise error("TokenInvalid")
     return user
+
+
+def address_of(request: Request) -> str:
+    """Return from where a request came."""
+    return request.client.host if request.client else "somewhere"
 
 
 async def body_of(request: Request, most: int = MOST_BYTES) -> bytes:

@@ -187,6 +187,6 @@ class _Passing(Response):
 ROUTES = [
     Route("/result", answering, methods=["POST"]),
     Route("/jobs/{job_id}/results", describing),
-    Route("/downloads/{job_id}", downloading),
-    Route("/downloads/{job_id}/{name}", downloading),
+    Route("/downloads/{job_id}", downloading, include_in_schema=False),
+    Route("/downloads/{job_id}/{name}", downloading, include_in_schema=False),
 ]

@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from workbench.openeo.errors import error
 from workbench.openeo.server.answers import json_answer
-from workbench.openeo.server.requests import backend_of, user_of
+from workbench.openeo.server.requests import address_of, backend_of, user_of
 
-__all__ = ["ME", "ROUTES", "address_of"]
+__all__ = ["ROUTES", "ROUTES_WITHOUT_ACCOUNTS"]
 
 SECRET = {"Cache-Control": "no-store"}
 
@@ -42,17 +42,23 @@ def _credentials(request: Request) -> tuple[str, str]:
     return name, password
 
 
-def address_of(request: Request) -> str:
-    """Return from where a request came."""
-    return request.client.host if request.client else "somewhere"
-
-
 def me(request: Request) -> Response:
     """Answer who is asking."""
     user = user_of(request)
     return json_answer({"user_id": user.id, "name": user.name, "links": []})
 
 
-ME = Route("/me", me)
-ROUTES = [Route("/credentials/basic", basic)]
-"""Of a server with accounts."""
+def no_basic(request: Request) -> Response:
+    """Answer that there are no passwords here."""
+    raise error(
+        "AuthenticationSchemeInvalid",
+        detail="This server has no accounts: sign in by OpenID Connect, in Python with "
+        "connection.authenticate_oidc().",
+    )
+
+
+ROUTES = [Route("/credentials/basic", basic), Route("/me", me)]
+ROUTES_WITHOUT_ACCOUNTS = [
+    Route("/credentials/basic", no_basic, include_in_schema=False),
+    Route("/me", me),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,6 @@ PLACE = "http://testserver"
 APART = ("/oidc/", "/.well-known/openid-configuration", "/downloads/")
 """Addresses that are none of openEO's."""
 
-EXCEPTED = {("GET", "/processes")}
-"""Whose schema the official definitions themselves do not pass."""
-
 
 @cache
 def openapi(document: Path):
@@ -34,6 +31,10 @@ def openapi(document: Path):
             if isinstance(place, dict):
                 place.pop("servers", None)
     content["servers"] = [{"url": PLACE}]
+    # A type is "generic" or that of a graph or cube, and all that is of these is generic too: no
+    # definition, official ones included, is only one of them.
+    types = content["components"]["schemas"]["process_json_schema"]
+    types["anyOf"] = types.pop("oneOf")
     return OpenAPI.from_dict(content)
 
 
@@ -45,15 +46,18 @@ def check_answer(
     from openapi_core.testing import MockRequest, MockResponse
 
     headers = {name.lower(): value for name, value in headers.items()}
+    path = "/" + path.replace("//", "/").strip("/")
     assert headers["access-control-allow-origin"] == "*"
     assert "OpenEO-Identifier" in headers["access-control-expose-headers"]
     if path.startswith(APART):
         return
+    if path.startswith("/collections/"):  # names may hold a slash, which templates cannot say
+        path = "/collections/one"
     kind = headers.get("content-type", "").partition(";")[0]
     if status >= 400 and method != "HEAD":
         assert kind == "application/json"
         assert {"code", "message", "id"} <= set(json.loads(body)), body
-    if method in ("HEAD", "OPTIONS") or (method, path) in EXCEPTED:
+    if method in ("HEAD", "OPTIONS"):
         return
     try:
         openapi(document).validate_response(
@@ -71,6 +75,12 @@ def api(shared_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def check(api: Path) -> Callable[..., None]:
+    """`check(method, path, status, headers, body)`: check an answer that came from anywhere."""
+    return partial(check_answer, api)
+
+
+@pytest.fixture(scope="session")
 def checked(api: Path) -> Callable[..., TestClient]:
     """`checked(app)`: a client of an application whose answers are all checked."""
 
@@ -79,7 +89,7 @@ def checked(api: Path) -> Callable[..., TestClient]:
 
         def check(answer: httpx.Response) -> None:
             body = answer.read()
-            path = "/" + answer.request.url.path.replace("//", "/").strip("/")
+            path = answer.request.url.path
             check_answer(
                 api, answer.request.method, path, answer.status_code, dict(answer.headers), body
             )
@@ -135,7 +145,17 @@ def settings(tmp_path: Path):
     """A server with accounts and three collections; change it with `dataclasses.replace`."""
     from workbench.openeo.server.backend import Settings
 
-    return Settings(state=tmp_path / "state", catalogue=Collections("S2", "S3", "DEM"))
+    return Settings(state=tmp_path / "state", catalogue=Collections("S2", "S3", "our/DEM"))
+
+
+@pytest.fixture
+def with_ada(settings) -> None:
+    """A user who signs in, added before there is a server."""
+    from workbench.openeo.server.store import Store
+
+    store = Store(settings.state)
+    store.add_user("ada", kept_password())
+    store.close()
 
 
 @pytest.fixture
@@ -152,16 +172,25 @@ def client(app, checked) -> Iterator[TestClient]:
         yield client
 
 
+@cache
+def kept_password() -> str:
+    from workbench.openeo.server.passwords import hashed
+
+    return hashed(PASSWORD)
+
+
 @pytest.fixture
-def signed_in(app, client) -> Callable[[str], dict[str, str]]:
-    """`signed_in(name)`: headers of a user, who is added where there is none."""
-    from workbench.openeo.server.accounts import add_user
+def signed_in(app) -> Callable[[str], dict[str, str]]:
+    """`signed_in(name)`: headers of a user, who is added where there is none.
+
+    The password is hashed once for all tests: that takes its time.
+    """
 
     def sign_in(name: str = "ada") -> dict[str, str]:
-        if name not in [user.name for user in app.state.backend.store.users()]:
-            add_user(app.state.backend.store, name, PASSWORD)
-        answer = client.get("/credentials/basic", auth=(name, PASSWORD))
-        return {"Authorization": f"Bearer basic//{answer.json()['access_token']}"}
+        backend = app.state.backend
+        users = {user.name: user for user in backend.store.users()}
+        user = users.get(name) or backend.store.add_user(name, kept_password())
+        return {"Authorization": f"Bearer basic//{backend.accounts.new_token(user, 'basic')}"}
 
     return sign_in
 
