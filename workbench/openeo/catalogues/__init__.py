@@ -9,10 +9,13 @@
 `grids`                 the grid of a collection, and the part that is asked for
 `images`                images of any grid, as cubes on one grid, read block by block
 `remote`                what may be fetched over the network, and how
+`remotefiles`           rasters at an address, read by parts
 `sources`               the kinds of collections, those of the systems too
 `folders`               a folder of GeoTIFFs by date and band
 `storedcubes`           a cube in netCDF or Zarr
-`stac`                  STAC items, on disk or at an address
+`stacitems`             documents of STAC, on disk or at an address
+`stacbands`             bands of STAC items
+`stac`                  collections of STAC items
 `catalogue`             all collections of a file ``catalog.yml``
 `sample`                a demonstration catalogue
 ======================  ============================================================================

@@ -60,6 +60,13 @@ class Area:
         left, bottom, right, top = bounds
         return [(left + turn, bottom, right + turn, top) for turn in (-360.0, 0.0, 360.0)]
 
+    def degrees(self) -> Bounds | None:
+        """Return the box around the area in degrees; its east may lie beyond 180. None if not."""
+        try:
+            return envelope(_Placed(self.shape, self.crs), "EPSG:4326")
+        except BadInput:
+            return None
+
     def outline(self, crs: str, left: float, right: float) -> Any:
         """Return the polygons in another CRS, in whose longitudes left and right lie; a box: None.
 

@@ -36,6 +36,8 @@ from workbench.openeo.catalogues.folders import Folder
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Condition, read_request
 from workbench.openeo.catalogues.sources import Source, SourceKind, find_kind
+from workbench.openeo.catalogues.stac import StacSource
+from workbench.openeo.catalogues.storedcubes import StoredCube
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError, error
 from workbench.safeyaml import read_yaml
@@ -44,7 +46,7 @@ __all__ = ["KINDS", "Catalogue", "Collected", "read_catalogue"]
 
 logger = logging.getLogger(__name__)
 
-KINDS: Mapping[str, SourceKind] = {"folder": Folder}
+KINDS: Mapping[str, SourceKind] = {"folder": Folder, "stac": StacSource, "stored": StoredCube}
 """Those of this room."""
 
 _FILE = {

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from workbench.openeo.catalogues.images import Image, Layer, cube_of_images, doc
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube
-from workbench.rasters.rasterfiles import RasterFile, open_raster
+from workbench.rasters.rasterfiles import GEOTIFF, RasterFile, open_raster
 from workbench.rasters.times import to_time
 
-__all__ = ["Folder", "known_bands", "local_folder", "upright"]
+__all__ = ["Folder", "known_bands", "local_folder", "local_header", "upright"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,6 @@ class Folder:
         self._skips = known.get("on_error", "raise") == "skip"
         if known.get("on_error", "raise") not in ("raise", "skip"):
             raise BadInput(f"on_error: {known['on_error']!r} is neither raise nor skip")
-        self._headers: dict[Path, tuple[tuple[int, int], RasterFile | WorkbenchError]] = {}
         self._named: set[str] = set()
 
     def document(self) -> Mapping[str, Any]:
@@ -90,7 +90,7 @@ class Folder:
                 strange.append(name)
                 continue
             try:
-                header = self._header(path)
+                header = local_header(path)
                 new = self._layers(header, found, name)
             except WorkbenchError as reason:
                 if not self._skips:
@@ -121,20 +121,6 @@ class Folder:
             for path in found
             if not any(part.startswith(".") for part in path.relative_to(self._root).parts)
         )
-
-    def _header(self, path: Path) -> RasterFile:
-        status = path.stat()
-        state = (status.st_mtime_ns, status.st_size)
-        held = self._headers.get(path)
-        if held is None or held[0] != state:
-            try:
-                header: RasterFile | WorkbenchError = upright(open_raster(path, dtypes="uif"))
-            except WorkbenchError as reason:
-                header = reason
-            held = self._headers[path] = (state, header)
-        if isinstance(held[1], WorkbenchError):
-            raise held[1]
-        return held[1]
 
     def _layers(self, header: RasterFile, found: re.Match[str], name: str) -> dict[str, Layer]:
         to_time(_iso(found["time"]))
@@ -176,6 +162,26 @@ def local_folder(given: str, folder: Path) -> Path:
     if not path.is_dir():
         raise BadInput(f"path: {given}: no such folder")
     return path
+
+
+def local_header(path: Path, drivers: Sequence[str] = GEOTIFF) -> RasterFile:
+    """Read the header of a raster of numbers; of one that has not changed it is known already.
+
+    Raises
+    ------
+    BadFile
+        If it is missing or broken, or its grid is turned.
+    """
+    try:
+        status = path.stat()
+    except OSError as reason:
+        raise BadFile(f"{path}: no such file") from reason
+    return _header(path, tuple(drivers), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def _header(path: Path, drivers: tuple[str, ...], modified: int, size: int) -> RasterFile:
+    return upright(open_raster(path, drivers, dtypes="uif"))
 
 
 def upright(header: RasterFile) -> RasterFile:

@@ -47,6 +47,7 @@ __all__ = [
     "cube_of_images",
     "document_of_images",
     "labelled",
+    "masked",
     "side_of_blocks",
 ]
 
@@ -225,6 +226,7 @@ def labelled(values: Any, times: Any, names: Sequence[str], grid: GeoBox) -> Cub
         "x": Dimension("spatial", "x", across),
     }
     array = xr.DataArray(values, coords, DIMENSIONS)
+    array.name = None
     return Cube(array, dimensions, CRS.from_user_input(str(grid.crs)))
 
 
@@ -343,27 +345,61 @@ def _block(plan: _Plan, block_id: tuple[int, ...]) -> Array:
     )
     with portable_errors():
         values = np.full((1, len(plan.bands), *window.shape), np.nan, plan.dtype)
-        inside = _inside(plan, window)
-        if inside is not None and not inside.any():
+        within = None if plan.outline is None else inside(plan.outline, plan.target, window)
+        if within is not None and not within.any():
             return values
         for image in plan.instants[block_id[0]]:
             _fill(values[0], image, plan, window)
-        if inside is not None:
-            values[..., ~inside] = np.nan
+        if within is not None:
+            values[..., ~within] = np.nan
     return values
 
 
-def _inside(plan: _Plan, window: Window) -> npt.NDArray[np.bool_] | None:
-    """Return where centres lie in the polygons; None if there are none to keep to."""
+def masked(values: Any, outline: Any, grid: GeoBox) -> Any:
+    """Return lazy values (t, bands, y, x) that are NaN where centres lie outside of polygons.
+
+    Parameters
+    ----------
+    values
+        On Dask.
+    outline
+        From `Area.outline`; with None all stay.
+    grid
+        Of the values.
+    """
+    import dask.array as da
+
+    if outline is None:
+        return values
+    rows, cols = values.chunks[2:]
+    inside = da.map_blocks(
+        _inside_block,
+        chunks=(rows, cols),
+        dtype=bool,
+        meta=np.empty((0, 0), bool),
+        outline=outline,
+        grid=grid,
+        starts=tuple(np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in (rows, cols)),
+    )
+    return da.where(inside, values, np.nan).astype(values.dtype)
+
+
+def _inside_block(
+    outline: Any, grid: GeoBox, starts: Sequence[Sequence[int]], block_id: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    window = Window(*((s[at], s[at + 1]) for s, at in zip(starts, block_id, strict=True)))
+    return inside(outline, grid, window)
+
+
+def inside(outline: Any, grid: GeoBox, window: Window) -> npt.NDArray[np.bool_]:
+    """Return which pixel centres of a window of a grid lie in polygons, edges included."""
     import shapely
 
-    if plan.outline is None:
-        return None
-    affine = plan.target.affine
+    affine = grid.affine
     x = affine.c + affine.a * (np.arange(*window.cols) + 0.5)
     y = affine.f + affine.e * (np.arange(*window.rows) + 0.5)
-    shapely.prepare(plan.outline)
-    found: npt.NDArray[np.bool_] = shapely.intersects_xy(plan.outline, x[None, :], y[:, None])
+    shapely.prepare(outline)
+    found: npt.NDArray[np.bool_] = shapely.intersects_xy(outline, x[None, :], y[:, None])
     return found
 
 

@@ -13,7 +13,7 @@ from workbench.openeo.catalogues.areas import Area, read_area
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
 
-__all__ = ["Period", "Request", "no_data", "read_period", "read_request"]
+__all__ = ["Period", "Request", "named_bands", "no_data", "read_period", "read_request"]
 
 Condition = Callable[..., Any]
 """Of ``value``; true where a property is as it is asked for."""
@@ -119,7 +119,7 @@ def read_request(
     return Request(
         read_area(spatial_extent, process),
         read_period(temporal_extent, process),
-        None if bands is None else _named(bands, known, process),
+        None if bands is None else named_bands(bands, known, process),
         dict(properties or {}),
         dict(extra or {}),
         process,
@@ -158,8 +158,16 @@ def _instant(given: Any, process: str) -> np.datetime64 | None:
     return np.datetime64(min(max(moment, _FIRST), _LAST), "ns")
 
 
-def _named(bands: Sequence[str], known: Mapping[str, str | None], process: str) -> tuple[str, ...]:
-    """Return names of bands that were given by name or common name, each once, in their order."""
+def named_bands(
+    bands: Sequence[str], known: Mapping[str, str | None], process: str
+) -> tuple[str, ...]:
+    """Return names of bands that were given by name or common name, each once, in their order.
+
+    Raises
+    ------
+    OpenEOError
+        ProcessParameterInvalid.
+    """
     found: list[str] = []
     for given in bands:
         names = [given] if given in known else [n for n, common in known.items() if common == given]
