@@ -102,6 +102,7 @@ class Jobs:
         patience_s: float = 60.0,
     ) -> None:
         self.folder = make_folder(folder)
+        self.folder.chmod(0o700)
         self._request = {
             "cluster": reached_by(cluster),
             "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
@@ -243,7 +244,7 @@ class Jobs:
         with self._lock, _stored():
             self._halt(self.read(user, number))
             self._store.remove(number)
-            shutil.rmtree(self._place(number), ignore_errors=True)
+        shutil.rmtree(self._place(number), ignore_errors=True)
         self._fill()
 
     def start(self, user: str, number: str, processes: Own | None = None) -> None:
@@ -265,7 +266,7 @@ class Jobs:
                 detail = f"{MOST_QUEUED} of your jobs are queued: wait for one to end."
                 raise error("InfrastructureBusy", detail=detail)
             self._store.queue(number, needed(job.process, processes or {}))
-            shutil.rmtree(self._place(number), ignore_errors=True)
+        shutil.rmtree(self._place(number, job.run), ignore_errors=True)
         self._fill()
 
     def cancel(self, user: str, number: str) -> None:
@@ -393,7 +394,13 @@ class Jobs:
                 sweep(place, recursive=True)
 
     def _take_over(self) -> None:
-        """Put jobs that ran when an earlier server was killed back into the queue."""
+        """Put jobs that ran when an earlier server was killed back into the queue.
+
+        What is left of jobs that it was removing goes.
+        """
+        for left in self.folder.glob("results/*"):
+            if self._store.job(None, left.name) is None:
+                shutil.rmtree(left, ignore_errors=True)
         for job in self._store.with_status("running"):
             with self._store.change():
                 if self._store.requeue(job.id, lost=True) < MOST_LOST:
@@ -460,11 +467,13 @@ class Jobs:
             logger.exception("the watch over job %s failed", number)
             self._settle(number, process, {"good": False, "entry": _defect()})
         finally:
+            with self._lock:
+                if self._working.get(number) is process:
+                    del self._working[number]
+            self._fill()
             process.close()
             with self._lock:
-                self._working.pop(number, None) if self._working.get(number) is process else None
                 self._watching.discard(threading.current_thread())
-            self._fill()
 
     def _follow(self, number: str, run: int, process: WorkProcess) -> None:
         job, place = self._store.job(None, number), self._place(number, run)

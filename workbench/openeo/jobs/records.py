@@ -197,6 +197,8 @@ def changes(request: Any, processes: Own) -> dict[str, Any]:
             found[name] = _text(name, request[name], most)
     checks = {"plan": _plan, "budget": _budget, "log_level": _level}
     found |= {name: check(request[name]) for name, check in checks.items() if name in request}
+    if found.get("plan", "free") is None:  # null leaves the plan as it is
+        del found["plan"]
     if "process" in request:
         check_process(request["process"], processes)
         found["process"] = request["process"]

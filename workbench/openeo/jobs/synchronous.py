@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.disks import make_folder
 from workbench.openeo.errors import OpenEOError, error
+from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import Own, asset_of, check_process, needed
 from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by
 
@@ -83,7 +84,7 @@ class Answers:
     ) -> None:
         self.folder = Path(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
-        make_folder(self.folder)
+        make_folder(self.folder).chmod(0o700)
         self._request = {
             "id": "result",
             "cluster": reached_by(cluster),
@@ -93,6 +94,7 @@ class Answers:
             "log_level": "error",
         }
         self._at_once, self._most_s = at_once, most_s
+        self._freeing = Freeing(cluster)
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._busy: set[WorkProcess] = set()
@@ -108,6 +110,7 @@ class Answers:
             one.process.close()
         for process in busy:
             process.kill()
+        self._freeing.close()
 
     def answer(
         self, process: Any, processes: Own | None = None, gone: threading.Event | None = None
@@ -179,6 +182,7 @@ class Answers:
                 elif event["kind"] == "end":
                     end = event
         if not end.get("good"):
+            self._freeing.soon()
             raise limit.reason(_failed(end))
         return Answer(folder, assets)
 

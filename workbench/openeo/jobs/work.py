@@ -87,7 +87,6 @@ def main() -> None:
     threading.Thread(target=_listen, args=(pipe, requests, at_work), daemon=True).start()
     client: Client | None = None
     while (request := requests.get()) is not None:
-        at_work.set()
         client = _carry_out(request, channel, client)
         at_work.clear()
         channel.tell("ready")
@@ -98,6 +97,7 @@ def main() -> None:
 def _listen(pipe: IO[str], requests: queue.SimpleQueue[Any], at_work: threading.Event) -> None:
     """Take requests until the server closes the pipe, or is gone."""
     for line in pipe:
+        at_work.set()
         requests.put(json.loads(line))
     if at_work.is_set():
         end_all()

@@ -60,7 +60,8 @@ def test_a_job_that_is_started_again_forgets_what_it_wrote(jobs, graph, started,
 def test_what_is_given_can_be_changed_while_a_job_rests(jobs, graph, started, ended):
     number = jobs.create("ada", {"process": graph("slow", seconds=30), "title": "a"}).id
     jobs.change("ada", number, {})
-    jobs.change("ada", number, {"title": None, "description": "b", "log_level": "debug"})
+    changed = {"title": None, "plan": None, "description": "b", "log_level": "debug"}
+    jobs.change("ada", number, changed)
     given = jobs.read("ada", number).given
     assert given == {"plan": "free", "log_level": "debug", "description": "b"}
     jobs.start("ada", number)

@@ -164,6 +164,16 @@ def alive(pid):
     return is_running(pid)
 
 
+def test_a_job_whose_server_dies_before_it_begins_ends_too(server, graph, wait_for):
+    process, ask = server()
+    number = ask("create", graph("slow", seconds=600))
+    ask("start", number)
+    (worker,) = ask("pids")  # it still loads its libraries
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not alive(worker))
+
+
 def test_a_job_that_is_lost_with_its_server_again_and_again_is_not_tried_on(
     server, graph, wait_for
 ):
@@ -179,3 +189,15 @@ def test_a_job_that_is_lost_with_its_server_again_and_again_is_not_tried_on(
     _, ask = server()
     assert ask("read", number)["status"] == "error"
     assert "ended 3 times" in ask("log", number)[-1]["message"]
+
+
+def test_a_cluster_with_encryption_is_reached(slow_processes, open_jobs, started, ended):
+    pytest.importorskip("cryptography")
+    from workbench.clusters import connect
+
+    with connect("local", jobs=1, tls=True) as client:
+        assert client.scheduler.address.startswith("tls://")
+        jobs = open_jobs(cluster=client)
+        number = started(jobs, "slow", seconds=0, parts=2)
+        assert ended(jobs, number).status == "finished", jobs.last_error("ada", number)
+        jobs.close()
