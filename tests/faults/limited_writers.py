@@ -77,8 +77,30 @@ def write(kind: str, folder: Path) -> None:
 
         truth = (cube()[0] * np.float32(1e-4)).drop_vars("time")
         write_syn(folder, "2022-01-01", truth, swath=SimulatedSwath(rows=30, columns=40))
+    elif kind.startswith("openeo-"):
+        write_openeo(kind.removeprefix("openeo-"), folder)
     else:
         write_through_python(kind, path)
+
+
+def write_openeo(format_: str, folder: Path) -> None:
+    """Write a cube, lazy as it is in jobs."""
+    from pyproj import CRS
+
+    from workbench.openeo.cubes import Cube, Dimension
+    from workbench.openeo.formats import write
+
+    for path in folder.iterdir() if folder.exists() else ():
+        path.unlink()  # a job starts in an empty folder
+    dimensions = {
+        "time": Dimension("temporal"),
+        "band": Dimension("bands"),
+        "y": Dimension("spatial", "y", -10.0),
+        "x": Dimension("spatial", "x", 10.0),
+    }
+    array = cube().drop_vars("spatial_ref").chunk({"time": 1, "y": 50})
+    small = array[..., :20, :20] if format_ == "JSON" else array
+    write(Cube(small, dimensions, CRS(32631)), format_, {}, folder)
 
 
 def write_through_python(kind: str, path: Path) -> None:

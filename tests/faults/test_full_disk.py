@@ -23,13 +23,24 @@ SYN = (
     "S3A_SY_2_SYN____20220101T000000_20220101T000001_20220102T030000_0001_001_001_0001_PS1_O_NT_002"
     ".SEN3"
 )
-NAMES = {"cogs": {"spaceeye_20220101.tif", "spaceeye_20220102.tif"}, "syn": {SYN}}
+DATES = ("2022-01-01Z", "2022-01-02Z")
+NAMES = {
+    "cogs": {"spaceeye_20220101.tif", "spaceeye_20220102.tif"},
+    "syn": {SYN},
+    "openeo-netCDF": {"openEO.nc"},
+    "openeo-GTiff": {f"openEO_{date}.tif" for date in DATES},
+    "openeo-COG": {f"openEO_{date}.tif" for date in DATES},
+    "openeo-Zarr": {"openEO.zarr.zip"},
+    "openeo-JSON": {"openEO.json"},
+    "openeo-PNG": {f"openEO_{date}.png" for date in DATES},
+}
 CHECKS = {
     ".arrow": whole_arrow,
     ".gif": whole_picture,
     ".json": lambda path: json.loads(path.read_text()),
     ".nc": whole_netcdf,
     ".parquet": whole_parquet,
+    ".png": whole_picture,
     ".SEN3": whole_product,
     ".tif": whole_raster,
     ".zarr": whole_store,
@@ -53,14 +64,18 @@ def content(path: Path) -> object:
         import xarray as xr
 
         with xr.open_dataset(path, engine={".nc": "netcdf4", ".zarr": "zarr"}[path.suffix]) as file:
-            return file["reflectance"].values.tobytes()
+            return {name: values.values.tobytes() for name, values in file.data_vars.items()}
     if path.is_dir():
         return {part.name: part.read_bytes() for part in path.iterdir()}
     return path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    "kind", ["tif", "cogs", "nc", "zarr", "json", "zip", "parquet", "arrow", "gif", "syn"]
+    "kind",
+    [
+        *("tif", "cogs", "nc", "zarr", "json", "zip", "parquet", "arrow", "gif", "syn"),
+        *(name for name in NAMES if name.startswith("openeo-")),
+    ],
 )
 def test_whole_or_absent(tmp_path, kind):
     names = NAMES.get(kind, {f"a.{kind}"})

@@ -203,14 +203,10 @@ def context(catalog: Any, *, udfs: bool) -> dict[str, Any]:
     if known is not None:
         found["catalogue"] = known
     if udfs:
-        found["udfs"] = _runtimes()
+        from workbench.openeo.udfs import Runtimes
+
+        found["udfs"] = Runtimes()
     return found
-
-
-def _runtimes() -> Any:
-    from workbench.openeo import udfs
-
-    return udfs.Runtimes()  # type: ignore[attr-defined]
 
 
 def read_process(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:

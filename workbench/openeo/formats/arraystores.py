@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,5 +122,8 @@ def _zip(store: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(store.rglob("*")):
             if file.is_file():
-                archive.write(file, file.relative_to(store).as_posix())
+                # Without the time of writing: the same cube gives the same file.
+                member = zipfile.ZipInfo(file.relative_to(store).as_posix())
+                with file.open("rb") as source, archive.open(member, "w", force_zip64=True) as to:
+                    shutil.copyfileobj(source, to)
                 file.unlink()

@@ -89,6 +89,8 @@ def main() -> None:
     while (request := requests.get()) is not None:
         client = _carry_out(request, channel, client)
         at_work.clear()
+        if request["context"]["udfs"]:
+            _end_code_of_users()
         channel.tell("ready")
     if client is not None:
         client.close()
@@ -142,6 +144,12 @@ def _carry_out(
     else:
         channel.tell("end", good=True, seconds=round(time.monotonic() - begun, 3))
     return client
+
+
+def _end_code_of_users() -> None:
+    from workbench.openeo.udfs.servers import close_servers
+
+    close_servers()
 
 
 def _connected(cluster: Mapping[str, Any] | None) -> Client | None:

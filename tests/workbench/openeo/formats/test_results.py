@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pystac
@@ -14,18 +15,18 @@ from pystac.validation import validate_dict
 from workbench.openeo.formats import file_formats, results_document, write
 from workbench.openeo.formats.assets import Asset
 
-API = Path(__file__).parents[5] / "shared" / "data" / "openeo" / "openapi.yaml"
 CREATED = "2026-01-02T03:04:05Z"
 
 
-@pytest.fixture(scope="module")
-def valid(require, tmp_path_factory):
-    """`valid(name, value)`: check a value by a schema of the API."""
-    path = next(
-        (p for p in (API, Path("/work/shared/data/openeo/openapi.yaml")) if p.exists()), API
-    )
-    require("openapi.yaml", path.exists(), f"{path} is not here")
-    document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+@cache
+def read(path):
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
+@pytest.fixture
+def valid(shared_data):
+    """`valid(schema, value)`: check a value by a schema of the API."""
+    document = read(shared_data / "openeo" / "openapi.yaml")
 
     def check(schema, value):
         whole = {**schema, "components": document["components"]}

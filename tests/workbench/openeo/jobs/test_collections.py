@@ -61,3 +61,28 @@ def test_the_face_gives_the_same(catalog, tmp_path):
     with xr.open_dataset(data) as file:
         np.testing.assert_array_equal(file["B04"].values, cube.array.sel(bands="B04").values)
     assert json.loads(document.read_text())["type"] == "Feature"
+
+
+UDF = """
+from openeo.udf import UdfData, StructuredData
+
+def apply_udf_data(data: UdfData):
+    (given,) = data.get_structured_data_list()
+    data.set_structured_data_list([StructuredData([2 * x for x in given.data])])
+"""
+
+
+@pytest.mark.parametrize("udfs", [False, True])
+def test_code_of_users_runs_where_it_was_asked_for(open_jobs, started, ended, udfs):
+    jobs = open_jobs(udfs=udfs)
+    number = started(jobs, "run_udf", data=[1, 2], udf=UDF, runtime="Python")
+    job = ended(jobs, number)
+    if not udfs:
+        assert (job.status, jobs.last_error("ada", number)["code"]) == (
+            "error",
+            "FeatureUnsupported",
+        )
+        return
+    assert job.status == "finished", jobs.last_error("ada", number)
+    (asset,) = jobs.results("ada", number).assets
+    assert json.loads(asset.path.read_text()) == [2, 4]
