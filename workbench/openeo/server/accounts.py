@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from workbench.errors import BadInput
-from workbench.openeo.errors import error
+from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.server.attempts import Attempts
 from workbench.openeo.server.passwords import hashed, is_password, spent
 from workbench.openeo.server.store import LOCAL, Store, User
@@ -62,7 +62,8 @@ class Accounts:
         Raises
         ------
         OpenEOError
-            ``CredentialsInvalid``, or ``TooManyAttempts`` before anything is looked at.
+            ``CredentialsInvalid``; ``TooManyAttempts`` or ``InfrastructureBusy`` before anything is
+            looked at.
         """
         name = name[:100]
         limits = {
@@ -71,13 +72,22 @@ class Accounts:
             f"address {address}": PER_ADDRESS,
         }
         self._attempts.begin(limits)
+        try:
+            user = self._by_password(name, password)
+        except OpenEOError:
+            self._attempts.take_back(limits)
+            raise
+        if user is None:
+            raise error("CredentialsInvalid", detail="There is no such name with this password.")
+        self._attempts.take_back(limits)
+        return user
+
+    def _by_password(self, name: str, password: str) -> User | None:
         found = self._store.password(name)
         if found is None:
             spent(password)
-        elif is_password(password, found[1]):
-            self._attempts.succeeded(limits)
-            return found[0]
-        raise error("CredentialsInvalid", detail="There is no such name with this password.")
+            return None
+        return found[0] if is_password(password, found[1]) else None
 
     def new_token(self, user: User, kind: str) -> str:
         """Return a new token of a kind: ``basic``, ``oidc`` or ``refresh``."""

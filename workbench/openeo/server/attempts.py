@@ -52,8 +52,8 @@ class Attempts:
             while len(self._times) > MOST_KEYS:
                 self._times.pop(next(iter(self._times)))
 
-    def succeeded(self, limits: Mapping[str, int]) -> None:
-        """Take back what `begin` counted: it was the right password."""
+    def take_back(self, limits: Mapping[str, int]) -> None:
+        """Take back what `begin` counted: it was the right password, or was not looked at."""
         with self._lock:
             for key in limits:
                 if times := self._times.get(key):

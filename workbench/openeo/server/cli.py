@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from workbench.errors import BadInput
 from workbench.options import cluster_options, example
 
 if TYPE_CHECKING:
@@ -187,19 +188,30 @@ def _serve(
     cluster: dict[str, Any],
 ) -> None:
     from workbench.clusters import client_or_none
+    from workbench.openeo import production
     from workbench.openeo.catalogues.catalogue import read_catalogue
     from workbench.openeo.formats import file_formats
+
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise BadInput(
+            f"a server needs {missing.name}: pip install 'eo-workbench[openeo]'"
+        ) from None
     from workbench.openeo.server.app import create_app
     from workbench.openeo.server.backend import Settings
     from workbench.openeo.server.serving import serve as serve_app
 
     collections = read_catalogue(catalog)
+    runtimes = production.context(collections, udfs=True)["udfs"].described() if udfs else {}
     with client_or_none(**cluster) as client:
         settings = Settings(
             state=state,
             catalogue=collections,
             accounts=accounts,
             file_formats=file_formats(),
+            udf_runtimes=runtimes,
             public_url=public_url or "",
             origins=frozenset(origins),
             title=title,
@@ -253,7 +265,11 @@ def list_users(state: Path) -> None:
 @click.argument("name")
 @state_option
 def remove(name: str, state: Path) -> None:
-    """Remove the user NAME, with what is signed in and the processes that were stored."""
+    """Remove the user NAME, with what is signed in and the processes that were stored.
+
+    Jobs of NAME and their results stay in the folder "jobs" of --state, where nobody can ask for
+    them any more.
+    """
     with _open(state) as store:
         store.remove_user(name)
     click.echo(f"{name} cannot sign in any more")

@@ -9,6 +9,7 @@ import os
 import threading
 
 from workbench.errors import BadInput
+from workbench.openeo.errors import error
 
 __all__ = ["LONGEST", "SHORTEST", "hashed", "is_password", "spent"]
 
@@ -18,8 +19,11 @@ SHORTEST, LONGEST = 8, 1024
 LOG2_N, R, P = 15, 8, 1
 """Cost, block size and parallelism of scrypt: 128 * 2**15 * 8 bytes."""
 
-_at_once = threading.BoundedSemaphore(2)
-"""Of hashes, so that sign-ins that come together do not take the memory of the machine."""
+MOST_WAITING = 10
+"""Hashes that are made or wait for it; more would keep all other requests waiting."""
+
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
+_at_once = threading.BoundedSemaphore(2)  # or they would take the memory of the machine
 
 
 def hashed(password: str) -> str:
@@ -38,7 +42,13 @@ def hashed(password: str) -> str:
 
 
 def is_password(password: str, kept: str) -> bool:
-    """Tell whether `kept` was made of this password."""
+    """Tell whether `kept` was made of this password.
+
+    Raises
+    ------
+    OpenEOError
+        ``InfrastructureBusy`` if too many ask that at once.
+    """
     _, log2_n, r, p, salt, key = kept.split("$")
     found = _key(password[: LONGEST + 1], _bytes(salt), int(log2_n), int(r), int(p))
     return hmac.compare_digest(found, _bytes(key))
@@ -51,15 +61,14 @@ def spent(password: str) -> None:
 
 def _key(password: str, salt: bytes, log2_n: int = LOG2_N, r: int = R, p: int = P) -> bytes:
     memory = 128 * 2**log2_n * r
-    with _at_once:
-        return hashlib.scrypt(
-            password.encode("utf-8", "surrogatepass"),
-            salt=salt,
-            n=2**log2_n,
-            r=r,
-            p=p,
-            maxmem=2 * memory,
-        )
+    secret = password.encode("utf-8", "surrogatepass")
+    if not _waiting.acquire(blocking=False):
+        raise error("InfrastructureBusy", detail="Too many users sign in at this moment.")
+    try:
+        with _at_once:
+            return hashlib.scrypt(secret, salt=salt, n=2**log2_n, r=r, p=p, maxmem=2 * memory)
+    finally:
+        _waiting.release()
 
 
 def _text(value: bytes) -> str:

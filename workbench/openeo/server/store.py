@@ -75,23 +75,23 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder) / FILE
-        self._lock = threading.RLock()
+        self._writes, self._reads = threading.Lock(), threading.Lock()
         make_folder(self.path.parent)
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
+            self._db = _connected(self.path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._upgrade()
+            self._reader = _connected(self.path)  # in WAL, who reads waits for nobody who writes
         except (OSError, sqlite3.Error) as cause:
             raise BadFile(f"{self.path} cannot hold accounts and processes: {cause}") from cause
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        with self._writes, self._reads:
+            self._reader.close()
+            self._db.close()  # the last one tidies up the files beside it
 
     def _upgrade(self) -> None:
         with self._writing() as db:
@@ -109,7 +109,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Do all of a block or nothing of it, while nobody else writes."""
-        with self._lock:
+        with self._writes:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -120,8 +120,8 @@ class Store:
                 raise
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        with self._reads:
+            return self._reader.execute(query, values).fetchall()
 
     # Users
 
@@ -245,6 +245,10 @@ class Store:
         with self._writing() as db:
             query = "DELETE FROM processes WHERE user = ? AND id = ?"
             return db.execute(query, (user.id, name)).rowcount > 0
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
 
 
 def _hash(token: str) -> bytes:

@@ -1,17 +1,22 @@
 """Who somebody is: passwords, tokens that expire, attempts that are limited."""
 
+import hashlib
 import sqlite3
 import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from workbench.errors import BadFile, BadInput
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.server import accounts as accounts_module
+from workbench.openeo.server import passwords as passwords_module
 from workbench.openeo.server import store as store_module
 from workbench.openeo.server.accounts import PER_NAME_HERE, Accounts, add_user
 from workbench.openeo.server.attempts import WINDOW_S, Attempts
-from workbench.openeo.server.passwords import hashed, is_password
+from workbench.openeo.server.passwords import MOST_WAITING, hashed, is_password
 from workbench.openeo.server.store import FILE, LOCAL, SCHEMAS, Store
 
 PASSWORD = "correct horse"
@@ -74,6 +79,41 @@ def test_two_open_the_file_at_once(store):
     add_user(other, "ada", PASSWORD)
     assert [user.name for user in store.users()] == ["ada"]
     other.close()
+
+
+def test_who_reads_waits_for_nobody_who_writes(store):
+    user = add_user(store, "ada", PASSWORD)
+    token = store.new_token(user, "basic", 60)
+    with sqlite3.connect(store.path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as threads:
+            writing = threads.submit(store.new_token, user, "basic", 60)
+            assert store.token_user(token, "basic") == user
+            assert not writing.done()
+            other.execute("COMMIT")
+            assert store.token_user(writing.result(), "basic") == user
+
+
+def test_a_rush_of_sign_ins_is_told_to_wait(store, monkeypatch):
+    accounts = Accounts(store, required=True)
+    add_user(store, "ada", PASSWORD)
+    going_on = threading.Event()
+    monkeypatch.setattr(hashlib, "scrypt", lambda *_, **__: going_on.wait(30) and b"")
+    with ThreadPoolExecutor(MOST_WAITING) as threads:
+        first = [
+            threads.submit(accounts.by_password, f"user{n}", PASSWORD, "here")
+            for n in range(MOST_WAITING)
+        ]
+        while passwords_module._waiting._value:
+            time.sleep(0.01)
+        with pytest.raises(OpenEOError) as busy:
+            accounts.by_password("ada", PASSWORD, "there")
+        assert (busy.value.code, busy.value.status) == ("InfrastructureBusy", 503)
+        assert not accounts._attempts._times["name ada"]  # it was not looked at
+        going_on.set()
+        assert {f.exception().code for f in first} == {"CredentialsInvalid"}
+    monkeypatch.undo()
+    assert accounts.by_password("ada", PASSWORD, "there").name == "ada"
 
 
 def test_a_file_of_a_newer_version_is_refused(store):
@@ -151,7 +191,7 @@ def test_attempts_that_succeed_do_not_count():
     attempts = Attempts(lambda: 0.0)
     for _ in range(10):
         attempts.begin({"ada": 2})
-        attempts.succeeded({"ada": 2})
+        attempts.take_back({"ada": 2})
 
 
 def test_names_that_are_tried_do_not_pile_up():

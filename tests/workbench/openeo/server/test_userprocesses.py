@@ -4,6 +4,8 @@ import json
 import sqlite3
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from workbench.openeo.server import store as store_module
 
@@ -156,13 +158,13 @@ def test_there_is_a_limit_to_what_a_user_keeps(client, ada, signed_in, monkeypat
 def test_a_full_disk_is_said_and_changes_nothing(app, client, ada, monkeypatch, caplog):
     put(client, ada, **PROCESS)
     store = app.state.backend.store
-    (pages,) = store._rows("PRAGMA page_count")[0]
-    store._rows(f"PRAGMA max_page_count = {pages}")
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
     answer = put(client, ada, process_graph=PI, description="x" * 1_000_000)
     assert (answer.status_code, answer.json()["code"]) == (500, "StorageFailure")
     assert "full" in caplog.text
     assert client.get("/process_graphs/evi", headers=ada).json()["summary"] == "A number."
-    store._rows("PRAGMA max_page_count = 1000000")
+    store._db.execute("PRAGMA max_page_count = 1000000")
     assert put(client, ada, process_graph=PI).status_code == 200
 
 
@@ -229,6 +231,50 @@ def test_all_faults_are_told_with_their_places(client, body, found):
     for fault, (code, path) in zip(errors, found, strict=True):
         assert fault["code"] == code
         assert path is None or (fault["path"].startswith(path) and path in fault["message"])
+
+
+REFERENCES = st.sampled_from(["from_node", "from_parameter", "process_graph"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+NODES = st.fixed_dictionaries(
+    {},
+    optional={
+        "process_id": st.sampled_from(["add", "array_apply", "evi", "if", ""]) | VALUES,
+        "arguments": st.dictionaries(
+            st.sampled_from(["x", "y", "data", "process"]),
+            VALUES | st.builds(lambda key, name: {key: name}, REFERENCES, VALUES),
+            max_size=3,
+        )
+        | VALUES,
+        "result": st.just(True) | VALUES,
+        "namespace": VALUES,
+    },
+)
+BODIES = st.dictionaries(
+    st.sampled_from(["process_graph", "parameters", "returns", "summary", "links", "id"]),
+    st.dictionaries(st.sampled_from("abc"), NODES | VALUES, max_size=3) | VALUES,
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(BODIES)
+def test_nothing_that_is_sent_is_more_than_refused(client, ada, body):
+    headers = {**ada, "Content-Type": "application/json"}
+    text = json.dumps(body)
+    assert client.post("/validation", content=text, headers=headers).status_code == 200
+    kept = client.put("/process_graphs/evi", content=text, headers=headers)
+    assert kept.status_code in (200, 400)
+    if kept.status_code == 200:
+        assert client.get("/process_graphs/evi", headers=ada).status_code == 200
+        assert client.get("/process_graphs", headers=ada).status_code == 200
 
 
 def test_validating_with_a_token_that_is_none_is_refused(client):
