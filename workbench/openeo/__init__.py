@@ -23,7 +23,22 @@
 `calls`                 nodes of a graph: calls of processes, and what is wrong with them
 `graphs`                process graphs, parsed and checked before anything runs
 `executor`              evaluates a graph that was checked
+`production`            graphs from one call: values in memory, or files
 `jobs`                  batch jobs, run on Dask
 `server`                the API over HTTP
+`cli`                   the command `workbench openeo`
 ======================  ============================================================================
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.faces import lazy_face
+
+if TYPE_CHECKING:
+    from workbench.openeo.production import execute, run
+else:
+    __getattr__, __dir__ = lazy_face(__name__)
+
+__all__ = ["execute", "run"]

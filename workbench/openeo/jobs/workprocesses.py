@@ -1,0 +1,105 @@
+"""The process of a job, seen from the server: what goes in, what comes out, and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from workbench.openeo.jobs.entries import entry
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["WorkProcess", "reached_by"]
+
+CLOSING_S = 10.0  # in which a process that has nothing to do ends by itself
+
+
+class WorkProcess:
+    """A process that carries out one request after the other.
+
+    It leads a session of its own, so that it and what it starts end together.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-P", "-m", "workbench.openeo.jobs"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+        )
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes a request."""
+        return self._process.poll() is None
+
+    def carry_out(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Send a request and yield what is said of it; the last event is of kind ``end``.
+
+        A process that dies, or is ended, gives that end too.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018
+        with suppress(OSError):  # it has died: seen below
+            self._process.stdin.write(f"{json.dumps(request)}\n")
+            self._process.stdin.flush()
+        ended = False
+        for line in self._process.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if event["kind"] == "ready":
+                return
+            ended = ended or event["kind"] == "end"
+            yield event
+        if not ended:
+            words = f"The process of this job {_fate(self._process.wait())} before it had finished."
+            found = entry("error", f"Server error: {words}", code="Internal")
+            yield {"kind": "end", "good": False, "entry": found, "status": 500, "number": ""}
+
+    def close(self) -> None:
+        """Let it end, which it does at once if it has nothing to do."""
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018
+        with suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, with all that it started, and wait for that."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def reached_by(client: Client | None) -> dict[str, Any] | None:
+    """Return how another process reaches the scheduler of a client; None for no cluster."""
+    if client is None:
+        return None
+    security, scheduler = client.security, client.scheduler
+    assert scheduler is not None  # it is connected
+    kept = ("tls_ca_file", "tls_client_key", "tls_client_cert", "require_encryption")
+    known = {name: getattr(security, name, None) for name in kept}
+    address = str(scheduler.address)
+    return {"address": address, "security": known if address.startswith("tls") else None}
+
+
+def _fate(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    name = signal.Signals(-code).name if -code in list(signal.Signals) else str(-code)
+    return f"was ended by signal {name}"
