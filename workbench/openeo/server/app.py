@@ -122,7 +122,9 @@ def _hosts(settings: Settings) -> frozenset[str] | None:
 
 def _told(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, OpenEOError)  # Starlette types all handlers alike
-    logger.info("%s %s: %s (%s)", request.method, request.url.path, fault.code, fault.id)
+    level = logging.ERROR if fault.status >= 500 else logging.INFO
+    words = "%s %s: %s (%s)"
+    logger.log(level, words, request.method, request.url.path, fault.code, fault.id)
     headers = {}
     if fault.status == 401:
         basic = request.url.path == "/credentials/basic"

@@ -83,7 +83,7 @@ class Door:
                 OpenEOError(
                     "HostUnknown",
                     f"This server has no accounts and answers as {', '.join(sorted(self._hosts))} "
-                    f"only, not as {asked[:100]!r}: start it with that --public-url.",
+                    f"only, not as {asked[:100]!r}: use one of these, or start it with --accounts.",
                     403,
                 )
             )

@@ -112,7 +112,9 @@ async def json_body(request: Request) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise error("ContentTypeInvalid", types="application/json", detail=f"It was {kind[:80]!r}.")
+        raise error(
+            "ContentTypeInvalid", types="application/json", detail=f"(it was {kind[:80]!r})"
+        )
     document = await run_in_threadpool(load, await body_of(request))
     if not isinstance(document, dict):
         raise error("ProcessInvalid", detail="The body of the request is an object of JSON.")

@@ -36,6 +36,14 @@ FORMS: dict[str, tuple[type, str]] = {
 }
 """Of what may stand beside the graph of a process."""
 
+PARTS: dict[str, tuple[type, dict[str, type], str]] = {
+    "categories": (str, {}, "texts"),
+    "examples": (dict, {"arguments": dict}, 'objects with "arguments"'),
+    "links": (dict, {"href": str, "rel": str}, 'objects with "href" and "rel"'),
+    "exceptions": (dict, {"message": str}, 'objects with a "message"'),
+}
+"""Of what such an array or object holds: the type, what that must have, and this in words."""
+
 BROKEN = frozenset({"ProcessGraphInvalid", "ProcessGraphMissing"})
 """Faults with which a process is not kept; others may go when it is called, or by another one."""
 
@@ -135,6 +143,15 @@ def _checked(definition: dict[str, Any]) -> dict[str, Any]:
     for key, (kind, meaning) in FORMS.items():
         if not isinstance(definition.get(key, kind()), kind):
             raise error("ProcessInvalid", detail=f'Its "{key}" is {meaning}.')
+    for key, (kind_of_part, has, words) in PARTS.items():
+        held: Any = definition.get(key, [])
+        for part in held.values() if isinstance(held, dict) else held:
+            fits = isinstance(part, kind_of_part)
+            if not fits or not all(isinstance(part.get(k), kind) for k, kind in has.items()):
+                raise error("ProcessInvalid", detail=f'Its "{key}" holds {words}.')
+    returns: dict[str, Any] = definition.get("returns", {"schema": {}})
+    if not isinstance(returns.get("schema"), dict | list):
+        raise error("ProcessInvalid", detail='Its "returns" has a "schema", which is an object.')
     definition["parameters"] = [
         _parameter(number, value) for number, value in enumerate(definition.get("parameters", []))
     ]

@@ -1,14 +1,12 @@
 """The server on the network, from the command line, and the real client of openEO."""
 
 import dataclasses
-import json
 import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -179,37 +177,6 @@ def test_the_client_with_a_page_on_which_its_user_agrees(settings, connect, with
         connection.authenticate_oidc_device(display=agree, max_poll_time=60)
         assert use(connection) == "ada"
     assert any("Authorized" in text for text in said)
-
-
-def finished(job):
-    job.start()
-    for _ in range(600):
-        if job.status() not in ("created", "queued", "running"):
-            break
-        time.sleep(0.2)
-    assert job.status() == "finished", job.logs()
-    return job
-
-
-def test_the_client_gets_results_and_finds_its_job_again(settings, connect, tmp_path, with_ada):
-    def signed_in(url):
-        connection = connect(url)
-        return connection.authenticate_basic("ada", PASSWORD)
-
-    with in_background(create_app(settings)) as url:
-        connection = signed_in(url)
-        connection.save_user_defined_process("three", PROCESS)
-        call = {"a": {"process_id": "three", "arguments": {}, "result": True}}
-        assert connection.execute(call) == 3
-        job = finished(connection.create_job(call, title="Three"))
-        assert job.describe()["title"] == "Three"
-        assert [j["id"] for j in connection.list_jobs()] == [job.job_id]
-    with in_background(create_app(settings)) as url:
-        again = signed_in(url).job(job.job_id)
-        (path,) = again.get_results().download_files(tmp_path / "results", include_stac_metadata=0)
-        assert json.loads(path.read_text()) == 3
-        again.delete_job()
-        assert signed_in(url).list_jobs() == []
 
 
 # The command

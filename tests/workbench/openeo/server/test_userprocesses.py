@@ -115,6 +115,11 @@ CIRCLE = {"a": NODE, "b": {"process_id": "absolute", "arguments": {"x": {"from_n
         ({"process_graph": PI, "summary": 5}, "ProcessInvalid", '"summary" is text'),
         ({"process_graph": PI, "returns": []}, "ProcessInvalid", '"returns" is an object'),
         ({"process_graph": PI, "deprecated": "no"}, "ProcessInvalid", "true or false"),
+        ({"process_graph": PI, "returns": {}}, "ProcessInvalid", '"returns" has a "schema"'),
+        ({"process_graph": PI, "categories": [5]}, "ProcessInvalid", "holds texts"),
+        ({"process_graph": PI, "examples": [5]}, "ProcessInvalid", "arguments"),
+        ({"process_graph": PI, "links": [{"href": "x"}]}, "ProcessInvalid", '"rel"'),
+        ({"process_graph": PI, "exceptions": {"A": {}}}, "ProcessInvalid", '"message"'),
     ],
 )
 def test_a_process_that_is_none_is_refused_and_changes_nothing(client, ada, body, code, words):
@@ -255,10 +260,15 @@ NODES = st.fixed_dictionaries(
         "namespace": VALUES,
     },
 )
-BODIES = st.dictionaries(
-    st.sampled_from(["process_graph", "parameters", "returns", "summary", "links", "id"]),
-    st.dictionaries(st.sampled_from("abc"), NODES | VALUES, max_size=3) | VALUES,
-    max_size=4,
+GRAPHS = st.just(PI) | st.dictionaries(st.sampled_from("abc"), NODES | VALUES, max_size=3)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "process_graph": GRAPHS | VALUES,
+        **dict.fromkeys(["returns", "exceptions"], st.dictionaries(st.text(), VALUES) | VALUES),
+        **dict.fromkeys(["categories", "links", "examples"], st.lists(VALUES) | VALUES),
+        **dict.fromkeys(["parameters", "summary", "deprecated", "id", "other"], VALUES),
+    },
 )
 
 
