@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BYTES", "pixel_type", "streamed"]
 
-MOST_BYTES = 1 << 28
-"""Of the pixels of one window."""
+MOST_BYTES = 1 << 27
+"""Of the pixels of one window; up to four of them are held while one is computed and written."""
 
 
 def streamed(

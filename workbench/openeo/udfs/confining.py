@@ -15,6 +15,7 @@ import os
 import platform
 import resource
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -71,9 +72,7 @@ def main(settings: Settings) -> NoReturn:
     go_on_as_child(settings["lifeline"])
     if alone:  # in a namespace of processes the first is this one: all end with it
         go_on_as_child(None)
-    counted = alone or os.getuid() == 0
-    if os.getuid() == 0:
-        os.setresuid(settings["account"], 0, 0)
+    counted = own_account(settings["account"]) if os.getuid() == 0 else alone
     set_limits(settings, counted)
     libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     files = close_files(settings["readable"], settings["writable"])
@@ -92,14 +91,15 @@ def main(settings: Settings) -> NoReturn:
 def own_namespaces() -> bool:
     """Leave the network and the processes of this machine; tell whether the kernel allows it."""
     user, group = os.getuid(), os.getgid()
-    flags = NEW_NET | NEW_IPC | NEW_PID | (0 if user == 0 else NEW_USER)
-    if libc.unshare(flags) != 0:
+    flags = NEW_NET | NEW_IPC | NEW_PID
+    if user == 0 and libc.unshare(flags) == 0:  # root of a container may not be allowed to
+        return True
+    if libc.unshare(flags | NEW_USER) != 0:
         return False
-    if user != 0:
-        with suppress(OSError):
-            write("/proc/self/setgroups", "deny")
-            write("/proc/self/uid_map", f"{user} {user} 1")
-            write("/proc/self/gid_map", f"{group} {group} 1")
+    with suppress(OSError):
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"{user} {user} 1")
+        write("/proc/self/gid_map", f"{group} {group} 1")
     return True
 
 
@@ -152,15 +152,26 @@ def read(path: str) -> str:
 
 
 def watch(child: int, lifeline: int) -> None:
-    """Wait until a child has ended; kill this session if a pipe ends before.
+    """Wait until a child has ended; if a pipe ends before, kill this session, remove its folder.
 
     No thread can do this: the kernel gives none to a process that has left a namespace.
     """
     ends = os.pidfd_open(child)
     ready, _, _ = select.select([ends, lifeline], [], [])
     if ends not in ready:
+        os.kill(child, signal.SIGKILL)
+        shutil.rmtree(os.path.dirname(os.getcwd()), ignore_errors=True)  # noqa: PTH109, PTH120
         os.killpg(0, signal.SIGKILL)
     os.close(ends)
+
+
+def own_account(account: int) -> bool:
+    """Let root be counted as another user, with the files of root; tell whether that is allowed."""
+    try:
+        os.setresuid(account, 0, 0)
+    except OSError:
+        return False
+    return True
 
 
 def set_limits(settings: Settings, counted: bool) -> None:

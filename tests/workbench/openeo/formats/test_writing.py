@@ -14,7 +14,7 @@ from zarr.storage import ZipStore
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.formats import streaming, write
+from workbench.openeo.formats import geotiffs, streaming, write
 from workbench.openeo.formats.pictures import stretched
 from workbench.openeo.values import LabelledArray
 
@@ -46,6 +46,18 @@ def test_a_raster_a_date(tmp_path, make, format_, chunks):
             assert np.isnan(file.nodata)
             assert file.tags()["TIFFTAG_DATETIME"].startswith("2024:05:0")
     assert found[1].start == found[1].end == "2024-05-03T10:30:00Z"
+
+
+@pytest.mark.parametrize("format_", ["GTiff", "COG"])
+def test_many_dates_are_written_in_turns(tmp_path, make, format_, monkeypatch):
+    monkeypatch.setattr(geotiffs, "AT_ONCE", 2)
+    cube = make(times=[f"2024-05-{day:02d}" for day in range(1, 6)], chunks={"t": 1})
+    found = write(cube, format_, {}, tmp_path)
+    assert len(found) == 5
+    for number, asset in enumerate(found):
+        with rasterio.open(asset.path) as file:
+            assert file.tags()["TIFFTAG_DATETIME"] == f"2024:05:0{number + 1} 00:00:00"
+            assert np.array_equal(file.read(), cube.array[number].values, equal_nan=True)
 
 
 def test_images_are_north_up(tmp_path, make):

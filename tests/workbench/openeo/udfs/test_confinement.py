@@ -144,7 +144,8 @@ def test_it_ends_with_the_server(tmp_path, code):
     text = code("time.sleep(100)")
     run = f"from workbench.openeo.udfs import Runtimes\nRuntimes().run({text!r}, 1)\n"
     script.write_text(run)
-    process = subprocess.Popen([sys.executable, str(script)], cwd=Path(__file__).parents[4])
+    process = subprocess.Popen([sys.executable, str(script)], cwd=Path(__file__).parents[4],
+                               env={**os.environ, "TMPDIR": str(tmp_path)})  # fmt: skip
     found = []
     for _ in range(200):
         found = psutil.Process(process.pid).children(recursive=True)
@@ -156,6 +157,7 @@ def test_it_ends_with_the_server(tmp_path, code):
     process.wait()
     _, alive = psutil.wait_procs(found, timeout=10)
     assert not [c for c in alive if c.status() != psutil.STATUS_ZOMBIE]
+    assert list(tmp_path.glob("udf-*")) == []
 
 
 def test_one_process_serves_many_blocks(runtimes, code, family):
