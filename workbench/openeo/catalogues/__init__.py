@@ -7,7 +7,8 @@
 `bands`                 what is known of the bands of a collection
 `descriptions`          parts of STAC collections: extents, dimensions, summaries
 `grids`                 the grid of a collection, and the part that is asked for
-`images`                images of any grid, as cubes on one grid, read block by block
+`images`                images of any grid, as cubes on one grid
+`imageblocks`           what one task reads of images
 `remote`                what may be fetched over the network, and how
 `remotefiles`           rasters at an address, read by parts
 `sources`               the kinds of collections, those of the systems too

@@ -13,7 +13,6 @@ import numpy as np
 
 from workbench.openeo.catalogues.bands import Band, summaries_of
 from workbench.openeo.cubes import shown_labels
-from workbench.openeo.values import is_number
 from workbench.rasters.regions import parts_in_degrees
 
 if TYPE_CHECKING:
@@ -29,8 +28,10 @@ EXTENSIONS = [
 DIMENSIONS = ("t", "bands", "y", "x")
 """Of all cubes that are loaded, in order."""
 
-MOST_LISTED = 50
-"""Values of a property; a collection does not list more."""
+_OF_EACH = {"datetime", "start_datetime", "end_datetime", "created", "updated", "title"}
+
+MOST_LISTED = 200
+"""Values of a property; a property with more is not listed."""
 
 
 def described(
@@ -89,20 +90,20 @@ def described(
 
 
 def property_summaries(properties: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values that plain properties of images have; the range of numbers if many."""
-    values: dict[str, dict[Any, None]] = {}
+    """Return the values that plain properties of images have, unless there are too many.
+
+    A range would be shorter; in openEO's API it is a range and a JSON Schema, and so neither.
+    """
+    values: dict[str, set[Any]] = {}
     for each in properties:
         for name, value in each.items():
-            if isinstance(value, str | int | float):
-                values.setdefault(name, {})[value] = None
-    found: dict[str, Any] = {}
-    for name, known in values.items():
-        listed = list(known)
-        if len(listed) > 1 and all(map(is_number, listed)):
-            found[name] = {"minimum": min(listed), "maximum": max(listed)}
-        elif len(listed) <= MOST_LISTED:
-            found[name] = sorted(listed, key=str)
-    return found
+            if isinstance(value, str | int | float) and name not in _OF_EACH:
+                values.setdefault(name, set()).add(value)
+    return {
+        name: sorted(known, key=lambda value: (isinstance(value, str), value))
+        for name, known in values.items()
+        if len(known) <= MOST_LISTED
+    }
 
 
 def _degrees(footprints: Iterable[GeoBox]) -> list[float]:

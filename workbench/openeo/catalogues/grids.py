@@ -107,11 +107,15 @@ def _corner(grids: Sequence[GeoBox], across: float, down: float) -> tuple[float,
 
 def cropped(grid: GeoBox, bounds: Bounds) -> GeoBox | None:
     """Return the part of a grid whose pixel centres lie in bounds, edges included; None if none."""
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
     rows, cols = _centres(grid, bounds)
     if rows.start >= rows.stop or cols.start >= cols.stop:
         return None
-    part: GeoBox = grid[rows, cols]
-    return part
+    across, _, left, _, down, top = grid.affine[:6]
+    affine = Affine(across, 0, left + cols.start * across, 0, down, top + rows.start * down)
+    return GeoBox((rows.stop - rows.start, cols.stop - cols.start), affine, grid.crs)
 
 
 def _centres(grid: GeoBox, bounds: Bounds) -> tuple[slice, slice]:

@@ -4,19 +4,19 @@ Images of one instant are put together: where the first by name has no value, th
 Images of different instants stay apart, be it on one day. The grid follows from the images that are
 asked for and from no other: the CRS of most of them, their finest pixels of that CRS.
 """
-# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.errors import BadFile, portable_errors
+from workbench.errors import BadFile
 from workbench.openeo.catalogues.bands import Band
 from workbench.openeo.catalogues.descriptions import DIMENSIONS, described
 from workbench.openeo.catalogues.grids import (
@@ -26,13 +26,12 @@ from workbench.openeo.catalogues.grids import (
     cropped,
     overlap,
 )
-from workbench.openeo.catalogues.requests import Request, no_data
+from workbench.openeo.catalogues.imageblocks import Plan, lazy_pixels
+from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import error
 from workbench.openeo.values import float_type
-from workbench.rasters.grids import footprint, window_of
-from workbench.rasters.rasterfiles import Plane, read_bands
-from workbench.rasters.regridding import Source, nearest_on, resampled_on
+from workbench.rasters.grids import footprint
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ __all__ = [
     "cube_of_images",
     "document_of_images",
     "labelled",
-    "masked",
     "side_of_blocks",
 ]
 
@@ -112,18 +110,6 @@ class Image:
         return list(dict.fromkeys(g for layer in self.layers.values() if (g := layer.grid)))
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What tasks read: sent to workers once."""
-
-    target: GeoBox
-    instants: tuple[tuple[Image, ...], ...]
-    bands: tuple[Band, ...]
-    outline: Any
-    side: int
-    dtype: str
-
-
 def document_of_images(
     images: Sequence[Image],
     bands: Sequence[Band],
@@ -182,7 +168,8 @@ def cube_of_images(
     chosen = [band for name in names for band in bands if band.name == name]
     left = _asked_for(images, names, request)
     target = _target(left, request, crs, resolution)
-    met = [image for image in left if any(_meets(grid, target) for grid in image.grids)]
+    meeting = {grid for grid in dict.fromkeys(_all_grids(left)) if _meets(grid, target)}
+    met = [image for image in left if not meeting.isdisjoint(image.grids)]
     if not met:
         raise no_data(request.process, "No image has a pixel in the area.")
     met.sort(key=lambda image: (image.time, image.name))
@@ -195,15 +182,15 @@ def cube_of_images(
         if name in image.layers
     ]
     box = target.boundingbox
-    plan = _Plan(
+    plan = Plan(
         target,
-        tuple(tuple(image for image in met if image.time == time) for time in times),
+        tuple(tuple(group) for _, group in groupby(met, key=lambda image: image.time)),
         tuple(chosen),
         request.area and request.area.outline(str(target.crs), box.left, box.right),
         side_of_blocks(len(times) * len(names)),
         str(np.result_type(*kinds)),
     )
-    return labelled(_lazy(plan), times, names, target)
+    return labelled(lazy_pixels(plan), times, names, target)
 
 
 def labelled(values: Any, times: Any, names: Sequence[str], grid: GeoBox) -> Cube:
@@ -277,7 +264,7 @@ def _asked_for(images: Sequence[Image], names: Sequence[str], request: Request) 
     times = np.array([image.time for image in images])
     left = [image for image, held in zip(images, request.period.holds(times), strict=True) if held]
     if not left:
-        raise no_data(request.process, _dates(times))
+        raise out_of_period(request.process, times)
     left = [image for image in left if any(name in image.layers for name in names)]
     left = [image for image in left if request.admits(image.properties)]
     if not left:
@@ -292,11 +279,6 @@ def _asked_for(images: Sequence[Image], names: Sequence[str], request: Request) 
         if not left:
             raise no_data(request.process, "No image in the period lies in the area.")
     return left
-
-
-def _dates(times: Any) -> str:
-    first, last = (np.datetime_as_string(time, unit="D") for time in (times.min(), times.max()))
-    return f"No image lies in the period; those of the collection are of {first} to {last}."
 
 
 def _target(
@@ -315,146 +297,3 @@ def _meets(grid: GeoBox, target: GeoBox) -> bool:
     """Tell whether a centre of the target lies within the bounds of a grid."""
     bounds = footprint(grid, target.crs)
     return all(map(math.isfinite, bounds)) and cropped(target, bounds) is not None
-
-
-def _lazy(plan: _Plan) -> Any:
-    """Return the pixels of a plan, (t, bands, y, x), one chunk a date and block."""
-    import dask.array as da
-    from dask.delayed import delayed
-
-    def pieces(size: int) -> tuple[int, ...]:
-        return tuple(min(plan.side, size - start) for start in range(0, size, plan.side))
-
-    rows, cols = map(pieces, plan.target.shape)
-    return da.map_blocks(
-        _block,
-        chunks=((1,) * len(plan.instants), (len(plan.bands),), rows, cols),
-        dtype=np.dtype(plan.dtype),
-        meta=np.empty((0, 0, 0, 0), plan.dtype),
-        plan=delayed(plan, traverse=False),
-    )
-
-
-def _block(plan: _Plan, block_id: tuple[int, ...]) -> Array:
-    """Read one chunk: a date, all bands, a window of the target."""
-    window = Window(
-        *(
-            (at * plan.side, min((at + 1) * plan.side, size))
-            for at, size in zip(block_id[2:], plan.target.shape, strict=True)
-        )
-    )
-    with portable_errors():
-        values = np.full((1, len(plan.bands), *window.shape), np.nan, plan.dtype)
-        within = None if plan.outline is None else inside(plan.outline, plan.target, window)
-        if within is not None and not within.any():
-            return values
-        for image in plan.instants[block_id[0]]:
-            _fill(values[0], image, plan, window)
-        if within is not None:
-            values[..., ~within] = np.nan
-    return values
-
-
-def masked(values: Any, outline: Any, grid: GeoBox) -> Any:
-    """Return lazy values (t, bands, y, x) that are NaN where centres lie outside of polygons.
-
-    Parameters
-    ----------
-    values
-        On Dask.
-    outline
-        From `Area.outline`; with None all stay.
-    grid
-        Of the values.
-    """
-    import dask.array as da
-
-    if outline is None:
-        return values
-    rows, cols = values.chunks[2:]
-    inside = da.map_blocks(
-        _inside_block,
-        chunks=(rows, cols),
-        dtype=bool,
-        meta=np.empty((0, 0), bool),
-        outline=outline,
-        grid=grid,
-        starts=tuple(np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in (rows, cols)),
-    )
-    return da.where(inside, values, np.nan).astype(values.dtype)
-
-
-def _inside_block(
-    outline: Any, grid: GeoBox, starts: Sequence[Sequence[int]], block_id: tuple[int, int]
-) -> npt.NDArray[np.bool_]:
-    window = Window(*((s[at], s[at + 1]) for s, at in zip(starts, block_id, strict=True)))
-    return inside(outline, grid, window)
-
-
-def inside(outline: Any, grid: GeoBox, window: Window) -> npt.NDArray[np.bool_]:
-    """Return which pixel centres of a window of a grid lie in polygons, edges included."""
-    import shapely
-
-    affine = grid.affine
-    x = affine.c + affine.a * (np.arange(*window.cols) + 0.5)
-    y = affine.f + affine.e * (np.arange(*window.rows) + 0.5)
-    shapely.prepare(outline)
-    found: npt.NDArray[np.bool_] = shapely.intersects_xy(outline, x[None, :], y[:, None])
-    return found
-
-
-def _fill(values: Array, image: Image, plan: _Plan, window: Window) -> None:
-    """Put the pixels of an image where there is none yet, (bands, y, x)."""
-    read = _Reader(image, [band.name for band in plan.bands])
-    for place, band in zip(values, plan.bands, strict=True):
-        layer = image.layers.get(band.name)
-        empty = np.isnan(place)
-        if layer is None or layer.grid is None or not empty.any():
-            continue
-        touched = window_of(layer.grid, plan.target)
-        if touched is None or touched.common(window) is None:
-            continue
-        new = _on_target(read, layer, band, plan, window)
-        place[empty] = new[empty]
-
-
-def _on_target(read: _Reader, layer: Layer, band: Band, plan: _Plan, window: Window) -> Array:
-    assert layer.grid is not None
-    nodata = layer.nodata if band.nodata is None else band.nodata
-    kind = np.dtype(plan.dtype)
-
-    def pixels(part: Window) -> Array:
-        raw = read(layer, part)
-        found = raw.astype(kind)
-        if nodata is not None and not np.isnan(nodata):
-            found[raw == nodata] = np.nan
-        return found
-
-    source = Source(layer.grid, pixels, kind)
-    if band.resampling == "smooth":
-        return resampled_on(source, plan.target, window)
-    found, known = nearest_on(source, plan.target, window)
-    return np.where(known | np.isinf(found), found, kind.type(np.nan))
-
-
-class _Reader:
-    """Reads windows of layers, those of one file together."""
-
-    def __init__(self, image: Image, names: Sequence[str]) -> None:
-        self._image = image
-        self._layers = [image.layers[name] for name in names if name in image.layers]
-        self._held: dict[Any, Array] = {}
-
-    def __call__(self, layer: Layer, window: Window) -> Array:
-        """Return the pixels of a layer, (rows, cols)."""
-        try:
-            if not isinstance(layer, Plane):
-                return layer.pixels(window)
-            mates = [m for m in self._layers if isinstance(m, Plane) and m.path == layer.path]
-            key = (layer.path, window)
-            if key not in self._held:
-                bands = [mate.band for mate in mates]
-                self._held[key] = read_bands(layer, bands, window)
-            return np.asarray(self._held[key][mates.index(layer)])
-        except BadFile as reason:  # users are not told where files lie
-            raise BadFile(str(reason).replace(layer.path, self._image.name)) from reason

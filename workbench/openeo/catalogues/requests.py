@@ -13,7 +13,15 @@ from workbench.openeo.catalogues.areas import Area, read_area
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
 
-__all__ = ["Period", "Request", "named_bands", "no_data", "read_period", "read_request"]
+__all__ = [
+    "Period",
+    "Request",
+    "named_bands",
+    "no_data",
+    "out_of_period",
+    "read_period",
+    "read_request",
+]
 
 Condition = Callable[..., Any]
 """Of ``value``; true where a property is as it is asked for."""
@@ -186,6 +194,13 @@ def band_fault(name: str, bands: Sequence[str], process: str) -> OpenEOError:
 def no_data(process: str, detail: str) -> OpenEOError:
     """Make the error of extents without data."""
     return error("NoDataAvailable", process=process, detail=detail)
+
+
+def out_of_period(process: str, times: Any) -> OpenEOError:
+    """Make the error of a period in which no image lies, of those that there are."""
+    first, last = (np.datetime_as_string(time, unit="D") for time in (min(times), max(times)))
+    detail = f"Nothing lies in the period; what there is, is of {first} to {last}."
+    return no_data(process, detail)
 
 
 def _invalid(process: str, parameter: str, reason: str) -> OpenEOError:

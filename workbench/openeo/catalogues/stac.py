@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.errors import BadFile, BadInput, WorkbenchError
 from workbench.openeo.catalogues.bands import Band, read_bands
 from workbench.openeo.catalogues.fields import check_fields
@@ -22,7 +24,7 @@ from workbench.openeo.catalogues.grids import check_target
 from workbench.openeo.catalogues.images import Image, Layer, cube_of_images, document_of_images
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.remotefiles import RemotePlane, remote_header
-from workbench.openeo.catalogues.requests import Request, no_data
+from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.catalogues.stacbands import (
     BandAsset,
     band_assets,
@@ -33,9 +35,11 @@ from workbench.openeo.catalogues.stacbands import (
 from workbench.openeo.catalogues.stacitems import (
     Document,
     is_address,
+    is_api,
     items_at,
-    may_be_asked_for,
+    may_lie_in,
     query_of,
+    shown_name,
     time_of,
 )
 from workbench.openeo.cubes import Cube
@@ -85,16 +89,21 @@ class StacSource:
         words = collection.content if collection is not None else {}
         said = {key: words[key] for key in ("title", "description", "license") if key in words}
         parts = document_of_images(images, bands, *self._grid)
-        if any(link.get("rel") == "items" for link in words.get("links", ())):
+        if is_api(collection) and isinstance(words.get("extent"), Mapping):
             said["extent"] = words["extent"]
         return {**parts, **said}
 
     def load(self, request: Request) -> Cube:
         """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
         collection, items = self._items(request)
-        items = [item for item in items if may_be_asked_for(item.content, request)]
+        times = [time_of(item.content["properties"]) for item in items]
+        held = request.period.holds(np.array(times, "datetime64[ns]"))
+        if items and not held.any():
+            raise out_of_period(request.process, times)
+        items = [item for item, inside in zip(items, held, strict=True) if inside]
+        items = [item for item in items if may_lie_in(request.area, item.content)]
         if not items:
-            raise no_data(request.process, "No item lies in the period and the area.")
+            raise no_data(request.process, "No item lies in the area.")
         images, bands = self._images(collection, items)
         return cube_of_images(images, bands, request, *self._grid)
 
@@ -157,15 +166,17 @@ class StacSource:
         self, item: Document, assets: Mapping[str, BandAsset], bands: Mapping[str, Band]
     ) -> Image:
         properties = item.content["properties"]
-        layers = {
-            name: self._layer(item, asset, bands[name])
-            for name, asset in assets.items()
-            if name in bands
-        }
+        layers = {name: self._layer(item, asset) for name, asset in assets.items() if name in bands}
         return Image(str(item.content["id"]), time_of(properties), layers, properties)
 
-    def _layer(self, item: Document, asset: BandAsset, band: Band) -> Layer:
+    def _layer(self, item: Document, asset: BandAsset) -> Layer:
         place = item.at(asset.content.get("href"))
+        try:
+            return self._layer_at(place, item, asset)
+        except BadFile as reason:  # users are not told where files lie
+            raise BadFile(str(reason).replace(place, shown_name(place))) from reason
+
+    def _layer_at(self, place: str, item: Document, asset: BandAsset) -> Layer:
         if not is_address(place):
             drivers = (*GEOTIFF, *JPEG2000)
             header = local_header(Path(place), drivers)
@@ -174,7 +185,7 @@ class StacSource:
             stated = stated_header(item.content, asset, place)
             header = stated or upright(remote_header(self._remote, place))
         if not 0 <= asset.index < header.count:
-            raise BadFile(f"{Path(place).name}: it has no band number {asset.index + 1}")
+            raise BadFile(f"{shown_name(place)}: it has no band number {asset.index + 1}")
         if is_address(place):
             return RemotePlane(
                 self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata

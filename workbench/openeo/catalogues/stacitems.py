@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlencode, urljoin, urlsplit
 import numpy as np
 
 from workbench.errors import BadFile, BadInput
+from workbench.openeo.catalogues.areas import Area
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import shown_labels
@@ -25,7 +26,7 @@ __all__ = [
     "Document",
     "is_address",
     "items_at",
-    "may_be_asked_for",
+    "may_lie_in",
     "query_of",
     "shown_name",
     "time_of",
@@ -152,8 +153,7 @@ def _next(document: Document, request: Request | None) -> Iterator[str]:
         more = document.is_remote and request is not None
         wanted: tuple[str, ...] = ("next",) if more else ()
     elif kind in ("Collection", "Catalog"):
-        api = any(link.get("rel") == "items" for link in links)
-        wanted = ("items",) if api and document.is_remote else ("item", "child")
+        wanted = ("items",) if is_api(document) else ("item", "child")
     else:
         wanted = ()
     for link in links:
@@ -177,8 +177,17 @@ def query_of(request: Request | None) -> dict[str, Any]:
                 (period.start, period.end))  # fmt: skip
         query["datetime"] = "/".join(map(str, ends))
     if request.area is not None and (box := request.area.degrees()) is not None:
-        query["bbox"] = ",".join(f"{edge:.7f}" for edge in box)
+        west, south, east, north = box
+        east -= 360 if east > 180 else 0  # west of west, as OGC API Features wants it
+        query["bbox"] = ",".join(f"{edge:.7f}" for edge in (west, south, east, north))
     return query
+
+
+def is_api(document: Document | None) -> bool:
+    """Tell whether a document is a collection whose items an API lists page by page."""
+    if document is None or not document.is_remote:
+        return False
+    return any(link.get("rel") == "items" for link in _links(document.content))
 
 
 def _links(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -230,14 +239,12 @@ def time_of(properties: Mapping[str, Any]) -> np.datetime64:
         raise BadFile(str(reason)) from reason
 
 
-def may_be_asked_for(content: Mapping[str, Any], request: Request) -> bool:
-    """Tell, without looking at files, whether an item can be in what is asked for."""
-    if not bool(request.period.holds(time_of(content["properties"]))):
-        return False
+def may_lie_in(area: Area | None, content: Mapping[str, Any]) -> bool:
+    """Tell, without looking at files, whether an item may lie in an area."""
     bbox = content.get("bbox")
-    if request.area is None or not isinstance(bbox, list) or len(bbox) not in (4, 6):
+    if area is None or not isinstance(bbox, list) or len(bbox) not in (4, 6):
         return True
-    box = request.area.degrees()
+    box = area.degrees()
     if box is None or not all(isinstance(edge, int | float) for edge in bbox):
         return True
     west, south, east, north = *bbox[:2], *bbox[len(bbox) // 2 :][:2]

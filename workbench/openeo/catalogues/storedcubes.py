@@ -8,7 +8,8 @@ are said in the collection. The cube has north up and time ascending, however it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,10 @@ from workbench.openeo.catalogues.bands import Band, read_bands
 from workbench.openeo.catalogues.descriptions import described
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.grids import area_part, check_target
-from workbench.openeo.catalogues.images import check_size, labelled, masked, side_of_blocks
+from workbench.openeo.catalogues.imageblocks import masked
+from workbench.openeo.catalogues.images import check_size, labelled, side_of_blocks
 from workbench.openeo.catalogues.remote import Remote
-from workbench.openeo.catalogues.requests import Request, no_data
+from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube
 from workbench.openeo.values import float_type
 from workbench.rasters.grids import make_grid
@@ -66,7 +68,6 @@ _MOST_OF_CHUNK = 2**23
 class _Stored:
     """What a cube says of itself."""
 
-    dataset: Any
     grid: GeoBox
     """North up."""
     flips: tuple[bool, bool]
@@ -94,24 +95,25 @@ class StoredCube:
 
     def document(self) -> Mapping[str, Any]:
         """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
-        stored = self._open()
-        bands = [band for band, _ in stored.bands.values()]
+        with self._open() as stored:
+            bands = [band for band, _ in stored.bands.values()]
         return described(
             stored.grid, [stored.grid], np.unique(stored.times), bands, [self._properties]
         )
 
     def load(self, request: Request) -> Cube:
         """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
-        stored = self._open()
+        with self._open() as stored:  # tasks open it again
+            return self._loaded(stored, request)
+
+    def _loaded(self, stored: _Stored, request: Request) -> Cube:
         names = request.picked(list(stored.bands))
         order = np.argsort(stored.times, kind="stable")
         order = order[request.period.holds(stored.times[order])]
-        if not len(order) or not request.admits(self._properties):
-            first, last = (
-                np.datetime_as_string(t, unit="D") for t in np.sort(stored.times)[[0, -1]]
-            )
-            detail = f"The collection has data of {first} to {last}."
-            raise no_data(request.process, detail)
+        if not len(order):
+            raise out_of_period(request.process, stored.times)
+        if not request.admits(self._properties):
+            raise no_data(request.process, "Its properties are not as they are asked for.")
         part = stored.grid
         if request.area is not None:
             found = area_part(stored.grid, request.area, request.process)
@@ -149,7 +151,8 @@ class StoredCube:
             ))  # fmt: skip
         return da.stack(planes, axis=1)
 
-    def _open(self) -> _Stored:
+    @contextmanager
+    def _open(self) -> Iterator[_Stored]:
         """Open the cube and find out what is what."""
         import xarray as xr
 
@@ -163,10 +166,12 @@ class StoredCube:
         except Exception as reason:  # whatever the libraries make of a file
             text = str(reason).replace(str(self._path), name)
             raise BadFile(f"{name}: not a readable {engine} cube: {text:.300}") from reason
-        try:
-            return self._described(dataset)
-        except WorkbenchError as reason:
-            raise BadFile(f"{name}: {reason}") from reason
+        with dataset:
+            try:
+                stored = self._described(dataset)
+            except WorkbenchError as reason:
+                raise BadFile(f"{name}: {reason}") from reason
+            yield stored
 
     def _described(self, dataset: xr.Dataset) -> _Stored:
         names = {axis: _dimension(dataset, axis) for axis in "tyx"}
@@ -178,7 +183,7 @@ class StoredCube:
         crs = self._crs or _crs(dataset, x)
         grid, flips = _grid(dataset[x].values, dataset[y].values, crs)
         bands = self._described_bands(dataset, names)
-        return _Stored(dataset, grid, flips, times, names, bands)
+        return _Stored(grid, flips, times, names, bands)
 
     def _times(self, dataset: xr.Dataset, name: str | None) -> Any:
         if name is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
-from workbench.openeo.catalogues.catalogue import Catalogue
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import named_bands, read_request
 from workbench.openeo.catalogues.stac import StacSource
@@ -19,6 +18,7 @@ from workbench.openeo.errors import OpenEOError, error
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from workbench.openeo.catalogues.catalogue import Catalogue
     from workbench.openeo.executor import Evaluation
 
 __all__ = ["load_collection", "load_stac"]
@@ -36,8 +36,8 @@ def load_collection(
     featureflags: Any = None,
 ) -> Cube:
     """Load a collection of the catalogue of the run; flags go to its source."""
-    catalogue = run.context.get("catalogue")
-    if not isinstance(catalogue, Catalogue):
+    catalogue: Catalogue | None = run.context.get("catalogue")
+    if catalogue is None:
         raise error("CollectionNotFound", identifier=id, detail="There is no catalogue.")
     if featureflags is not None and not isinstance(featureflags, Mapping):
         raise error(
@@ -63,8 +63,7 @@ def load_stac(
     properties: Mapping[str, Callable[..., Any]] | None,
 ) -> Cube:
     """Load items of STAC from an address that the catalogue of the run allows."""
-    remote = run.context.get("remote")
-    remote = remote if isinstance(remote, Remote) else Remote()
+    remote: Remote = run.context.get("remote") or Remote()
     asked = read_request(
         spatial_extent, temporal_extent, None, properties, known={}, process="load_stac"
     )

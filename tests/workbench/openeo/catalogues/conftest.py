@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import rasterio
@@ -40,6 +44,14 @@ def centres(size=30, step=10.0, corner=CORNER):
     return corner[0] + at, corner[1] - at
 
 
+@pytest.fixture(scope="session")
+def small():
+    """How the small images are made."""
+    return SimpleNamespace(
+        write=write_image, values=pixel_values, centres=centres, corner=CORNER, dates=DATES, crs=UTM
+    )
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Three dates, two bands, 30 x 30 pixels; one pixel is missing on the first date."""
@@ -65,3 +77,51 @@ def catalogue_of(tmp_path):
         return read_catalogue(file)
 
     return make
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `server.files`, with ranges; a text is where a file redirects to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("Host"), self.headers.get("Range")))
+        found = self.server.files.get(self.path.partition("?")[0])
+        if isinstance(found, str):
+            return self.answer(302, b"", Location=found)
+        if found is None:
+            return self.answer(404, b"none")
+        wanted = self.headers.get("Range")
+        if wanted is None or not self.server.ranges:
+            return self.answer(200, found)
+        first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
+        part = found[first : last + 1]
+        return self.answer(206, part, **{"Content-Range": f"bytes {first}-{last}/{len(found)}"})
+
+    def answer(self, status, content, **headers):
+        self.send_response(status)
+        if self.server.lengths:
+            self.send_header("Content-Length", str(len(content)))
+        else:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.files, made.asked, made.ranges, made.lengths = {}, [], True, True
+    made.url = f"http://127.0.0.1:{made.server_port}"
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
