@@ -7,7 +7,8 @@
 `work`                  what the process of a job does
 `workprocesses`         such a process, seen from the server
 `freeing`               workers that still do what was ended
-`batch`                 `Jobs`: the queue, and who runs
+`running`               jobs at work: which is next, what it says, its end
+`batch`                 `Jobs`: what users ask for
 `synchronous`           `Answers`: results while somebody waits
 ======================  ============================================================================
 """

@@ -25,7 +25,7 @@ def answer(jobs, method, *arguments):
         return list(jobs.logs("ada", *arguments).parts)
     if method == "files":
         return [str(asset.path) for asset in jobs.results("ada", *arguments).assets]
-    return [process.pid for process in jobs._working.values()]
+    return list(jobs._running.pids.values())
 
 
 def main(folder, address=None):

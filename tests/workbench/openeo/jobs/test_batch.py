@@ -13,7 +13,7 @@ import pytest
 
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.jobs import batch
+from workbench.openeo.jobs import batch, running
 from workbench.openeo.registry import UserProcess
 
 
@@ -310,14 +310,16 @@ def test_what_a_full_disk_refuses_has_not_happened(jobs, graph, full_disk):
 
 
 def test_the_end_of_a_job_is_stored_when_there_is_room_again(
-    jobs, started, ended, full_disk, wait_for, monkeypatch, caplog
+    jobs, started, ended, graph, full_disk, wait_for, monkeypatch, caplog
 ):
-    monkeypatch.setattr(batch, "AGAIN_S", 0.1)
+    monkeypatch.setattr(running, "AGAIN_S", 0.1)
+    other = jobs.create("ada", {"process": graph("pi")}).id
     number = started(jobs, "slow", seconds=1.5)
     wait_for(lambda: jobs.read("ada", number).status == "running")
     with full_disk():
         wait_for(lambda: "cannot be stored yet" in caplog.text)
         assert jobs.read("ada", number).status == "running"
+        assert code(jobs.start, "ada", other) == "StorageFailure"  # nobody waits meanwhile
     assert ended(jobs, number).status == "error"
     assert jobs.last_error("ada", number)["code"] == "StorageFailure"
 
@@ -345,7 +347,7 @@ def test_jobs_that_ran_when_the_server_was_closed_begin_anew(open_jobs, started,
 def test_threads_and_processes_do_not_stay(open_jobs, started, ended):
     jobs = open_jobs()
     number = started(jobs, "slow", seconds=30)
-    pid = next(iter(jobs._working.values())).pid
+    pid = next(iter(jobs._running.pids.values()))
     jobs.close()
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, signal.SIG_DFL)

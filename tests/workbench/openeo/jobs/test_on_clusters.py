@@ -60,7 +60,7 @@ def test_a_job_that_is_ended_frees_its_workers(on_cluster, cluster, started, end
     number = started(jobs, "slow", seconds=0.3, parts=500)
     wait_for(lambda: tasks(cluster) > 100)
     if end == "kill":
-        os.kill(jobs._working[number].pid, signal.SIGKILL)
+        os.kill(jobs._running.pids[number], signal.SIGKILL)
         assert ended(jobs, number).status == "error"
     else:
         getattr(jobs, end)("ada", number)

@@ -1,0 +1,272 @@
+"""Jobs at work: which is next, its process, what that says, and its end.
+
+Each process has a thread of the server that stores what it says. A job that was stopped is no
+longer among those at work; what its process may still say is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.disks import make_folder
+from workbench.errors import NotWritten
+from workbench.files import sweep
+from workbench.openeo.errors import error
+from workbench.openeo.jobs.entries import entry, without_paths
+from workbench.openeo.jobs.freeing import Freeing
+from workbench.openeo.jobs.records import Job
+from workbench.openeo.jobs.store import Store
+from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Running"]
+
+logger = logging.getLogger(__name__)
+
+MOST_LOST = 3
+"""How often a job may be lost together with its server; after that it is taken for the cause."""
+
+AGAIN_S = 2.0  # between attempts to store the end of a job where the disk is full
+
+
+class Running:
+    """The jobs of a store that are at work, some at a time.
+
+    Parameters
+    ----------
+    store, folder
+        Where jobs and their results are kept.
+    cluster, catalog, udfs, at_once, patience_s
+        As for `workbench.openeo.jobs.batch.Jobs`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        cluster: Client | None,
+        catalog: str | Path | None,
+        udfs: bool,
+        at_once: int,
+        patience_s: float,
+    ) -> None:
+        self._store, self._folder, self._at_once = store, folder, at_once
+        self._request = {
+            "cluster": reached_by(cluster),
+            "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
+            "patience_s": patience_s,
+        }
+        self.lock = threading.RLock()
+        """Held by whoever changes the status of a job."""
+        self._working: dict[str, WorkProcess] = {}
+        self._watching: set[threading.Thread] = set()
+        self._freeing = Freeing(cluster)
+        self._closed = False
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The numbers of the processes, by job."""
+        return {number: process.pid for number, process in self._working.items()}
+
+    def close(self) -> None:
+        """End all processes, and put their jobs back into the queue."""
+        with self.lock:
+            self._closed = True
+            for number, process in self._working.items():
+                process.kill()
+                with suppress(NotWritten):  # then they are found running, which comes to the same
+                    self._store.requeue(number, lost=False)
+            self._working.clear()
+            watching = list(self._watching)
+        for thread in watching:
+            thread.join()
+        self._freeing.close()
+
+    def place(self, number: str, run: int | None = None) -> Path:
+        """Return the folder of the results of a job, or of one of its runs."""
+        place = self._folder / "results" / number
+        return place if run is None else place / str(run)
+
+    def halt(self, job: Job) -> None:
+        """End the process of a job, if it has one."""
+        process = self._working.pop(job.id, None)
+        if process is not None:
+            process.kill()
+            self._freeing.soon()
+            if (place := self.place(job.id, job.run)).is_dir():
+                sweep(place, recursive=True)
+
+    def take_over(self) -> None:
+        """Put jobs that ran when an earlier server was killed back into the queue.
+
+        What is left of jobs that it was removing goes.
+        """
+        for left in self._folder.glob("results/*"):
+            if self._store.job(None, left.name) is None:
+                shutil.rmtree(left, ignore_errors=True)
+        for job in self._store.with_status("running"):
+            with self._store.change():
+                if self._store.requeue(job.id, lost=True) < MOST_LOST:
+                    self._freeing.soon()
+                    words = "the server was restarted; the job begins anew"
+                    self._store.log(job.id, entry("warning", words))
+                    continue
+                words = (
+                    f"The server ended {MOST_LOST} times while this job ran; it is not tried again."
+                )
+                self._store.log(job.id, entry("error", f"Server error: {words}", code="Internal"))
+                self._store.settle(job.id, "error")
+            shutil.rmtree(self.place(job.id), ignore_errors=True)
+
+    def fill(self) -> None:
+        """Begin jobs as long as there is room; users take turns."""
+        with self.lock, self._again_if_full():
+            while not self._closed and len(self._working) < self._at_once:
+                number = self._next()
+                if number is None:
+                    return
+                self._begin(number)
+
+    def _begin(self, number: str) -> None:
+        """Start the process of a job, and a thread that watches it."""
+        run = self._store.begin(number)
+        try:
+            process = WorkProcess()
+        except OSError as reason:
+            logger.error("no process for job %s: %s", number, reason)
+            words = error("InfrastructureBusy", detail="No process could be started.").message
+            self._store.log(number, entry("error", words, code="InfrastructureBusy"))
+            self._store.settle(number, "error")
+            return
+        self._working[number] = process
+        thread = threading.Thread(
+            target=self._watch, args=(number, run, process), name=f"openeo-{number}"
+        )
+        self._watching.add(thread)
+        thread.start()
+
+    @contextmanager
+    def _again_if_full(self) -> Iterator[None]:
+        """Where the disk is full, begin the next jobs as soon as there is room."""
+        try:
+            yield
+        except NotWritten as reason:
+            logger.warning("no job can begin: %s", reason)
+            later = threading.Timer(AGAIN_S, self.fill)
+            later.daemon = True
+            later.start()
+
+    def _next(self) -> str | None:
+        """Return the job that has waited longest, of the user of whom the fewest run."""
+        running = [job.user for job in self._store.with_status("running")]
+        waiting = self._store.with_status("queued")
+        return min(waiting, key=lambda job: running.count(job.user)).id if waiting else None
+
+    def _watch(self, number: str, run: int, process: WorkProcess) -> None:
+        """Store what the process of a job says, until its end."""
+        try:
+            self._follow(number, run, process)
+        except Exception:  # the queue goes on whatever happens to one job
+            logger.exception("the watch over job %s failed", number)
+            self._settle(number, process, {"good": False, "entry": _defect()})
+        finally:
+            with self.lock:
+                if self._working.get(number) is process:
+                    del self._working[number]
+            self.fill()
+            process.close()
+            with self.lock:
+                self._watching.discard(threading.current_thread())
+
+    def _follow(self, number: str, run: int, process: WorkProcess) -> None:
+        job, place = self._store.job(None, number), self.place(number, run)
+        if job is None:
+            return
+        try:
+            make_folder(place)
+        except NotWritten as reason:
+            logger.warning("job %s: %s", number, reason)
+            self._settle(number, process, {"good": False, "entry": _no_storage(reason)})
+            return
+        request = {
+            **self._request,
+            "id": number,
+            "process": dict(job.process),
+            "processes": self._store.processes(number),
+            "log_level": job.log_level,
+            "folder": str(place),
+        }
+        for event in process.carry_out(request):
+            if event["kind"] == "end":
+                self._settle(number, process, event)
+            else:
+                self._note(number, process, event)
+
+    def _note(self, number: str, process: WorkProcess, event: Mapping[str, Any]) -> None:
+        """Store an event of a job that goes on; where the disk is full, end the job."""
+        try:
+            with self.lock, self._store.change():
+                if self._working.get(number) is not process:  # it was stopped
+                    return
+                if event["kind"] == "log":
+                    self._store.log(number, event["entry"])
+                elif event["kind"] == "asset":
+                    self._store.add_asset(number, event["entry"])
+                    self._store.progress(number, min(event["progress"], 99.0))
+        except NotWritten as reason:
+            process.kill()
+            self._settle(number, process, {"good": False, "entry": _no_storage(reason)})
+
+    def _settle(self, number: str, process: WorkProcess, event: Mapping[str, Any]) -> None:
+        """Store the end of a job; where the disk is full, as soon as there is room."""
+        while True:
+            with self.lock:
+                if self._working.get(number) is not process:  # it was stopped
+                    return
+                job = self._store.job(None, number)
+                if job is None:
+                    return
+                place = self.place(number, job.run)
+                sweep(place, recursive=True)
+                try:
+                    self._store_end(job, place, event)
+                except NotWritten as reason:
+                    logger.warning("the end of job %s cannot be stored yet: %s", number, reason)
+                else:
+                    del self._working[number]
+                    return
+            time.sleep(AGAIN_S)
+
+    def _store_end(self, job: Job, place: Path, event: Mapping[str, Any]) -> None:
+        with self._store.change():
+            if event["good"]:
+                size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+                self._store.settle(
+                    job.id, "finished", progress=100, seconds=event["seconds"], size=size
+                )
+            else:
+                self._store.log(job.id, event["entry"])
+                self._store.settle(job.id, "error")
+                self._freeing.soon()
+
+
+def _no_storage(reason: NotWritten) -> dict[str, Any]:
+    return entry(
+        "error", f"{error('StorageFailure').message} {without_paths(str(reason))}",
+        code="StorageFailure",
+    )  # fmt: skip
+
+
+def _defect() -> dict[str, Any]:
+    words = "the server lost track of this job; it may be started again"
+    return entry("error", error("Internal", message=words).message, code="Internal")
