@@ -21,6 +21,10 @@ __all__ = ["COLLECTIONS", "offline_connection"]
 
 URL = "https://offline.invalid"
 
+FORMATS = ("netCDF", "GTiff", "Zarr")
+"""Names that back-ends have for formats of files."""
+
+_RASTER = {"gis_data_types": ["raster"], "parameters": {}}
 _WORTH = {"scale": 0.0001, "offset": 0}
 
 COLLECTIONS: tuple[Mapping[str, Any], ...] = tuple(
@@ -61,6 +65,7 @@ def offline_connection(collections: Iterable[Mapping[str, Any]] = COLLECTIONS) -
 
     answers: dict[str, Any] = {
         "/": {"api_version": "1.2.0", "backend_version": "0", "endpoints": []},
+        "/file_formats": {"input": {}, "output": {name: dict(_RASTER) for name in FORMATS}},
         **{f"/collections/{each['id']}": dict(each) for each in collections},
     }
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from efast.errors import BadInput
 from efast.openeo.parameters import (
     COARSE_COLLECTION,
     FINE_COLLECTION,
@@ -31,6 +30,7 @@ from efast.openeo.parameters import (
     PARAMETERS,
     RETURNS,
 )
+from efast.openeo.scales import scale_of
 
 if TYPE_CHECKING:
     from openeo import DataCube
@@ -191,6 +191,7 @@ def _coarse_side(
     binning = {
         "reprojection_type": values["resampling"],
         "super_sampling": values["supersampling"],
+        "supersampling": values["supersampling"],  # as it was spelled before
         "flag_band": FLAGS,
         "flag_bitmask": CLOUD_BITS,
     }
@@ -218,7 +219,7 @@ def _coarse_side(
     }
     composites = scored.apply_dimension(
         process=_function("composites"), dimension="t", context=context
-    )
+    ).filter_labels(condition=lambda value: p.neq(value, SCORE), dimension="bands")
     return {
         "s3_cloud_mask": unseen,
         "s3_distance_to_cloud": distance,
@@ -254,21 +255,23 @@ def _fusion(values: Mapping[str, Any], found: Mapping[str, DataCube]) -> dict[st
     coarse = _resampled(then.merge_cubes(weights), images, "bilinear")
     merged = images.merge_cubes(coarse)
     bands = {"fine": values["s2_data_bands"], "targets": targets}
+    partners = now.dimension_labels("bands")
     changes = merged.apply_dimension(process=_function("changes"), dimension="t", context=bands)
+    changes = changes.process("filter_bands", {"data": changes, "bands": partners})
     base = _resampled(now, images, "bilinear")
-    base = base.rename_labels(dimension="bands", target=values["s2_data_bands"])
+    fused = base.merge_cubes(changes, overlap_resolver="add")
     return {
         "s3_composite_target_interp": now,
         "s3_composite_s2_interp": then,
         "s2_s3_pre_aggregate_merge": merged,
         "s2_s3_aggregate": changes,
         "fusion_input": base,
-        "fused": _named(base.merge_cubes(changes, overlap_resolver="add"), values),
+        "fused": _named(fused, partners, values),
     }
 
 
-def _named(fused: DataCube, values: Mapping[str, Any]) -> DataCube:
-    """Return the result under the names wanted, or its NDVI."""
+def _named(fused: DataCube, partners: Any, values: Mapping[str, Any]) -> DataCube:
+    """Return the result under the names wanted instead of those of Sentinel-3, or its NDVI."""
     from openeo import processes as p
 
     def ndvi(data: Any) -> Any:
@@ -276,17 +279,16 @@ def _named(fused: DataCube, values: Mapping[str, Any]) -> DataCube:
         total = p.add(near, red)
         return p.if_(p.gt(total, 0), p.divide(p.subtract(near, red), total))
 
-    index = fused.reduce_dimension(dimension="bands", reducer=ndvi)
+    def renamed(names: Any) -> DataCube:
+        return fused.rename_labels(dimension="bands", target=names, source=partners)
+
+    bands, names = values["s2_data_bands"], values["fused_band_names"]
+    index = renamed(bands).reduce_dimension(dimension="bands", reducer=ndvi)
     index = index.add_dimension(name="bands", label="ndvi", type="bands")
-    names = _process(fused, "count", data=values["fused_band_names"])
-    names = _process(fused, "gt", x=names, y=0)
-    names = _process(
-        fused, "if", value=names, accept=values["fused_band_names"], reject=values["s2_data_bands"]
-    )
-    renamed = fused.rename_labels(dimension="bands", target=names)
-    return renamed.process(
-        "if", {"value": values["output_ndvi"], "accept": index, "reject": renamed}
-    )
+    given = _process("gt", x=_process("count", data=names), y=0)
+    shown = renamed(_process("if", value=given, accept=names, reject=bands))
+    choice = {"value": values["output_ndvi"], "accept": index, "reject": shown}
+    return shown.process("if", choice)
 
 
 def _resampled(cube: DataCube, target: DataCube, method: str) -> DataCube:
@@ -294,8 +296,8 @@ def _resampled(cube: DataCube, target: DataCube, method: str) -> DataCube:
     return cube.process("resample_cube_spatial", {"data": cube, "target": target, "method": method})
 
 
-def _process(cube: DataCube, name: str, **arguments: Any) -> Any:
-    """Return a node of plain values in the graph that a cube is part of."""
+def _process(name: str, **arguments: Any) -> Any:
+    """Return a node of plain values."""
     from openeo.internal.graph_building import PGNode
 
     return PGNode(process_id=name, arguments=arguments)
@@ -333,7 +335,7 @@ def _smoothed(composites: DataCube) -> DataCube:
 
     reach = int(np.ceil(2 * STD))
     along = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * STD**2))
-    kernel = np.outer(along, along)
+    kernel = np.round(np.outer(along, along), 12)  # the same on every machine
     there = composites.apply(lambda x: p.if_(p.is_nodata(x), 0, 1))
     values, weights = (
         cube.apply_kernel(kernel=kernel, border="replicate") for cube in (composites, there)
@@ -355,35 +357,6 @@ def _keywords(parameter: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scale(connection: Connection, collection: str, bands: Any) -> tuple[float, float]:
-    """Return what a number of a collection is worth: times the first, plus the second.
-
-    Of the bands that are the default where they are a parameter; 1 and 0 if nothing is said.
-    """
+    """Return what numbers of a collection are worth; of the default bands of a parameter."""
     names = bands if isinstance(bands, list | tuple) else bands.default
-    said = _band_metadata(connection.describe_collection(collection))
-    found = {
-        (float(said[name].get("scale", 1)), float(said[name].get("offset", 0)))
-        for name in names
-        if name in said and name != FLAGS
-    }
-    if len(found) > 1:
-        raise BadInput(f"bands of {collection} have several scales and offsets: {sorted(found)}")
-    return found.pop() if found else (1.0, 0.0)
-
-
-def _band_metadata(collection: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what a collection says of its bands, wherever STAC and its extensions say it."""
-    said: dict[str, dict[str, Any]] = {}
-    summaries = collection.get("summaries", {})
-    for place in (summaries, collection):
-        for key in ("eo:bands", "raster:bands", "bands"):
-            for band in place.get(key, ()):
-                if isinstance(band, Mapping) and "name" in band:
-                    worth = {
-                        word: band[key]
-                        for word in ("scale", "offset")
-                        for key in (word, f"raster:{word}")
-                        if key in band
-                    }
-                    said.setdefault(str(band["name"]), {}).update(worth)
-    return said
+    return scale_of(connection.describe_collection(collection), names)

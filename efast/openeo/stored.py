@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ __all__ = ["stored_process", "write"]
 PATH = Path(__file__).with_name(FILE)
 
 
+@cache
 def stored_process() -> dict[str, Any]:
-    """Return the process as it is stored; see `efast.openeo.processgraph.process_document`."""
+    """Return the process as it is stored; it is shared, so do not change it.
+
+    See `efast.openeo.processgraph.process_document`.
+    """
     found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return found
 

@@ -139,6 +139,14 @@ def apply_neighborhood(data, process, size, overlap, context):
     return found
 
 
+def apply_dimension(data, process, dimension, context):
+    """All other dimensions stay as they are."""
+    found = process(data=data, context=context)
+    for other in set(data.dims) - {dimension}:
+        np.testing.assert_array_equal(found[other], data[other])
+    return found
+
+
 def apply_kernel(data, kernel, border, factor=1, replace_invalid=0):
     from scipy.ndimage import correlate
 
@@ -162,9 +170,7 @@ CUBES = {
     "load_collection": load_collection,
     "reduce_dimension": lambda data, reducer, dimension: reducer(data=data),
     "apply": lambda data, process: process(x=data),
-    "apply_dimension": lambda data, process, dimension, context: process(
-        data=data, context=context
-    ),
+    "apply_dimension": apply_dimension,
     "apply_neighborhood": apply_neighborhood,
     "apply_kernel": apply_kernel,
     "run_udf": lambda data, udf, runtime, context: with_function(udf, data, context),
@@ -175,13 +181,16 @@ CUBES = {
     "filter_labels": lambda data, condition, dimension: data.sel(
         bands=[name for name in data["bands"].values if condition(value=str(name))]
     ),
+    "filter_bands": lambda data, bands: data.sel(bands=bands),
     "add_dimension": lambda data, name, label, **_: data.expand_dims({name: [label]}, axis=1),
     "dimension_labels": lambda data, dimension: (
         [f"{str(t)[:23]}Z" for t in data["t"].values]
         if dimension == "t"
         else data[dimension].values.tolist()
     ),
-    "rename_labels": lambda data, dimension, target: data.assign_coords({dimension: target}),
+    "rename_labels": lambda data, dimension, target, source: data.sel(
+        {dimension: source}
+    ).assign_coords({dimension: target}),
     "array_element": element,
     "max": lambda data: data.max("bands"),
 }

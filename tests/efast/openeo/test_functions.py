@@ -102,9 +102,14 @@ def test_composites_are_those_of_the_cells(series):
                        "bands")  # fmt: skip
     context = {"score": "s", "step": 3, "sigma": 4, "mosaic_days": 20}
     found = run("composites", scored.isel(bands=[0, 2, 1]), context)
-    assert found["bands"].values.tolist() == ["Oa08", "Oa17"]
+    assert found["bands"].values.tolist() == ["Oa08", "s", "Oa17"]
     np.testing.assert_array_equal(days_of(found["t"]), at)
-    np.testing.assert_allclose(found.values, made, rtol=1e-6)
+    np.testing.assert_allclose(found.values[:, [0, 2]], made, rtol=1e-6)
+    seen = series.isel(bands=0).notnull().values
+    assert (found.values[:, 1] >= 0).all()
+    assert not found.values[:, 1][
+        np.broadcast_to(~(seen & (score > 0)).any(0), made[:, 0].shape)
+    ].any()
     assert np.isnan(made).any()
 
 
@@ -197,12 +202,14 @@ def test_changes_are_weighted_means_of_what_is_there():
     names = ["B04", "Oa08", "2023-05-04T00:00:00Z", "2023-05-05T00:00:00Z"]
     given = cube(np.concatenate([images, coarse, one, other], axis=1), [0, 5, 10], names)
     found = run("changes", given, {"fine": ["B04"], "targets": names[2:]})
-    assert found.sizes == {"t": 2, "bands": 1, "y": 1, "x": 2}
-    np.testing.assert_allclose(found.values[0, 0, 0], [0.75 * 0.1 - 0.25 * 0.1, np.nan], rtol=1e-6)
+    assert found.sizes == {"t": 2, "bands": 4, "y": 1, "x": 2}
+    assert found["bands"].values.tolist() == names
+    np.testing.assert_allclose(found.values[0, 1, 0], [0.75 * 0.1 - 0.25 * 0.1, np.nan], rtol=1e-6)
     assert np.isnan(found.values[1]).all()
+    assert np.isnan(found.values[:, [0, 2, 3]]).all()
 
 
 def test_changes_refuse_bands_without_partners():
     given = cube(np.zeros((1, 3, 1, 1)), [0], ["B03", "B04", "Oa08"])
-    with pytest.raises(ValueError, match="as many of each"):
+    with pytest.raises(ValueError, match="3 bands: 2 of the images"):
         run("changes", given, {"fine": ["B03", "B04"], "targets": []})

@@ -96,6 +96,7 @@ def test_binning_is_asked_for_from_sentinel3_alone(graph):
         {
             "reprojection_type": {"from_parameter": "resampling"},
             "super_sampling": {"from_parameter": "supersampling"},
+            "supersampling": {"from_parameter": "supersampling"},
             "flag_band": "CLOUD_flags",
             "flag_bitmask": 7,
         }
