@@ -60,10 +60,11 @@ STEPS = (
     "s2_distance_to_cloud", "s2_distance_score", "s2_bands_masked", "s3_cloud_mask",
     "s3_distance_to_cloud", "s3_distance_score", "s3_bands_and_distance_score",
     "s3_composite_data_bands", "s3_composite_data_bands_smoothed", "s3_composite_target_interp",
-    "s3_composite_s2_interp", "s2_s3_pre_aggregate_merge", "s2_s3_aggregate", "fusion_input",
-    "fused",
+    "s3_composite_s2_interp", "s2_bands_dtc_merge", "s2_s3_pre_aggregate_merge",
+    "s2_s3_aggregate", "fusion_input", "fused",
 )  # fmt: skip
-"""Names of the steps, in their order; the last is the result."""
+"""Names of the steps, in their order; the last is the result. One is only to be looked at:
+``s2_bands_dtc_merge``."""
 
 
 def create_efast_udp(
@@ -249,7 +250,8 @@ def _fusion(values: Mapping[str, Any], found: Mapping[str, DataCube]) -> dict[st
         "sigma": values["temporal_score_stddev"],
         "max_days": values["max_days"],
     }
-    weights = found["s2_distance_score"].apply_dimension(
+    score = found["s2_distance_score"]
+    weights = score.apply_dimension(
         process=_function("weights"), dimension="bands", context=weighing
     )
     coarse = _resampled(then.merge_cubes(weights), images, "bilinear")
@@ -263,6 +265,7 @@ def _fusion(values: Mapping[str, Any], found: Mapping[str, DataCube]) -> dict[st
     return {
         "s3_composite_target_interp": now,
         "s3_composite_s2_interp": then,
+        "s2_bands_dtc_merge": images.merge_cubes(_resampled(score, images, "bilinear")),
         "s2_s3_pre_aggregate_merge": merged,
         "s2_s3_aggregate": changes,
         "fusion_input": base,

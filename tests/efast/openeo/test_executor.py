@@ -18,7 +18,8 @@ from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.executor import Evaluation, execute
-from workbench.openeo.registry import Offer, predefined
+from workbench.openeo.graphs import faults
+from workbench.openeo.registry import Offer, UserProcess, predefined
 
 catalogues = pytest.importorskip("workbench.openeo.catalogues.catalogue")
 
@@ -79,7 +80,7 @@ def collections():
     return scene()
 
 
-def session(collections, lazy=False):
+def session(collections, lazy=False, own_udfs=True):
     held = {
         document["id"]: Held(collections[document["id"]], document, lazy)
         for document in COLLECTIONS
@@ -87,7 +88,7 @@ def session(collections, lazy=False):
     entries = {name: catalogues.Collected({}, source) for name, source in held.items()}
     mine = {process.id: process for process in processes()}
     own = {"run_udf": Process(process_definition("run_udf"), run_udf, takes_run=True)}
-    offer = Offer({**predefined(), **mine, **own})
+    offer = Offer({**predefined(), **mine, **(own if own_udfs else {})})
     run = Evaluation({"catalogue": catalogues.Catalogue(entries)})
     return SimpleNamespace(run=run, offer=offer, held=held)
 
@@ -133,13 +134,53 @@ def test_the_process_is_fuse(collections, changed, lazy):
     assert found.crs.to_epsg() == 32628
 
 
-@pytest.mark.parametrize("lazy", [False, True], ids=["memory", "dask"])
-@pytest.mark.parametrize("changed", CHANGES, ids=lambda changed: "-".join(changed))
+@pytest.mark.parametrize(
+    ("changed", "lazy"),
+    [*((changed, False) for changed in CHANGES), ({}, True)],
+    ids=lambda given: "-".join(given) if isinstance(given, dict) else str(given),
+)
 def test_the_graph_by_the_executor_is_fuse(collections, changed, lazy):
-    if lazy and changed:
-        pytest.skip("once is enough")
     found = executed(stored_process()["process_graph"], session(collections, lazy), **changed)
     assert_alike(found, fused(collections, {**ARGUMENTS, **changed})["reflectance"])
+
+
+def test_the_graph_with_code_of_users_in_processes_of_their_own(collections):
+    import dask
+
+    runtimes = pytest.importorskip("workbench.openeo.udfs.runtimes").Runtimes(unconfined=True)
+    at = session(collections, lazy=True, own_udfs=False)
+    at.run.context["udfs"] = runtimes
+    try:
+        with dask.config.set(scheduler="synchronous"):  # one process for each function
+            found = executed(stored_process()["process_graph"], at)
+            assert found.array.chunks is not None
+            assert_alike(found, fused(collections)["reflectance"])
+    finally:
+        runtimes.close()
+
+
+def test_it_is_valid_for_this_back_end(collections):
+    stored = stored_process()
+    offer = session(collections).offer
+    assert faults(stored["process_graph"], offer, parameters=stored["parameters"]) == []
+    short = shortened(stored["process_graph"])
+    assert faults(short, offer, parameters=stored["parameters"]) == []
+
+
+@pytest.mark.parametrize("way", ["long", "short"])
+def test_a_user_calls_what_was_saved(collections, way):
+    at = session(collections)
+    stored = stored_process()
+    if way == "short":
+        stored = {**stored, "process_graph": shortened(stored["process_graph"])}
+    offer = Offer(at.offer.backend, {"efast": UserProcess(stored)})
+    call = {
+        "process_id": "efast", "result": True,
+        "arguments": {**ARGUMENTS, "not_declared": 1, "fused_band_names": ["a", "b", "c", "d"]},
+    }  # fmt: skip
+    found = execute({"efast1": call}, offer, run=at.run)
+    assert found.labels("bands") == ["a", "b", "c", "d"]
+    assert_alike(found, fused(collections)["reflectance"])
 
 
 @pytest.mark.parametrize(

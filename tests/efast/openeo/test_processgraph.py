@@ -11,7 +11,7 @@ from plaingraphs import evaluate
 import efast
 from efast.openeo.offline import COLLECTIONS, offline_connection
 from efast.openeo.parameters import PARAMETERS, defaults
-from efast.openeo.processgraph import FILE, create_efast_udp, process_document
+from efast.openeo.processgraph import FILE, STEPS, create_efast_udp, process_document, steps
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition, process_names
 from workbench.openeo.graphs import faults
@@ -187,6 +187,22 @@ def test_bands_of_several_scales_are_refused():
     said[0]["summaries"]["eo:bands"][1]["scale"] = 0.5
     with pytest.raises(efast.BadInput, match="several scales"):
         create_efast_udp(offline_connection(said))
+
+
+def test_steps_are_those_that_fuse_keeps(collections):
+    from efast.cubes.intermediates import NAMES
+
+    assert set(STEPS) == {*NAMES, "fused"}
+    cubes = steps(offline_connection(), {**defaults(), **ARGUMENTS})
+    assert tuple(cubes) == STEPS
+    kept = fused(collections, keep=["s2_distance_score", "s3_composite_data_bands_smoothed",
+                                    "s2_cloud_mask_coarse"])  # fmt: skip
+    for name in ("s2_distance_score", "s3_composite_data_bands_smoothed", "s2_cloud_mask_coarse"):
+        graph = json.loads(json.dumps(cubes[name].flat_graph()))
+        found = evaluate(graph, {}, collections).squeeze(drop=True).values
+        np.testing.assert_allclose(found, kept[name].squeeze(drop=True).values, atol=1e-6)
+    graph = json.loads(json.dumps(cubes["s2_bands_dtc_merge"].flat_graph()))
+    assert evaluate(graph, {}, collections)["bands"].values.tolist()[-1] == "distance_score"
 
 
 def test_no_connection_is_opened(monkeypatch):
