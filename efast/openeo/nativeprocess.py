@@ -19,6 +19,7 @@ from efast.openeo.parameters import (
     PARAMETERS,
     RETURNS,
 )
+from efast.openeo.processgraph import LITTLE
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
@@ -131,8 +132,7 @@ def _efast(run: Evaluation, *values: Any) -> Cube:
         found = fuse(
             fine, coarse, targets, bands=bands,
             names=given["fused_band_names"] or None,
-            cloud_tolerance=given["cloud_tolerance"],
-            saturation=given["max_distance_to_cloud_m"] / cell,
+            score=_score(fine, given),
             sigma=given["temporal_score_stddev"],
             max_days=given["max_days"],
             extrapolate=given["extrapolate"],
@@ -215,6 +215,23 @@ def _coarse(run: Evaluation, given: Mapping[str, Any], fine: xr.Dataset) -> xr.D
         clouds = series.sel(band=FLAGS, drop=True) % (CLOUD_BITS + 1)
         values = values.where((clouds == 0) | clouds.isnull())
     return values.astype(np.float32)
+
+
+def _score(fine: xr.Dataset, given: Mapping[str, Any]) -> xr.DataArray:
+    """Return what images count in each cell; one that the area cuts is judged by what is in it.
+
+    So does the graph: it knows no pixels beyond the area. Whole cells are judged as `efast.fuse`
+    judges them.
+    """
+    from efast.cells.cloudscores import cloud_distance, distance_score
+
+    cell = given["coarse_cell_m"]
+    ratio = round(cell / abs(float(fine.odc.geobox.resolution.x)))
+    hidden = fine["weight"] == 0
+    share = hidden.coarsen(y=ratio, x=ratio, boundary="pad").mean()
+    cloudy = share.values >= given["cloud_tolerance"] - LITTLE
+    found = distance_score(cloud_distance(cloudy), given["max_distance_to_cloud_m"] / cell)
+    return share.copy(data=found)
 
 
 def _loaded(

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from openeo.api.process import Parameter
     from openeo.rest.connection import Connection
 
-__all__ = ["FILE", "STEPS", "create_efast_udp", "function_text", "process_document", "steps"]
+__all__ = [
+    "FILE",
+    "LITTLE",
+    "STEPS",
+    "create_efast_udp",
+    "function_text",
+    "process_document",
+    "steps",
+]
 
 FILE = "efast.json"
 """The process as it is stored with the project."""
