@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from efast.cubes.finecubes import read_fine
     from efast.cubes.fusedseries import fuse
     from efast.errors import BadFile, BadInput, EfastError
+    from efast.openeo.processgraph import create_efast_udp
     from efast.production.request import Request
     from efast.production.running import run
     from efast.production.steps import open_steps
@@ -47,6 +48,7 @@ __all__ = [
     "coarse_grid",
     "composite",
     "composite_series",
+    "create_efast_udp",
     "distance_score",
     "fuse",
     "hidden_date_errors",

@@ -1,4 +1,4 @@
-"""The command ``workbench efast``: run, report, info.
+"""The command ``workbench efast``: run, report, info, openeo.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from efast.openeo.command import openeo
 from efast.options import DAYS, FUSION, INPUTS, Days, Names, with_options
 from workbench.options import NumberOr, cluster_options, example, overwrite_option
 
@@ -306,3 +307,6 @@ def info(fine: Path, coarse: Path, **options: Any) -> None:
         for time, share in zip(shares["time"].values, shares.values, strict=True):
             stamp = np.datetime_as_string(time, unit="s").replace("T", " ")
             click.echo(f"  {stamp}  {share:4.0%} clear  {'#' * round(20 * share)}")
+
+
+efast.add_command(openeo)

@@ -28,7 +28,7 @@ from workbench.sentinel2.identity import parse_name
 from workbench.sentinel2.offsets import boa_offset
 from workbench.sentinel2.stacks import ReadOptions
 
-__all__ = ["ProductMetadata", "find_products", "read_metadata", "read_safe"]
+__all__ = ["ProductMetadata", "find_products", "open_product", "read_metadata", "read_safe"]
 
 METADATA = "MTD_MSIL2A.xml"
 
@@ -192,7 +192,7 @@ def read_safe(
     rule = ClearRule(weights, clear, dilate, threshold)
     images = collect(
         _near(find_products(folders), opts),
-        lambda path: _product(path, wanted, weights, offset),
+        lambda path: open_product(path, wanted, weights, offset),
         opts.on_error,
     )
     return stack_acquisitions(images, wanted, rule, opts)
@@ -215,7 +215,23 @@ def _near(folders: list[Path], options: ReadOptions) -> list[Path]:
     return near or folders
 
 
-def _product(folder: Path, bands: Sequence[str], weights: str, offset: int | None) -> Acquisition:
+def open_product(
+    folder: Path, bands: Sequence[str], weights: str = "scl", offset: int | None = None
+) -> Acquisition:
+    """Return what a SAFE folder holds; only headers and metadata are read.
+
+    Parameters
+    ----------
+    folder
+        Of one product.
+    bands, weights, offset
+        See `read_safe`.
+
+    Raises
+    ------
+    BadFile
+        If it is incomplete or broken, naming the file.
+    """
     metadata = read_metadata(folder / METADATA)
     if metadata.quantification != 10_000:
         raise BadFile(
