@@ -96,6 +96,12 @@ class Sentinel3Passes:
     def document(self) -> Mapping[str, Any]:
         """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
         times = np.unique([product.start for product in self._products()])
+        found = described(self._whole, [self._whole], times, list(self._bands.values()))
+        return {"description": "Sentinel-3 SYN L2, surface reflectance, clouds left out.", **found}
+
+    @property
+    def _bands(self) -> dict[str, Band]:
+        """All bands that there are, by name."""
         bands = [
             Band(
                 name, center_wavelength=COARSE_NM[str(coarse_name(name))] / 1000,
@@ -104,8 +110,7 @@ class Sentinel3Passes:
             for name in self._names
         ]  # fmt: skip
         flags = Band(FLAGS, description="0 where a cell has a clear pixel", data_type="float32")
-        found = described(self._whole, [self._whole], times, [*bands, flags])
-        return {"description": "Sentinel-3 SYN L2, surface reflectance, clouds left out.", **found}
+        return {band.name: band for band in [*bands, flags]}
 
     def load(self, request: Request) -> Cube:
         """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
@@ -134,9 +139,9 @@ class Sentinel3Passes:
         seen = np.isfinite(values).any(axis=1)
         flags = np.where(seen, np.float32(0), np.float32(np.nan))
         planes = [flags if name == FLAGS else values[:, data.index(name)] for name in names]
-        return self._clipped(
-            labelled(np.stack(planes, axis=1), found["time"].values, names, grid), request
-        )
+        bands = [self._bands[name] for name in names]
+        cube = labelled(np.stack(planes, axis=1), found["time"].values, bands, grid)
+        return self._clipped(cube, request)
 
     def _products(self) -> list[Product]:
         try:
