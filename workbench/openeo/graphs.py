@@ -106,8 +106,21 @@ def _read(
     except OpenEOError as fault:
         return None, [fault]
     names = None if given is None else frozenset({p["name"] for p in declared} | set(given))
-    graph = _graph(reading, document, "", names, declared)
+    graph = _shortest(reading, document, "", names, declared)
     return graph, reading.faults
+
+
+def _shortest(
+    reading: _Reading,
+    document: Any,
+    path: str,
+    names: Names,
+    parameters: tuple[Mapping[str, Any], ...],
+) -> Graph | None:
+    """Read one graph that is no callback, and then the shorter one that does the same, if any."""
+    graph = _graph(reading, document, path, names, parameters)
+    short = None if graph is None else reading.offer.shortened(document)
+    return graph if short is None else _graph(reading, short, path, names, parameters)
 
 
 def _graph(
@@ -261,7 +274,7 @@ def _body(
         try:
             check_nesting(process.definition)
             inside = _below(path, f"{process.id}()")
-            reading.bodies[key] = _graph(reading, document, inside, names, declared)
+            reading.bodies[key] = _shortest(reading, document, inside, names, declared)
         except OpenEOError as fault:
             reading.faults.append(fault.at(path))
             reading.bodies[key] = None

@@ -1,13 +1,15 @@
 """All processes that graphs may use: the official ones here, those of systems, and those of users.
 
 A system adds its own through an entry point of the group `workbench.openeo.processes`: the name of
-a function that takes nothing and gives an iterable of `Process`.
+a function that takes nothing and gives an iterable of `Process`. Where one process of a system does
+what a graph of many does, an entry point of the group `workbench.openeo.shortcuts` names a function
+that takes a graph and gives a shorter one with the same result, or None.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
@@ -17,10 +19,23 @@ from typing import Any
 from workbench.openeo import cubeprocesses, processes
 from workbench.openeo.declarations import Process
 
-__all__ = ["GROUP", "Offer", "UserProcess", "predefined"]
+__all__ = [
+    "GROUP",
+    "SHORTCUTS",
+    "Offer",
+    "Shortcut",
+    "UserProcess",
+    "predefined",
+    "shortcuts",
+]
 
 GROUP = "workbench.openeo.processes"
-"""The group of entry points."""
+"""The group of entry points of processes."""
+
+SHORTCUTS = "workbench.openeo.shortcuts"
+"""The group of entry points of shortcuts."""
+
+Shortcut = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +67,22 @@ def _predefined() -> dict[str, Process]:
     return predefined()
 
 
+def _shortcuts() -> tuple[Shortcut, ...]:
+    return shortcuts()
+
+
 @dataclass(frozen=True)
 class Offer:
     """The processes that one graph may use."""
 
     backend: Mapping[str, Process] = field(default_factory=_predefined)
     user: Mapping[str, UserProcess] = field(default_factory=dict)
+    shortcuts: tuple[Shortcut, ...] = field(default_factory=_shortcuts)
+    """Tried in turn on a graph that was checked; none if it is to be done step by step."""
+
+    def shortened(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return a graph with the same result as one that is valid, None if no shortcut fits."""
+        return next((short for way in self.shortcuts if (short := way(document))), None)
 
     def find(self, name: str, namespace: str | None) -> Process | UserProcess | None:
         """Return a process by its name in ``backend``, ``user``, or with None, user before backend.
@@ -83,6 +108,12 @@ def predefined() -> dict[str, Process]:
                 continue
             found[process.id] = process
     return dict(sorted(found.items()))
+
+
+@cache
+def shortcuts() -> tuple[Shortcut, ...]:
+    """Return the shortcuts of the systems that are installed."""
+    return tuple(entry.load() for entry in metadata.entry_points(group=SHORTCUTS))
 
 
 def _own() -> Iterator[Process]:

@@ -300,6 +300,31 @@ def test_deep_and_many_parameters_of_users():
     assert len(str(caught.value)) < 500
 
 
+def test_what_one_process_does_is_not_done_step_by_step():
+    """A shortcut for the steps "add 1, then 2", in graphs and in processes of users."""
+    steps = {"a": node("add", x=X, y=1), "b": node("add", True, x={"from_node": "a"}, y=2)}
+    seen = []
+
+    def shortcut(graph):
+        seen.append(graph)
+        short = {"sum": node("add", True, x=X, y=3)}
+        return short if set(graph) == {"a", "b"} else None
+
+    def nodes(graph, user=()):
+        offer = Offer(user={each.id: each for each in user}, shortcuts=(lambda _: None, shortcut))
+        return parse(graph, offer, given=["x"])
+
+    assert set(nodes(steps).nodes) == {"sum"}
+    mine = UserProcess({"id": "mine", "process_graph": steps, "parameters": [{"name": "x"}]})
+    called = nodes({"m": node("mine", True, x=5)}, [mine])
+    assert set(called.nodes["m"].body.nodes) == {"sum"}
+    wrong = steps | {"b": node("add", True, x={"from_node": "c"}, y=2)}
+    seen.clear()
+    with pytest.raises(OpenEOError, match="no node"):
+        nodes(wrong)
+    assert seen == []  # only what is valid is shortened
+
+
 WORDS = st.sampled_from(
     ["process_id", "arguments", "result", "namespace", "from_node", "from_parameter",
      "process_graph", "absolute", "array_apply", "x", "data", "process", "a", "b"]
