@@ -1,7 +1,8 @@
 """The process `efast` of this back-end: `efast.fuse` on two cubes, or on two collections.
 
 It takes what the user-defined process takes and gives the same numbers, in one pass over the
-images, block by block.
+images, block by block. Classes of images on Dask and the coarse series are read when it is called,
+the images when its result is computed.
 """
 
 from __future__ import annotations

@@ -80,6 +80,31 @@ def test_distance_is_that_of_the_cells_within_its_reach():
     np.testing.assert_array_equal(found.values, expected)
 
 
+def test_scores_by_neighbourhoods_are_those_of_the_whole():
+    from functools import partial
+
+    from plaingraphs import apply_neighborhood
+
+    from efast.openeo.processgraph import REACH, SIZE
+
+    hidden = np.random.default_rng(6).random((2, 1, 300, 270)) < 1e-4
+    whole = cube(hidden, [0, 1], ["a"])
+    windows, around = (
+        [{"dimension": side, "value": value, "unit": "px"} for side in "xy"]
+        for value in (SIZE, REACH)
+    )
+    farthest = {"reach": REACH, "distance_m": 300 * (REACH - 1), "cell_m": 300}
+    process = partial(with_function, function_text("distance"))
+    found = apply_neighborhood(
+        whole, lambda data, context: process(data, context), windows, around, farthest
+    )
+    expected = distance_score(cloud_distance(hidden), REACH - 1)
+    np.testing.assert_array_equal(distance_score(found.values, REACH - 1), expected)
+    assert expected.min() == 0
+    assert expected.max() == 1
+    assert len(np.unique(expected)) > 1000
+
+
 def test_distance_takes_what_lies_beyond_the_edge_for_clear_and_keeps_the_order_of_dims():
     given = cube(np.full((1, 1, 3, 4), np.nan), [0], ["a"])
     given[0, 0, 1, 1] = 1
