@@ -229,6 +229,7 @@ def write_sample(folder: str | Path, *, overwrite: bool = False) -> list[Path]:
                           pass processed twice (NR and NT), one pass in two frames
     ``truth.nc``          true reflectance at four times, 20 m
     ``sample.json``       what this is; gains and biases of Sentinel-3
+    ``catalog.yml``       both as collections of an openEO back-end
     ====================  ==========================================================================
 
     Parameters
@@ -257,6 +258,7 @@ def write_sample(folder: str | Path, *, overwrite: bool = False) -> list[Path]:
         paths += _write_pass(folder / "S3", one, overwrite)
     paths.append(_write_truth(folder / "truth.nc", overwrite))
     paths.append(_write_note(folder / "sample.json", overwrite))
+    paths.append(_write_catalog(folder / "catalog.yml", overwrite))
     return paths
 
 
@@ -325,4 +327,35 @@ def _write_note(path: Path, overwrite: bool) -> Path:
     }
     with atomic(path, "w", overwrite=overwrite) as file:
         file.write(json.dumps(note, indent=2) + "\n")
+    return path
+
+
+def _write_catalog(path: Path, overwrite: bool) -> Path:
+    """Write the catalogue of a back-end, under the names that other back-ends have for these."""
+    from workbench.rasters.grids import footprint
+
+    box = SCENE.geobox.boundingbox
+    extent = ", ".join(f"{degrees:.4f}" for degrees in footprint(SCENE.geobox, "EPSG:4326"))
+    text = f"""\
+title: Simulated fields, seen by Sentinel-2 and Sentinel-3
+collections:
+  SENTINEL2_L2A:
+    kind: sentinel2-safe
+    title: Sentinel-2 level 2A (simulated)
+    description: Surface reflectance every five days, with clouds and a gap of 40 days.
+    path: S2
+    bands: [{", ".join(BANDS)}]
+    align: {CELL:g}
+  SENTINEL3_SYN_L2_SYN:
+    kind: sentinel3-syn
+    title: Sentinel-3 SYN level 2 (simulated)
+    description: Surface reflectance of the same fields, daily.
+    path: S3
+    extent: [{extent}]
+    crs: {CRS.removeprefix("EPSG:")}
+    resolution: {CELL:g}
+    origin: [{box.left:.0f}, {box.top:.0f}]
+"""
+    with atomic(path, "w", overwrite=overwrite) as file:
+        file.write(text)
     return path

@@ -54,7 +54,7 @@ def test_its_size(efast_sample):
     assert sum(path.stat().st_size for path in paths) < 40e6
     assert not [path for path in paths if path.name.startswith(".")]
     assert {path.name for path in efast_sample.iterdir()} == {
-        "S2", "S3", "truth.nc", "sample.json",
+        "S2", "S3", "truth.nc", "sample.json", "catalog.yml",
     }  # fmt: skip
 
 

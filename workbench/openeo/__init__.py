@@ -38,7 +38,8 @@ from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
     from workbench.openeo.production import execute, run
+    from workbench.openeo.server.serving import local_server
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
-__all__ = ["execute", "run"]
+__all__ = ["execute", "local_server", "run"]

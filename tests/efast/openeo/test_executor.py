@@ -13,6 +13,7 @@ from efast.openeo.offline import COLLECTIONS
 from efast.openeo.parameters import defaults
 from efast.openeo.recognition import shortened
 from efast.openeo.stored import stored_process
+from workbench.openeo.catalogues import catalogue as catalogues
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition
@@ -20,8 +21,7 @@ from workbench.openeo.errors import OpenEOError
 from workbench.openeo.executor import Evaluation, execute
 from workbench.openeo.graphs import faults
 from workbench.openeo.registry import Offer, UserProcess, predefined
-
-catalogues = pytest.importorskip("workbench.openeo.catalogues.catalogue")
+from workbench.openeo.udfs.runtimes import Runtimes
 
 LIST = [f"Syn_{band}_reflectance" for band in COARSE]
 
@@ -88,7 +88,8 @@ def session(collections, lazy=False, own_udfs=True):
     entries = {name: catalogues.Collected({}, source) for name, source in held.items()}
     mine = {process.id: process for process in processes()}
     own = {"run_udf": Process(process_definition("run_udf"), run_udf, takes_run=True)}
-    offer = Offer({**predefined(), **mine, **(own if own_udfs else {})})
+    backend = {**predefined(), **mine, **(own if own_udfs else {})}
+    offer = Offer(backend, shortcuts=())
     run = Evaluation({"catalogue": catalogues.Catalogue(entries)})
     return SimpleNamespace(run=run, offer=offer, held=held)
 
@@ -147,7 +148,7 @@ def test_the_graph_by_the_executor_is_fuse(collections, changed, lazy):
 def test_the_graph_with_code_of_users_in_processes_of_their_own(collections):
     import dask
 
-    runtimes = pytest.importorskip("workbench.openeo.udfs.runtimes").Runtimes(unconfined=True)
+    runtimes = Runtimes(unconfined=True)
     at = session(collections, lazy=True, own_udfs=False)
     at.run.context["udfs"] = runtimes
     try:
@@ -169,11 +170,11 @@ def test_it_is_valid_for_this_back_end(collections):
 
 @pytest.mark.parametrize("way", ["long", "short"])
 def test_a_user_calls_what_was_saved(collections, way):
+    """The short way needs no functions of users, and is taken unless it is declined."""
     at = session(collections)
-    stored = stored_process()
-    if way == "short":
-        stored = {**stored, "process_graph": shortened(stored["process_graph"])}
-    offer = Offer(at.offer.backend, {"efast": UserProcess(stored)})
+    declined = {"shortcuts": ()} if way == "long" else {}
+    backend = {**at.offer.backend, **({} if declined else {"run_udf": predefined()["run_udf"]})}
+    offer = Offer(backend, {"efast": UserProcess(stored_process())}, **declined)
     call = {
         "process_id": "efast", "result": True,
         "arguments": {**ARGUMENTS, "not_declared": 1, "fused_band_names": ["a", "b", "c", "d"]},

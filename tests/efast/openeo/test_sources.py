@@ -8,10 +8,9 @@ import pytest
 
 import efast
 from workbench.errors import BadInput
+from workbench.openeo.catalogues import catalogue as catalogues
+from workbench.openeo.catalogues import remote as remotes
 from workbench.openeo.errors import OpenEOError
-
-catalogues = pytest.importorskip("workbench.openeo.catalogues.catalogue")
-remotes = pytest.importorskip("workbench.openeo.catalogues.remote")
 
 BANDS = ["Syn_Oa08_reflectance", "Syn_Oa17_reflectance", "CLOUD_flags"]
 PERIOD = ["2022-03-01", "2022-04-01"]

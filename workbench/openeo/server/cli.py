@@ -188,9 +188,6 @@ def _serve(
     cluster: dict[str, Any],
 ) -> None:
     from workbench.clusters import client_or_none
-    from workbench.openeo import production
-    from workbench.openeo.catalogues.catalogue import read_catalogue
-    from workbench.openeo.formats import file_formats
 
     try:
         import starlette  # noqa: F401
@@ -200,24 +197,19 @@ def _serve(
             f"a server needs {missing.name}: pip install 'eo-workbench[openeo]'"
         ) from None
     from workbench.openeo.server.app import create_app
-    from workbench.openeo.server.backend import Settings
     from workbench.openeo.server.serving import serve as serve_app
+    from workbench.openeo.server.serving import settings_of
 
-    collections = read_catalogue(catalog)
-    runtimes = production.context(collections, udfs=True)["udfs"].described() if udfs else {}
     with client_or_none(**cluster) as client:
-        settings = Settings(
-            state=state,
-            catalogue=collections,
+        settings = settings_of(
+            catalog,
+            state,
+            client=client,
+            udfs=udfs,
             accounts=accounts,
-            file_formats=file_formats(),
-            udf_runtimes=runtimes,
             public_url=public_url or "",
             origins=frozenset(origins),
             title=title,
-            catalog=catalog,
-            cluster=client,
-            udfs=udfs,
             jobs_at_once=at_once,
             answer_s=answer_seconds,
             patience_s=patience_seconds,

@@ -12,15 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
 
 if TYPE_CHECKING:
     import uvicorn
+    from distributed import Client
     from starlette.applications import Starlette
 
-__all__ = ["Place", "in_background", "serve"]
+    from workbench.openeo.server.backend import Settings
+
+__all__ = ["Place", "in_background", "local_server", "serve", "settings_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +168,85 @@ def in_background(app: Starlette, place: Place | None = None) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def local_server(
+    catalog: str | Path,
+    state: str | Path,
+    *,
+    client: Client | None = None,
+    udfs: bool = False,
+    port: int = 0,
+    **more: Any,
+) -> Iterator[str]:
+    """Serve a catalogue to the programs of this user on this machine, for the length of a block.
+
+    ::
+
+        with workbench.openeo.local_server("catalog.yml", "state") as url:
+            connection = openeo.connect(url).authenticate_oidc()
+
+    Parameters
+    ----------
+    catalog
+        ``catalog.yml``: the collections.
+    state
+        Folder of what it keeps: processes, jobs and their results. Made where it is missing; a
+        server on the same folder has them again.
+    client
+        Of Dask, which computes. None for threads of a process for each job.
+    udfs
+        Whether code that users bring is run.
+    port
+        0 for one that is free.
+    more
+        Fields of `workbench.openeo.server.backend.Settings`.
+
+    Yields
+    ------
+    str
+        The address.
+
+    Raises
+    ------
+    BadInput, BadFile
+        If the catalogue, the folder or the port cannot be used.
+    FolderInUse
+        If another server is at work on the same state.
+    """
+    from workbench.openeo.server.app import create_app
+
+    app = create_app(settings_of(catalog, state, client=client, udfs=udfs, accounts=False, **more))
+    with in_background(app, Place(port=port)) as url:
+        yield url
+
+
+def settings_of(
+    catalog: str | Path,
+    state: str | Path,
+    *,
+    client: Client | None = None,
+    udfs: bool = False,
+    **more: Any,
+) -> Settings:
+    """Return the settings of a server of a catalogue, see `local_server`."""
+    from workbench.openeo.catalogues.catalogue import read_catalogue
+    from workbench.openeo.formats import file_formats
+    from workbench.openeo.production import context
+    from workbench.openeo.server.backend import Settings
+
+    collections = read_catalogue(catalog)
+    return Settings(
+        state=Path(state),
+        catalogue=collections,
+        file_formats=file_formats(),
+        udf_runtimes=context(collections, udfs=True)["udfs"].described() if udfs else {},
+        catalog=Path(catalog),
+        cluster=client,
+        udfs=udfs,
+        **more,
+    )
 
 
 def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
