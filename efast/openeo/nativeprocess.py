@@ -127,6 +127,11 @@ def _efast(run: Evaluation, *values: Any) -> Cube:
     fine = _fine(run, given)
     coarse = _coarse(run, given, fine)
     partners = [str(name) for name in coarse["band"].values]
+    run.log.write(
+        "info",
+        f"EFAST in one pass: {fine.sizes['time']} images, {coarse.sizes['time']} coarse "
+        f"observations, {len(targets)} dates",
+    )
     bands = _paired(given["s2_data_bands"], partners)
     cell = given["coarse_cell_m"]
     try:

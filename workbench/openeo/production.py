@@ -161,10 +161,20 @@ def produce(
         raise error("ProcessGraphComplexity", detail=detail)
     assets: list[Asset] = []
     for number, (data, form, options) in enumerate(wanted, 1):
+        evaluation.log.write("info", f"computed and written as {form}: {_extent(data)}")
         for asset in write(data, form, options, folder):
             assets.append(asset)
             written(asset, 100.0 * number / len(wanted))
+    evaluation.log.write("info", f"files written: {len(assets)}")
     return assets
+
+
+def _extent(data: Any) -> str:
+    """Return how large data are, for the log."""
+    if not isinstance(data, Cube):
+        return "a value"
+    sizes = ", ".join(f"{size} {name}" for name, size in data.array.sizes.items())
+    return f"{sizes}, {_bytes(data) / 1e6:,.1f} MB"
 
 
 def described(assets: Sequence[Asset], process: Mapping[str, Any], name: str) -> dict[str, Any]:
