@@ -249,7 +249,8 @@ def test_logs_come_in_pages(client, ada, finished):
     job = finished({"process_graph": nodes})
     whole = client.get(f"{job}/logs", headers=ada).json()
     assert whole["level"] == "info"
-    assert sorted(entry["message"] for entry in whole["logs"]) == [f"m{at}" for at in range(5)]
+    inspected = sorted(entry["message"] for entry in whole["logs"] if "data" in entry)
+    assert inspected == [f"m{at}" for at in range(5)]
     found, path = [], f"{job}/logs?limit=2"
     while path:
         page = client.get(path, headers=ada).json()
