@@ -188,6 +188,10 @@ while (status := job.status()) in ("created", "queued", "running"):
     time.sleep(2)
 status
 
+# %% [markdown]
+# The logs tell of warnings, of errors, and what the graph itself notes (`inspect`); a job that has
+# nothing to say has none.
+
 # %%
 pd.DataFrame(job.logs(), columns=["time", "level", "message"]).set_index("time")
 
@@ -196,7 +200,7 @@ pd.DataFrame(job.logs(), columns=["time", "level", "message"]).set_index("time")
 
 # %%
 results = job.get_results()
-[asset.name for asset in results.get_assets()]
+[asset.key for asset in results.get_assets()]
 
 # %%
 results.download_files(out_path)
@@ -256,9 +260,15 @@ print("Steps:", ", ".join(STEPS))
 # about 300 m at nadir, and larger ones, which lie farther off, towards the edge of the swath.
 
 # %%
+collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
+sides, whole = ("west", "south", "east", "north"), collection["extent"]["spatial"]["bbox"][0]
 day_after = str(date.fromisoformat(binning_day) + timedelta(days=1))
-asked = {"spatial_extent": spatial_extent, "temporal_extent": [binning_day, day_after]}
-asked |= {"bands": ["Syn_Oa17_reflectance"]}
+asked = {
+    # the sample is small: all of it
+    "spatial_extent": dict(zip(sides, whole, strict=True)) if simulated else spatial_extent,
+    "temporal_extent": [binning_day, day_after],
+    "bands": ["Syn_Oa17_reflectance"],
+}
 s3_nn = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
 s3_nn.download(out_path / "s3_nn.tif")
 
@@ -276,7 +286,6 @@ s3_binned.download(out_path / "s3_binned.tif")
 # %%
 from efast.openeo.scales import scale_of
 
-collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
 factor, summand = scale_of(collection, asked["bands"])
 found = {}
 for name, path in {"nearest": "s3_nn.tif", "binned": "s3_binned.tif"}.items():
@@ -295,9 +304,10 @@ if simulated:
     from efast.sample import truth as reflectance_at
 
     (when_seen,) = [one.time for one in coarse_passes() if str(one.time)[:10] == binning_day]
-    inside = {"x": slice(bounds.left, bounds.right), "y": slice(bounds.top, bounds.bottom)}
     gain, bias = RESPONSES["Oa17"]
-    known = reflectance_at(when_seen, int(CELL)).sel(band="B8A", **inside)[0]
+    x = np.arange(bounds.left + CELL / 2, bounds.right, CELL)
+    y = np.arange(bounds.top - CELL / 2, bounds.bottom, -CELL)
+    known = reflectance_at(when_seen, int(CELL)).sel(band="B8A")[0].reindex(x=x, y=y)
     truth = known.values * gain + bias
 title = f"Sentinel-3 on cells, {binning_day}"
 figures.cells(found, "Oa17, 865 nm: reflectance [1]", truth, title=title, note=note)

@@ -61,8 +61,9 @@ def fused_images(
     some = [for_display(series.sel(time=[date], method="nearest")) for date in dates]
     chosen = xr.concat(some, "time").compute()
     white = white_level(chosen)
-    figure = plt.figure(figsize=(3.1 * len(dates) + 1.2, 8.4), layout="constrained")
-    grid = figure.add_gridspec(3, len(dates), height_ratios=(1, 1, 0.62))
+    high = 3.1 * min(max(fused.sizes["y"] / fused.sizes["x"], 0.4), 2.5)  # of a map, inches
+    figure = plt.figure(figsize=(3.1 * len(dates) + 1.2, 2 * high + 3.2), layout="constrained")
+    grid = figure.add_gridspec(3, len(dates), height_ratios=(high, high, 2.1))
     axes = np.array(
         [[figure.add_subplot(grid[row, at]) for at in range(len(dates))] for row in range(2)]
     )
@@ -96,6 +97,8 @@ def _colours(places: Sequence[Any]) -> list[str]:
 
 def _curves(axis: Any, ndvi: xr.DataArray, places: Sequence[tuple[int, int]]) -> None:
     """Draw the NDVI of pixels, and the mean of all, in time."""
+    from matplotlib.dates import DateFormatter
+
     mean = ndvi.mean(("y", "x"))
     axis.plot(mean["time"], mean, "--", color=GREY, lw=1.4, label="mean of the area")
     for (row, column), colour in zip(places, _colours(places), strict=True):
@@ -103,19 +106,11 @@ def _curves(axis: Any, ndvi: xr.DataArray, places: Sequence[tuple[int, int]]) ->
         axis.plot(one["time"], one, "o-", color=colour, ms=4, label=f"row {row}, column {column}")
     axis.set(ylabel="NDVI")
     axis.margins(y=0.1)
-    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-    axis.tick_params(axis="x", labelsize=9)
-    _dates(axis)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12)}
+    axis.legend(frameon=False, fontsize=9, ncols=len(places) + 1, **below)
+    axis.xaxis.set_major_formatter(DateFormatter("%d %b"))
     open_frame(axis)
     light_grid(axis)
-
-
-def _dates(axis: Any) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(maxticks=9)
-    axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def cells(
@@ -156,7 +151,7 @@ def cells(
         named["truth"] = np.ma.masked_invalid(truth)
     known = np.concatenate([values.compressed() for values in named.values()])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    figure, axes = panels(1, len(named), size=(3.6 * len(named) + 1, 4.3), squeeze=False)
+    figure, axes = panels(1, len(named), size=(3.6 * len(named) + 1, 4.5), squeeze=False)
     for axis, (name, values) in zip(axes[0], named.items(), strict=True):
         axis.set_facecolor("lightgrey")
         shown = axis.imshow(values, cmap="viridis", vmin=low, vmax=high)
