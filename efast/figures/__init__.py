@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
+    from efast.figures.downloads import cells, fused_images
     from efast.figures.results import (
         animation,
         comparison,
@@ -29,8 +30,10 @@ else:
 __all__ = [
     "STEPS",
     "animation",
+    "cells",
     "comparison",
     "composites",
+    "fused_images",
     "fusion_strip",
     "hidden_dates",
     "inputs",
