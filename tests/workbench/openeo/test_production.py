@@ -57,6 +57,27 @@ def test_a_cube_stays_lazy_and_is_written(slow_processes, graph, tmp_path):
     assert found["properties"]["start_datetime"] == "2024-05-01T00:00:00Z"
 
 
+def test_what_is_no_image_is_saved_as_json_unless_asked_for(tmp_path):
+    shape = {"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]]}
+    x, y = (xr.DataArray([0.5, 1.5, 2.5, 3.5], dims=name) for name in "xy")
+    data = xr.Dataset({"B04": (y + x).expand_dims(t=[np.datetime64("2024-05-01", "ns")])})
+    data = data.assign_coords(x=x, y=y)
+    data.to_netcdf(tmp_path / "images.nc")
+    catalog = tmp_path / "catalog.yml"
+    catalog.write_text("collections: {A: {kind: stored, path: images.nc, crs: 4326}}\n")
+    mean = {"m": {"process_id": "mean", "result": True,
+                  "arguments": {"data": {"from_parameter": "data"}}}}  # fmt: skip
+    whole = {"id": "A", "spatial_extent": None, "temporal_extent": None}
+    loaded = {"process_id": "load_collection", "arguments": whole}
+    of_area = {"geometries": shape}
+    for name, arguments in (("aggregate_spatial", of_area), ("reduce_spatial", {})):
+        given = {"data": {"from_node": "l"}, "reducer": {"process_graph": mean}, **arguments}
+        found = {"process_id": name, "arguments": given, "result": True}
+        written, _ = run({"l": loaded, "f": found}, tmp_path / name, catalog=catalog)
+        assert written.suffix == ".json"
+        assert "4.0" in written.read_text()
+
+
 def test_code_of_users_is_off_unless_asked_for(graph):
     udf = graph("run_udf", data=[1], udf="def apply_udf_data(data): ...", runtime="Python")
     with pytest.raises(OpenEOError):

@@ -22,6 +22,7 @@ MEDIA_TYPES = {
     "COG": "image/tiff; application=geotiff; profile=cloud-optimized",
     "Zarr": "application/zip",
     "JSON": "application/json",
+    "GeoJSON": "application/geo+json",
     "PNG": "image/png",
 }
 """By the names of the formats; JSON of vector cubes is ``application/geo+json``."""

@@ -79,6 +79,16 @@ _FORMATS: dict[str, dict[str, Any]] = {
         "gis_data_types": ["raster", "vector", "table", "other"],
         "parameters": {"filename_prefix": _PREFIX_PARAMETER},
     },
+    "GeoJSON": {
+        "title": "GeoJSON",
+        "description": (
+            "Vector cubes only, as JSON has them: a feature a geometry, in longitude and latitude, "
+            "with its numbers as properties below the labels of the other dimensions."
+        ),
+        "gis_data_types": ["vector"],
+        "parameters": {"filename_prefix": _PREFIX_PARAMETER},
+        "links": [{"rel": "about", "href": "https://www.rfc-editor.org/rfc/rfc7946"}],
+    },
     "PNG": {
         "title": "PNG",
         "description": (

@@ -22,10 +22,10 @@ __all__ = ["MOST_NUMBERS", "as_json", "check_size", "write_json"]
 MOST_NUMBERS = 10_000_000
 """Of a cube as JSON."""
 
-GEOJSON = "application/geo+json"
 
-
-def write_json(data: Any, options: Mapping[str, Any], folder: Path) -> list[Asset]:
+def write_json(
+    data: Any, options: Mapping[str, Any], folder: Path, suffix: str = ".json"
+) -> list[Asset]:
     """Write a cube or any other value as JSON.
 
     Parameters
@@ -36,9 +36,11 @@ def write_json(data: Any, options: Mapping[str, Any], folder: Path) -> list[Asse
         ``filename_prefix``.
     folder
         Where it is written; a name that is taken gets a number.
+    suffix
+        Of the name.
     """
     content = as_json(data)
-    path = free_path(folder, f"{options['filename_prefix']}.json")
+    path = free_path(folder, f"{options['filename_prefix']}{suffix}")
     with (
         atomic_path(path, check=whole_text) as hidden,
         hidden.open("w", encoding="utf-8", newline="") as file,
@@ -47,8 +49,7 @@ def write_json(data: Any, options: Mapping[str, Any], folder: Path) -> list[Asse
         file.write("\n")
     if not isinstance(data, Cube):
         return [Asset(path, MEDIA_TYPES["JSON"])]
-    found = described(path, "JSON", data)
-    return [Asset(**{**vars(found), "media_type": GEOJSON}) if data.is_vector else found]
+    return [described(path, "GeoJSON" if data.is_vector else "JSON", data)]
 
 
 def as_json(data: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _WRITERS: Mapping[str, Callable[[Any, Mapping[str, Any], Path], list[Asset]]] = 
     "COG": write_cog,
     "Zarr": write_zarr,
     "JSON": write_json,
+    "GeoJSON": partial(write_json, suffix=".geojson"),
     "PNG": write_png,
 }
 
@@ -92,7 +94,12 @@ def check_suitable(
         if name != "JSON":
             raise unsuitable(f"{name} holds data cubes; write a {type(data).__name__} as JSON.")
         return name, checked
-    if name == "JSON":
+    if name == "GeoJSON" and not data.is_vector:
+        has = ", ".join(data.dimensions) or "none"
+        raise unsuitable(
+            f"{name} holds vector cubes, and of the dimensions {has} none holds geometries."
+        )
+    if name in ("JSON", "GeoJSON"):
         check_size(data)
         return name, checked
     if data.array.size == 0:

@@ -47,7 +47,7 @@ class Settings:
     public_url: str = ""
     """Where clients find it, if that is not the address that they ask: behind a proxy."""
     origins: frozenset[str] = frozenset()
-    """Web pages that may sign in without a password, such as ``https://editor.openeo.org``."""
+    """Web pages that may sign in without a password, such as ``https://pages.example``."""
     title: str = "Earth-observation workbench"
     """What users read as its name."""
     catalog: Path | None = None

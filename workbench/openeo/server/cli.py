@@ -95,8 +95,8 @@ state_option = click.option(
 )  # fmt: skip
 @click.option(
     "--origin", "origins", type=Origin(), multiple=True,
-    help="Repeatable: a web page that may use a server without accounts, such as "
-    "https://editor.openeo.org.",
+    help="Repeatable: a web page, https://HOST, that may use a server without accounts by the "
+    "device flow.",
 )  # fmt: skip
 @click.option("--title", default="Earth-observation workbench", help="Its name for users.")
 @click.option("--udfs", is_flag=True, help="Run the code that users bring (run_udf).")

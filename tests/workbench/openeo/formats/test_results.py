@@ -40,7 +40,7 @@ def test_formats_are_those_of_the_api(valid):
     answer = valid.document["paths"]["/file_formats"]["get"]["responses"]["200"]
     formats = json.loads(json.dumps(file_formats()))
     valid(answer["content"]["application/json"]["schema"], formats)
-    assert list(formats["output"]) == ["netCDF", "GTiff", "COG", "Zarr", "JSON", "PNG"]
+    assert list(formats["output"]) == ["netCDF", "GTiff", "COG", "Zarr", "JSON", "GeoJSON", "PNG"]
     assert all(
         "description" in p for f in formats["output"].values() for p in f["parameters"].values()
     )

@@ -200,6 +200,9 @@ def test_a_vector_cube_is_geojson(tmp_path, points):
     assert first["properties"] == {"2024-01-01T00:00:00Z": 1.5, "2024-02-01T00:00:00Z": None}
     assert first["geometry"]["coordinates"] == pytest.approx([9.0, 45.153], abs=1e-3)
     assert second["properties"]["2024-02-01T00:00:00Z"] == 4
+    (named,) = write(points, "geojson", {}, tmp_path)  # as clients ask for vector cubes
+    assert (named.path.name, named.media_type) == ("openEO.geojson", asset.media_type)
+    assert named.path.read_text() == asset.path.read_text()
     flat = points.with_array(points.array[:, 0].drop_vars("t"))
     (asset,) = write(flat, "JSON", {}, tmp_path)
     features = json.loads(asset.path.read_text())["features"]
@@ -273,6 +276,7 @@ def test_what_cannot_be_held(tmp_path, make, points):
         (more, "COG", "FormatUnsuitable", "there is also season"),
         (lost, "GTiff", "FormatUnsuitable", "no reference system"),
         (points, "PNG", "FormatUnsuitable", "none are x and y"),
+        (cube, "GeoJSON", "FormatUnsuitable", "none holds geometries"),
         ([1, 2], "netCDF", "FormatUnsuitable", "write a list as JSON"),
         (object(), "JSON", "FormatUnsuitable", "nothing for a object"),
         (large, "PNG", "FormatUnsuitable", "6,000 x 7,000"),
