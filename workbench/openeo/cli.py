@@ -77,7 +77,7 @@ def run(
     """Carry out the process GRAPH and write what it saves.
 
     GRAPH is a JSON file: nodes by name, or a process with a "process_graph". A graph that saves
-    nothing has its result saved, a cube as netCDF and other values as JSON.
+    nothing has its result saved, a raster cube as netCDF, all else as JSON.
     """
     from workbench.clusters import client_or_none
     from workbench.openeo import production

@@ -90,7 +90,7 @@ def run(
 ) -> list[Path]:
     """Evaluate a process graph and write what it saves, as a batch job does.
 
-    A graph that saves nothing has its result saved: a cube as netCDF, other values as JSON.
+    A graph that saves nothing has its result saved: a raster cube as netCDF, all else as JSON.
 
     Parameters
     ----------
@@ -154,7 +154,8 @@ def produce(
     value = _evaluate(process, offer, parameters, evaluation)
     wanted = [(each.data, each.format, dict(each.options)) for each in evaluation.saved]
     if not wanted:
-        wanted = [(value, "netCDF" if isinstance(value, Cube) else "JSON", {})]
+        raster = isinstance(value, Cube) and not value.is_vector
+        wanted = [(value, "netCDF" if raster else "JSON", {})]
     size = sum(_bytes(data) for data, _, _ in wanted)
     if most_bytes is not None and size > most_bytes:
         detail = f"Its result has {size / 1e6:,.0f} MB, more than {most_bytes / 1e6:,.0f} MB."
