@@ -9,6 +9,7 @@ import pytest
 from workbench.openeo.definitions import process_names
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.executor import Evaluation, Log, execute
+from workbench.openeo.processes import arrays, texts
 from workbench.openeo.registry import predefined
 from workbench.openeo.values import LabelledArray
 
@@ -509,6 +510,26 @@ def test_faults(process, arguments, code, words):
     assert caught.value.code == code
     assert words in str(caught.value)
     assert (caught.value.status, caught.value.path) == (400, "node")
+
+
+@pytest.mark.parametrize(
+    ("process", "arguments", "words"),
+    [
+        ("text_concat", {"data": ["abc", "def"], "separator": "--"}, "have 8 characters"),
+        ("array_concat", {"array1": [1] * 4, "array2": [1] * 4}, "4 and 4 elements"),
+        ("array_modify", {"data": [1] * 4, "values": [1] * 4, "index": 1}, "4 and 4 elements"),
+        ("array_create", {"data": [1] * 4, "repeat": 2}, "4 elements 2 times"),
+    ],
+)
+def test_what_is_put_together_has_a_limit(monkeypatch, process, arguments, words):
+    for module, limit in ((texts, "MOST_CHARACTERS"), (arrays, "MOST_ELEMENTS")):
+        monkeypatch.setattr(module, limit, 8)
+    run(process, **arguments)
+    monkeypatch.setattr(texts, "MOST_CHARACTERS", 7)
+    monkeypatch.setattr(arrays, "MOST_ELEMENTS", 7)
+    with pytest.raises(OpenEOError, match=f"{words}.* more than 7") as caught:
+        run(process, **arguments)
+    assert caught.value.code == "ProcessParameterInvalid"
 
 
 OFFICIAL = [process for process in predefined().values() if process.id in process_names()]

@@ -78,6 +78,14 @@ def test_what_is_no_image_is_saved_as_json_unless_asked_for(tmp_path):
         assert "4.0" in written.read_text()
 
 
+def test_a_vector_cube_that_is_not_saved_is_json(graph, tmp_path):
+    place = {"type": "Point", "coordinates": [5.0, 50.8]}
+    shapes = {"type": "Feature", "geometry": place, "properties": {"n": 3.0}}
+    (data, _) = run(graph("load_geojson", data=shapes, properties=["n"]), tmp_path)
+    (feature,) = json.loads(data.read_text())["features"]
+    assert (data.suffix, feature["geometry"]) == (".json", place)
+
+
 def test_code_of_users_is_off_unless_asked_for(graph):
     udf = graph("run_udf", data=[1], udf="def apply_udf_data(data): ...", runtime="Python")
     with pytest.raises(OpenEOError):

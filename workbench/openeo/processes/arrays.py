@@ -23,7 +23,7 @@ from workbench.openeo.values import (
 )
 
 MOST_ELEMENTS = 10_000_000
-"""Of an array that a few words make."""
+"""Of an array that a few words make: one that is put to itself, again and again, doubles."""
 
 
 @process("first")
@@ -61,12 +61,8 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
 @process("array_create")
 def array_create(data: Any, repeat: int) -> Any:
     if len(elements(data)) * repeat > MOST_ELEMENTS:
-        raise error(
-            "ProcessParameterInvalid",
-            process="array_create",
-            parameter="repeat",
-            reason=f"{len(elements(data))} elements {repeat} times are more than {MOST_ELEMENTS:,}",
-        )
+        reason = f"{len(elements(data))} elements {repeat} times are more than {MOST_ELEMENTS:,}"
+        raise _too_long("array_create", "repeat", reason)
     return made_array(elements(data) * int(repeat))
 
 
@@ -103,10 +99,14 @@ def array_append(data: Any, value: Any, label: Label | None) -> Any:
 
 @process("array_concat")
 def array_concat(array1: Any, array2: Any) -> Any:
+    first, second = elements(array1), elements(array2)
+    if len(first) + len(second) > MOST_ELEMENTS:
+        reason = f"{len(first):,} and {len(second):,} elements are more than {MOST_ELEMENTS:,}"
+        raise _too_long("array_concat", "array2", reason)
     labels = None
     if labels_of(array1) is not None and labels_of(array2) is not None:
         labels = _together(labels_of(array1), labels_of(array2), "array_concat")
-    return made_array([*elements(array1), *elements(array2)], labels)
+    return made_array([*first, *second], labels)
 
 
 @process("array_modify")
@@ -118,6 +118,9 @@ def array_modify(data: Any, values: Any, index: int, length: int) -> Any:
             process="array_modify",
             detail=f"There is no index {index}; {_described(data)}.",
         )
+    if len(old) + len(new) > MOST_ELEMENTS:
+        reason = f"{len(old):,} and {len(new):,} elements are more than {MOST_ELEMENTS:,}"
+        raise _too_long("array_modify", "values", reason)
     start, end = int(index), int(index) + int(length)
     return made_array([*old[:start], *new, *old[end:]], _modified_labels(data, values, start, end))
 
@@ -138,6 +141,10 @@ def array_find(data: Any, value: Any, reverse: bool) -> Any:
 @process("array_find_label")
 def array_find_label(data: Any, label: Label) -> Any:
     return None if labels_of(data) is None else _place(data, label)
+
+
+def _too_long(process: str, parameter: str, reason: str) -> Exception:
+    return error("ProcessParameterInvalid", process=process, parameter=parameter, reason=reason)
 
 
 def _end(data: Any, ignore_nodata: bool, place: int) -> Any:

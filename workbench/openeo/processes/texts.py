@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.openeo.declarations import process
+from workbench.openeo.errors import error
 from workbench.openeo.values import elements
+
+MOST_CHARACTERS = 20_000_000
+"""Of a text that is put together: one that is put to itself, again and again, doubles."""
 
 
 @process("text_begins")
@@ -43,7 +47,14 @@ def text_find(data: str | None, pattern: str, case_sensitive: bool) -> int | Non
 
 @process("text_concat")
 def text_concat(data: Any, separator: Any) -> str:
-    return _text(separator).join(map(_text, elements(data)))
+    between, parts = _text(separator), [_text(value) for value in elements(data)]
+    count = sum(map(len, parts)) + len(between) * max(len(parts) - 1, 0)
+    if count > MOST_CHARACTERS:
+        reason = f"the text would have {count:,} characters, more than {MOST_CHARACTERS:,}"
+        raise error(
+            "ProcessParameterInvalid", process="text_concat", parameter="data", reason=reason
+        )
+    return between.join(parts)
 
 
 def _folded(text: str, case_sensitive: bool) -> str:

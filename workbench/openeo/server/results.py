@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 import threading
 import time
 import zipfile
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -41,6 +43,8 @@ SIGNED_S = 24 * 3600
 LOOK_EVERY_S = 0.5  # whether the caller still waits
 
 FREE = {"OpenEO-Costs": "0"}
+
+RANGES = re.compile(r"bytes=( *(\d+-\d*|-\d+) *(,|$))+", re.ASCII)
 
 
 def describing(request: Request) -> Response:
@@ -123,7 +127,25 @@ def _admitted(request: Request, number: str, name: str) -> str:
 
 def _file(asset: Asset) -> Response:
     name = asset.path.name
-    return FileResponse(asset.path, headers=FREE, media_type=asset.media_type, filename=name)
+    return _File(asset.path, headers=FREE, media_type=asset.media_type, filename=name)
+
+
+class _File(FileResponse):
+    """A file, whole where the ranges that are asked for are none (RFC 9110, 14.1 and 14.2)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = Headers(scope=scope).get("range", "")
+        if not _is_ranges(wanted):
+            kept = [(name, value) for name, value in scope["headers"] if name != b"range"]
+            scope = {**scope, "headers": kept}
+        await super().__call__(scope, receive, send)
+
+
+def _is_ranges(text: str) -> bool:
+    """Tell whether a header asks for ranges of bytes, each with its end not before its start."""
+    pairs = re.findall(r"(\d+)-(\d+)", text)
+    backwards = any((len(end), end) < (len(start), start) for start, end in pairs)
+    return RANGES.fullmatch(text) is not None and not backwards
 
 
 async def answering(request: Request) -> Response:

@@ -196,6 +196,9 @@ def test_a_file_is_downloaded_whole_and_in_parts(client, ada, graph, finished):
     beyond = client.get(href, headers={"Range": "bytes=999999-"})
     assert beyond.status_code == 416
     assert beyond.headers["content-range"] == f"bytes */{len(whole.content)}"
+    for none in ("bytes=9-5", "bytes=a-b", "items=0-1", "bytes", "bytes=", "bytes=-", "bytes=1-2;"):
+        answer = client.get(href, headers={"Range": none})
+        assert (answer.status_code, answer.content) == (200, whole.content), none
 
 
 def test_a_signed_address_holds_for_its_file_its_run_and_its_time(
