@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from efast.bandpairs import PAIRS
 from efast.sentinel3.sampleproducts import write_syn
 from efast.sentinel3.simulatedswaths import Response, SimulatedSwath
 from workbench.files import atomic
@@ -38,6 +39,7 @@ __all__ = [
     "CoarsePass",
     "RainedScene",
     "coarse_passes",
+    "coarse_truth",
     "fine_covers",
     "truth",
     "write_sample",
@@ -215,6 +217,36 @@ def truth(times: Sequence[Any] | Any, resolution: int = 10) -> xr.DataArray:
         name=fine.name,
         attrs=fine.attrs,
     )
+
+
+def coarse_truth(day: str, band: str, bounds: tuple[float, float, float, float]) -> xr.DataArray:
+    """Return what Sentinel-3 ought to see of cells on a day: their mean, by its gain and bias.
+
+    Parameters
+    ----------
+    day
+        One on which it passed once.
+    band
+        Of Sentinel-3, such as ``"Oa17"``.
+    bounds
+        Left, bottom, right and top of the cells, m.
+
+    Returns
+    -------
+    xarray.DataArray
+        Reflectance, (y, x) float32, of cells of `CELL`; NaN outside the area.
+
+    Raises
+    ------
+    ValueError
+        If there was no pass on that day, or two.
+    """
+    (time,) = (one.time for one in coarse_passes() if str(one.time).startswith(day))
+    gain, bias = RESPONSES[band]
+    fine = next(name for name, coarse in PAIRS.items() if coarse == band)
+    left, bottom, right, top = bounds
+    x, y = np.arange(left + CELL / 2, right, CELL), np.arange(top - CELL / 2, bottom, -CELL)
+    return truth(time, int(CELL)).sel(band=fine)[0].reindex(x=x, y=y) * gain + bias
 
 
 def write_sample(folder: str | Path, *, overwrite: bool = False) -> list[Path]:

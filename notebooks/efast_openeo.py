@@ -38,17 +38,8 @@ url: str = ""  # of a back-end; empty: a server that this notebook starts on 127
 catalog: str = ""  # catalog.yml of the collections of that server; empty: the simulated sample
 spatial_extent: dict = {"west": 2.32, "south": 48.82, "east": 2.35, "north": 48.84}  # degrees
 period: list = ["2022-03-24", "2022-05-20"]  # of the inputs: first day, and the day after the last
-targets: list = [
-    "2022-03-31",
-    "2022-04-06",
-    "2022-04-11",
-    "2022-04-16",
-    "2022-04-21",
-    "2022-04-27",
-    "2022-05-03",
-    "2022-05-10",
-]  # days of the results; empty: every so many days of the period, see interval
-interval: int = 5  # days from one result to the next, without targets
+targets: list = ["2022-03-31", "2022-04-06", "2022-04-16", "2022-04-27", "2022-05-10"]  # days
+interval: int = 5  # days from one result to the next, if targets is empty
 bands: list = ["B02", "B03", "B04", "B8A"]  # of Sentinel-2, with B04 and B8A for the figures
 options: dict = {}  # more parameters, such as {"max_days": 60}; s3_data_bands for other bands
 binning_day: str = "2022-04-16"  # of the pass of Sentinel-3 at the end
@@ -72,14 +63,6 @@ import xarray as xr
 
 import efast
 from efast import create_efast_udp, figures
-from workbench.openeo import local_server
-from workbench.progress import log_to_stderr
-
-log_to_stderr()
-out_path, sample = Path(output), Path("runs/efast_sample")
-out_path.mkdir(exist_ok=True, parents=True)
-simulated = not url and not catalog
-note = "simulated" if simulated else ""
 
 # %% [markdown]
 # ## A server of one's own
@@ -89,10 +72,16 @@ note = "simulated" if simulated else ""
 # `local`, `slurm` or `pbs` on workers. A graph of EFAST it does in one pass over the images, by
 # `efast.fuse`, which gives the same numbers as the steps one by one; functions that users bring
 # (`run_udf`) it runs only with `udfs`. `workbench openeo serve` starts the same server for good.
-
 # %%
 from workbench import connect
+from workbench.openeo import local_server
+from workbench.progress import log_to_stderr
 
+log_to_stderr()
+out_path, sample = Path(output), Path("runs/efast_sample")
+out_path.mkdir(exist_ok=True, parents=True)
+simulated = not url and not catalog
+note = "simulated" if simulated else ""
 client = None if url or cluster == "none" else connect(cluster, jobs=jobs)
 if simulated and not (sample / "catalog.yml").exists():
     efast.write_sample(sample, overwrite=True)
@@ -175,24 +164,16 @@ job.start()  # or, blocking: job.start_and_wait()
 job.status()
 
 # %% [markdown]
-# The job is found again by its id: from another notebook, another day, another machine.
+# The job is found again by its id: from another notebook, another day, another machine. Its logs
+# tell of warnings, of errors, and what the graph itself notes (`inspect`).
 
 # %%
 job_id = job.job_id
-job_id
-
-# %%
 again = openeo.connect(address).authenticate_oidc(store_refresh_token=bool(url))
 job = again.job(job_id)
 while (status := job.status()) in ("created", "queued", "running"):
     time.sleep(2)
-status
-
-# %% [markdown]
-# The logs tell of warnings, of errors, and what the graph itself notes (`inspect`); a job that has
-# nothing to say has none.
-
-# %%
+print(job_id, status)
 pd.DataFrame(job.logs(), columns=["time", "level", "message"]).set_index("time")
 
 # %% [markdown]
@@ -200,9 +181,6 @@ pd.DataFrame(job.logs(), columns=["time", "level", "message"]).set_index("time")
 
 # %%
 results = job.get_results()
-[asset.key for asset in results.get_assets()]
-
-# %%
 results.download_files(out_path)
 
 # %% [markdown]
@@ -258,33 +236,33 @@ print("Steps:", ", ".join(STEPS))
 #
 # The pixels of a pass lie askew to the cells. By default a cell takes the nearest pixel: one of
 # about 300 m at nadir, and larger ones, which lie farther off, towards the edge of the swath.
+#
+# With `featureflags` a cell is the mean of what falls into it, each pixel cut into 2 by 2 parts.
+# The process does that by default (`resampling`, `supersampling`).
 
 # %%
 collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
 sides, whole = ("west", "south", "east", "north"), collection["extent"]["spatial"]["bbox"][0]
-day_after = str(date.fromisoformat(binning_day) + timedelta(days=1))
 asked = {
     # the sample is small: all of it
     "spatial_extent": dict(zip(sides, whole, strict=True)) if simulated else spatial_extent,
-    "temporal_extent": [binning_day, day_after],
+    "temporal_extent": [binning_day, str(date.fromisoformat(binning_day) + timedelta(days=1))],
     "bands": ["Syn_Oa17_reflectance"],
 }
 s3_nn = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
 s3_nn.download(out_path / "s3_nn.tif")
+s3_binned = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
+flags = {"reprojection_type": "binning", "supersampling": 2}
+s3_binned.result_node().update_arguments(featureflags=flags)
+s3_binned.download(out_path / "s3_binned.tif")
 
 # %% [markdown]
-# With `featureflags` the cell is the mean of what falls into it, each pixel cut into 2 by 2 parts.
-# The process does that by default (`resampling`, `supersampling`).
-
-# %%
-s3_binned = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
-s3_binned.result_node().update_arguments(
-    featureflags={"reprojection_type": "binning", "supersampling": 2}
-)
-s3_binned.download(out_path / "s3_binned.tif")
+# Beside both stands, for the sample, what Sentinel-3 ought to see: the mean of the true reflectance
+# of each cell, with the gain and bias of the simulated instrument.
 
 # %%
 from efast.openeo.scales import scale_of
+from efast.sample import coarse_truth
 
 factor, summand = scale_of(collection, asked["bands"])
 found = {}
@@ -292,23 +270,7 @@ for name, path in {"nearest": "s3_nn.tif", "binned": "s3_binned.tif"}.items():
     with rasterio.open(out_path / path) as image:
         found[name] = image.read(1, masked=True).astype(float).filled(np.nan) * factor + summand
         bounds = image.bounds
-
-# %% [markdown]
-# Beside both stands, for the sample, what Sentinel-3 ought to see: the mean of the true reflectance
-# of each cell, with the gain and bias of the simulated instrument.
-
-# %%
-truth = None
-if simulated:
-    from efast.sample import CELL, RESPONSES, coarse_passes
-    from efast.sample import truth as reflectance_at
-
-    (when_seen,) = [one.time for one in coarse_passes() if str(one.time)[:10] == binning_day]
-    gain, bias = RESPONSES["Oa17"]
-    x = np.arange(bounds.left + CELL / 2, bounds.right, CELL)
-    y = np.arange(bounds.top - CELL / 2, bounds.bottom, -CELL)
-    known = reflectance_at(when_seen, int(CELL)).sel(band="B8A")[0].reindex(x=x, y=y)
-    truth = known.values * gain + bias
+truth = coarse_truth(binning_day, "Oa17", bounds).values if simulated else None
 title = f"Sentinel-3 on cells, {binning_day}"
 figures.cells(found, "Oa17, 865 nm: reflectance [1]", truth, title=title, note=note)
 plt.savefig(out_path / "binning.png", dpi=120)

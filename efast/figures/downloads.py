@@ -1,5 +1,7 @@
 """Figures of what an openEO back-end gave: fused images, their NDVI, and cells of Sentinel-3."""
 
+# DateFormatter has no types.
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

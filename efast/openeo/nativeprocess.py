@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-    from workbench.openeo.executor import Evaluation
+    from workbench.openeo.graphs.executor import Evaluation
 
 __all__ = ["DEFINITION", "processes"]
 
@@ -313,7 +313,7 @@ def _on_grid(cube: Cube, grid: GeoBox) -> Cube:
     import dask.array as da
     import xarray as xr
 
-    from workbench.openeo.regrids import on_grid_of  # type: ignore[import-not-found,unused-ignore]
+    from workbench.openeo.space.regrids import on_grid_of  # type: ignore[import-not-found,unused-ignore]
 
     height, width = grid.shape
     across, down = float(grid.affine.a), float(grid.affine.e)

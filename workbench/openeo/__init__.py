@@ -6,10 +6,7 @@
 `errors`                the one error, with the codes of the standard
 `values`                what flows through a graph: plain values, labelled arrays, pixels
 `cubes`                 data cubes: labelled arrays whose dimensions have a type
-`warps`                 pixels on another grid, resampled and warped window by window
-`regrids`               cubes on another grid
-`geometries`            shapes in a CRS, from GeoJSON and vector cubes
-`coverage`              which pixels belong to which shapes
+`space`                 grids, resampling, geometries
 `schemas`               whether a value fits the schema of a parameter
 `lifting`               functions of arrays, for plain values, pixels in memory and pixels on Dask
 `declarations`          a process: its definition, and the function that does it
@@ -19,10 +16,7 @@
 `formats`               results as files
 `udfs`                  functions of users, in a process of their own
 `registry`              all processes that there are, those of the systems too
-`references`            references between the nodes of a graph, and the limits of its text
-`calls`                 nodes of a graph: calls of processes, and what is wrong with them
-`graphs`                process graphs, parsed and checked before anything runs
-`executor`              evaluates a graph that was checked
+`graphs`                process graphs: read, checked whole, evaluated
 `production`            graphs from one call: values in memory, or files
 `jobs`                  batch jobs, run on Dask
 `server`                the API over HTTP

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from workbench.disks import make_folder
 from workbench.errors import BadFile
 from workbench.files import sweep, write_json
-from workbench.openeo import executor
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import error
-from workbench.openeo.executor import Evaluation, Log, LogEntry
-from workbench.openeo.references import load
+from workbench.openeo.graphs import executor
+from workbench.openeo.graphs.executor import Evaluation, Log, LogEntry
+from workbench.openeo.graphs.references import load
 from workbench.openeo.registry import Offer, UserProcess
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
-from workbench.openeo.graphs import faults
+from workbench.openeo.graphs.executor import Evaluation, execute
+from workbench.openeo.graphs.parsing import faults
 from workbench.openeo.registry import Offer, UserProcess, predefined
 from workbench.openeo.udfs.runtimes import Runtimes
 

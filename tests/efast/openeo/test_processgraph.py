@@ -14,7 +14,7 @@ from efast.openeo.parameters import PARAMETERS, defaults
 from efast.openeo.processgraph import FILE, STEPS, create_efast_udp, process_document, steps
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition, process_names
-from workbench.openeo.graphs import faults
+from workbench.openeo.graphs.parsing import faults
 from workbench.openeo.registry import Offer
 
 OFFER = Offer({name: Process(process_definition(name), print) for name in process_names()})

@@ -9,8 +9,8 @@ import pytest
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition, process_names
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
-from workbench.openeo.graphs import faults
+from workbench.openeo.graphs.executor import execute
+from workbench.openeo.graphs.parsing import faults
 from workbench.openeo.registry import Offer, UserProcess, predefined
 
 # Examples that contradict the definition that they stand in, which is kept.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.openeo.executor import execute
+from workbench.openeo.graphs.executor import execute
 from workbench.openeo.registry import predefined
 from workbench.openeo.values import LabelledArray, PixelArray, is_lazy
 

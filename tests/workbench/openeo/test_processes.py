@@ -8,7 +8,7 @@ import pytest
 
 from workbench.openeo.definitions import process_names
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, Log, execute
+from workbench.openeo.graphs.executor import Evaluation, Log, execute
 from workbench.openeo.processes import arrays, texts
 from workbench.openeo.registry import predefined
 from workbench.openeo.values import LabelledArray

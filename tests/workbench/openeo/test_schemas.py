@@ -11,7 +11,7 @@ import xarray as xr
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.definitions import process_definition, process_names, subtype_schemas
-from workbench.openeo.references import FromNode
+from workbench.openeo.graphs.references import FromNode
 from workbench.openeo.schemas import compatible, misfit, parameter_misfit
 from workbench.openeo.values import Child, LabelledArray, PixelArray
 

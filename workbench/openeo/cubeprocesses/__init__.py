@@ -15,6 +15,11 @@
 `vectors`               load_geojson
 `saving`                save_result
 `userfunctions`         run_udf
+`answers`               what callbacks give, checked, and put into cubes
+`joins`                 labels of two cubes, joined
+`labels`                labels of graphs as coordinates, and which of them are picked
+`windows`               lengths of windows, in pixels, units and durations
+`calendars`             periods of the calendar
 ======================  ============================================================================
 
 Callbacks of a cube are the processes of `workbench.openeo.processes`.

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.coverage import Pixels, covered, pixels_of, placed, window_around
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.geometries import PROPERTIES, shapes_of
-from workbench.openeo.regrids import bounds_in, known_crs
+from workbench.openeo.space.coverage import Pixels, covered, pixels_of, placed, window_around
+from workbench.openeo.space.geometries import PROPERTIES, shapes_of
+from workbench.openeo.space.regrids import bounds_in, known_crs
 from workbench.openeo.values import float_type, is_lazy
 from workbench.rasters.windows import Span, Window
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.openeo.cubeprocesses.labels import checked_coordinate
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.labels import checked_coordinate
 from workbench.openeo.lifting import each
 
 if TYPE_CHECKING:

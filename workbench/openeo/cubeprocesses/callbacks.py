@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.answers import Asking, others, placed, with_dimensions
+from workbench.openeo.cubeprocesses.answers import Asking, others, placed, with_dimensions
+from workbench.openeo.cubeprocesses.labels import coordinate
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.labels import coordinate
 from workbench.openeo.values import PixelArray, is_lazy
 
 Callback = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.answers import misfit, others, placed
+from workbench.openeo.cubeprocesses.answers import misfit, others, placed
 from workbench.openeo.cubeprocesses.calendars import KEYS, WITH_YEAR, period_label, period_numbers
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from workbench.openeo.cubeprocesses.labels import checked_coordinate, has_steps, label_text, picked
 from workbench.openeo.cubes import Cube, Dimension, Kind, shown_labels
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.labels import checked_coordinate, has_steps, label_text, picked
 from workbench.openeo.values import Label, is_lazy
 
 MOST_LABELS = 4_000_000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workbench.openeo.catalogues.catalogue import Catalogue
-    from workbench.openeo.executor import Evaluation
+    from workbench.openeo.graphs.executor import Evaluation
 
 __all__ = ["load_collection", "load_stac"]
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.openeo.cubeprocesses.joins import Joined, identical, joined, pixels_joined
+from workbench.openeo.cubeprocesses.labels import picked, step_of
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.joins import Joined, identical, joined, pixels_joined
-from workbench.openeo.labels import picked, step_of
 from workbench.openeo.values import float_type, is_lazy, is_pixels
 
 MOST_TIMES = 8

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.answers import Asking, placed
+from workbench.openeo.cubeprocesses.answers import Asking, placed
 from workbench.openeo.cubeprocesses.windows import Window, measures, padded_labels, windows
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process

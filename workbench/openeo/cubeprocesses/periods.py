@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.answers import Asking, placed, together
+from workbench.openeo.cubeprocesses.answers import Asking, placed, together
 from workbench.openeo.cubeprocesses.calendars import period_label, period_numbers
+from workbench.openeo.cubeprocesses.labels import coordinate, moment
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant, read_time
-from workbench.openeo.labels import coordinate, moment
 from workbench.openeo.lifting import reduced
 from workbench.openeo.values import Label
 

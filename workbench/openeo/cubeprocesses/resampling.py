@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.regrids import on_grid_of, resampled
+from workbench.openeo.space.regrids import on_grid_of, resampled
 
 
 @process("resample_spatial")

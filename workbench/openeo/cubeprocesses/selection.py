@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.openeo.cubeprocesses.labels import moment, picked
 from workbench.openeo.cubes import Band, Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
-from workbench.openeo.labels import moment, picked
 
 
 @process("filter_bands", takes_run=True)

@@ -13,11 +13,11 @@ from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.definitions import process_definition
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.geometries import PROPERTIES, Shapes, read_geojson
+from workbench.openeo.space.geometries import PROPERTIES, Shapes, read_geojson
 from workbench.openeo.values import Label
 
 if TYPE_CHECKING:
-    from workbench.openeo.executor import Evaluation
+    from workbench.openeo.graphs.executor import Evaluation
 
 NAME = "load_geojson"
 

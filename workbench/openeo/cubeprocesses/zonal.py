@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.coverage import Pixels, covered, pixels_of, placed, window_around
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.geometries import PROPERTIES, Geometries, Shapes, shapes_of
+from workbench.openeo.space.coverage import Pixels, covered, pixels_of, placed, window_around
+from workbench.openeo.space.geometries import PROPERTIES, Geometries, Shapes, shapes_of
 from workbench.openeo.values import PixelArray, float_type, is_lazy, is_pixels
 from workbench.rasters.windows import Window, windows
 
 if TYPE_CHECKING:
-    from workbench.openeo.executor import Evaluation
+    from workbench.openeo.graphs.executor import Evaluation
 
 NAME = "aggregate_spatial"
 

@@ -15,7 +15,7 @@ from typing import Any
 from workbench.errors import DiskFull, NoCluster, NotWritten, is_user_error
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.executor import LogEntry
+from workbench.openeo.graphs.executor import LogEntry
 from workbench.openeo.jobs.records import now
 from workbench.openeo.values import LabelledArray, PixelArray, is_pixels
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.openeo.errors import error
-from workbench.openeo.graphs import parse
+from workbench.openeo.graphs.parsing import parse
 from workbench.openeo.registry import Offer, UserProcess
 from workbench.openeo.values import is_number
 

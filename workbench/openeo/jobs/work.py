@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from workbench.errors import NoCluster
 from workbench.openeo import production
-from workbench.openeo.executor import MOST_ENTRIES, Evaluation, Log, LogEntry
+from workbench.openeo.graphs.executor import MOST_ENTRIES, Evaluation, Log, LogEntry
 from workbench.openeo.jobs.entries import entry, failure, from_log, places
 from workbench.openeo.jobs.records import LEVELS, asset_entry
 from workbench.openeo.registry import Offer, UserProcess

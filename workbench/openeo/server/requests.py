@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.references import MOST_BYTES, load
+from workbench.openeo.graphs.references import MOST_BYTES, load
 from workbench.openeo.server.backend import Backend
 from workbench.openeo.server.store import User
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs import faults
+from workbench.openeo.graphs.parsing import faults
 from workbench.openeo.registry import Offer, UserProcess
 from workbench.openeo.server.answers import json_answer
 from workbench.openeo.server.requests import backend_of, json_body, page_of, user_of

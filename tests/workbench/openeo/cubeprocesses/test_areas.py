@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
+from workbench.openeo.graphs.executor import execute
 
 UTM = CRS("EPSG:32632")
 DEGREES = CRS("EPSG:4326")

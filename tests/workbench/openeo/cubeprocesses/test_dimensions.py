@@ -14,7 +14,7 @@ from pyproj import CRS
 from workbench.openeo.cubeprocesses import dimensions
 from workbench.openeo.cubes import Band, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
+from workbench.openeo.graphs.executor import execute
 from workbench.openeo.values import is_lazy
 
 BANDS = {"B04": Band("red", 0.665), "B08": Band("nir", 0.842)}

@@ -11,8 +11,8 @@ from workbench.openeo.catalogues import sample
 from workbench.openeo.catalogues.catalogue import read_catalogue
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
-from workbench.openeo.graphs import faults
+from workbench.openeo.graphs.executor import Evaluation, execute
+from workbench.openeo.graphs.parsing import faults
 
 NAME = "SENTINEL2_L2A_DEMO"
 BOX = {"west": 640_100, "south": 5_629_800, "east": 640_300, "north": 5_629_900, "crs": 32631}

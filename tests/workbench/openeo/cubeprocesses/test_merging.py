@@ -15,7 +15,7 @@ from workbench.openeo.cubeprocesses import merging
 from workbench.openeo.cubes import Band, Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.registry import Offer, predefined
 from workbench.openeo.values import is_lazy
 

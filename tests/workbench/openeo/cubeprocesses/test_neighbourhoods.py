@@ -12,7 +12,7 @@ from scipy import ndimage
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
+from workbench.openeo.graphs.executor import execute
 from workbench.openeo.registry import Offer, predefined
 from workbench.openeo.values import PixelArray, is_lazy
 

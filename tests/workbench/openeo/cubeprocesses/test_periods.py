@@ -15,7 +15,7 @@ from pyproj import CRS
 from workbench.openeo.cubeprocesses.calendars import PERIODS, period_label, period_numbers
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
+from workbench.openeo.graphs.executor import execute
 from workbench.openeo.values import is_lazy
 
 pytestmark = pytest.mark.filterwarnings("ignore:Mean of empty slice")

@@ -10,9 +10,9 @@ from pyproj import CRS
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
-from workbench.openeo.regrids import on_grid_of, resampled
-from workbench.openeo.warps import METHODS
+from workbench.openeo.graphs.executor import execute
+from workbench.openeo.space.regrids import on_grid_of, resampled
+from workbench.openeo.space.warps import METHODS
 
 
 def raster(rows=12, cols=9, step=10.0, crs=32632):

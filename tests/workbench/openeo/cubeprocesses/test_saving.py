@@ -13,8 +13,8 @@ from workbench.openeo.cubeprocesses.saving import save_result
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
 from workbench.openeo.formats import write
+from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.registry import Offer
 
 DIMENSIONS = {

@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from workbench.openeo.cubes import Band, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.values import is_lazy
 
 BANDS = {

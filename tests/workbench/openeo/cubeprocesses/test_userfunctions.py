@@ -12,8 +12,8 @@ from pyproj import CRS
 from workbench.openeo.cubeprocesses.userfunctions import run_udf
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation
 from workbench.openeo.formats import write
+from workbench.openeo.graphs.executor import Evaluation
 from workbench.openeo.udfs import Limits, Runtimes
 from workbench.openeo.values import LabelledArray, PixelArray
 

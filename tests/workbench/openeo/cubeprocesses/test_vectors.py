@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.openeo import definitions
 from workbench.openeo.cubes import Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.registry import predefined
 
 POINT = {"type": "Point", "coordinates": [8, 47]}

@@ -13,7 +13,7 @@ from workbench.openeo.cubeprocesses import zonal
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import Evaluation, execute
+from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.registry import Offer, predefined
 
 UTM = CRS("EPSG:32632")

@@ -7,8 +7,8 @@ import pytest
 import shapely
 from pyproj import CRS, Transformer
 
-from workbench.openeo.coverage import Pixels, covered, placed, window_around
-from workbench.openeo.geometries import Shapes
+from workbench.openeo.space.coverage import Pixels, covered, placed, window_around
+from workbench.openeo.space.geometries import Shapes
 from workbench.rasters.windows import Window, windows
 
 UTM = CRS("EPSG:32632")

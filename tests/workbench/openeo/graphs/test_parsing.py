@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import execute
-from workbench.openeo.graphs import MOST_CALLS, faults, parse
-from workbench.openeo.references import MOST_LEVELS, FromNode, load, references
+from workbench.openeo.graphs.executor import execute
+from workbench.openeo.graphs.parsing import MOST_CALLS, faults, parse
+from workbench.openeo.graphs.references import MOST_LEVELS, FromNode, load, references
 from workbench.openeo.registry import Offer, UserProcess
 
 
@@ -204,7 +204,7 @@ def test_long_chains_do_not_recurse():
 
 
 def test_too_many_nodes_to_evaluate(monkeypatch):
-    monkeypatch.setattr("workbench.openeo.graphs.MOST_NODES", 100)
+    monkeypatch.setattr("workbench.openeo.graphs.parsing.MOST_NODES", 100)
     graph = {f"n{i}": ONE | {"result": i == 0} for i in range(100)}
     assert execute(graph) == 1
     with pytest.raises(OpenEOError, match="101 nodes to evaluate, more than 100"):

@@ -29,7 +29,7 @@ from workbench.openeo.values import (
 )
 
 if TYPE_CHECKING:
-    from workbench.openeo.executor import Evaluation
+    from workbench.openeo.graphs.executor import Evaluation
 
 __all__ = ["Asking", "misfit", "others", "placed", "together", "with_dimensions"]
 

@@ -8,11 +8,11 @@ import shapely
 import xarray as xr
 from pyproj import CRS
 
-from workbench.openeo import geometries
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.geometries import read_geojson, shapes_of
-from workbench.openeo.regrids import bounds_in
+from workbench.openeo.space import geometries
+from workbench.openeo.space.geometries import read_geojson, shapes_of
+from workbench.openeo.space.regrids import bounds_in
 
 POINT = {"type": "Point", "coordinates": [8, 47]}
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]}

@@ -11,10 +11,16 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from workbench.openeo.calls import Graph, Node, argument_faults, link_faults, parameter_faults
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.references import (
+from workbench.openeo.graphs.calls import (
+    Graph,
+    Node,
+    argument_faults,
+    link_faults,
+    parameter_faults,
+)
+from workbench.openeo.graphs.references import (
     FromNode,
     FromParameter,
     check_nesting,

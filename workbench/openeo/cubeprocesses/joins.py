@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.openeo.cubeprocesses.labels import SAME_PLACE, checked_coordinate, step_of
 from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.labels import SAME_PLACE, checked_coordinate, step_of
-from workbench.openeo.regrids import on_grid_of
+from workbench.openeo.space.regrids import on_grid_of
 from workbench.openeo.values import Label
 
 __all__ = ["Joined", "identical", "joined", "pixels_joined"]

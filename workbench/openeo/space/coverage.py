@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import error
-from workbench.openeo.geometries import Geometries, Shapes
-from workbench.openeo.regrids import bounds_in, same_crs
+from workbench.openeo.space.geometries import Geometries, Shapes
+from workbench.openeo.space.regrids import bounds_in, same_crs
 from workbench.rasters.grids import transformer
 from workbench.rasters.regions import STEP_DEGREES
 from workbench.rasters.windows import Window

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.regrids import known_crs, same_crs
+from workbench.openeo.space.regrids import known_crs, same_crs
 
 if TYPE_CHECKING:
     from pyproj import CRS

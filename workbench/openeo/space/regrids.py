@@ -16,8 +16,8 @@ import numpy as np
 
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError, error
+from workbench.openeo.space.warps import warped
 from workbench.openeo.values import float_type, is_lazy
-from workbench.openeo.warps import warped
 from workbench.rasters.grids import transformer
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def on_grid_of(
     target
         A raster cube, whose values do not matter.
     method
-        One of `workbench.openeo.warps.METHODS`; on the same grid nothing changes with any of them.
+        One of `workbench.openeo.space.warps.METHODS`; on the same grid nothing changes with any.
     process
         The name of the process that is at work, for messages.
 
@@ -112,7 +112,7 @@ def resampled(
     projection
         EPSG code or WKT2; None leaves it.
     method
-        One of `workbench.openeo.warps.METHODS`.
+        One of `workbench.openeo.space.warps.METHODS`.
     align
         Corner of the extent of the cube from which pixels are counted, such as ``upper-left``. At
         the other sides the last pixel may reach beyond the extent.

@@ -9,16 +9,16 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.openeo.cubes import Cube, Dimension, shown_labels
-from workbench.openeo.errors import OpenEOError
-from workbench.openeo.instants import read_instant
-from workbench.openeo.labels import (
+from workbench.openeo.cubeprocesses.labels import (
     checked_coordinate,
     has_steps,
     label_text,
     picked,
     step_of,
 )
+from workbench.openeo.cubes import Cube, Dimension, shown_labels
+from workbench.openeo.errors import OpenEOError
+from workbench.openeo.instants import read_instant
 
 NAMES = {"process": "rename_labels", "parameter": "target"}
 LABELS = st.lists(

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.executor import MOST_ENTRIES, Evaluation, Log, execute
+from workbench.openeo.graphs.executor import MOST_ENTRIES, Evaluation, Log, execute
 from workbench.openeo.registry import Offer, UserProcess, predefined
 from workbench.openeo.values import PixelArray
 

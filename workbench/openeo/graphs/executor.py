@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from workbench.openeo.calls import Graph, Node, argument_misfit, listed
 from workbench.openeo.cubes import Surroundings
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs import parse
-from workbench.openeo.references import FromNode, FromParameter, resolved
+from workbench.openeo.graphs.calls import Graph, Node, argument_misfit, listed
+from workbench.openeo.graphs.parsing import parse
+from workbench.openeo.graphs.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
 from workbench.openeo.values import Child, as_pixel_array, is_array
 
@@ -136,7 +136,7 @@ def evaluate(graph: Graph, given: Mapping[str, Any], run: Evaluation) -> Any:
     Parameters
     ----------
     graph
-        From `workbench.openeo.graphs.parse`.
+        From `workbench.openeo.graphs.parsing.parse`.
     given
         Values of parameters; of those that are not there, the defaults.
     run

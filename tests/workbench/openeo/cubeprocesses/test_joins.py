@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
+from workbench.openeo.cubeprocesses.joins import identical, joined, pixels_joined
 from workbench.openeo.cubes import Cube, Dimension
-from workbench.openeo.joins import identical, joined, pixels_joined
 
 LETTERS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)
 

@@ -11,11 +11,11 @@ from affine import Affine
 from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject
 
-from workbench.openeo import regrids, warps
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.regrids import known_crs, on_grid_of, resampled
-from workbench.openeo.warps import METHODS
+from workbench.openeo.space import regrids, warps
+from workbench.openeo.space.regrids import known_crs, on_grid_of, resampled
+from workbench.openeo.space.warps import METHODS
 
 UTM = CRS("EPSG:32632")
 DEGREES = CRS("EPSG:4326")

@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.references import FromNode, FromParameter, references
+from workbench.openeo.graphs.references import FromNode, FromParameter, references
 from workbench.openeo.registry import UserProcess
 from workbench.openeo.schemas import compatible, parameter_misfit
 from workbench.openeo.values import Child
