@@ -231,6 +231,8 @@ def _all_of_types(values: list[Any], items: Schema) -> bool:
     if not set(items) <= {"type", "description", "title"}:
         return False
     types = _named_types(items)
+    if not types:
+        return True
     return all(_PLAIN.get(kind, set()) & types for kind in set(map(type, values)))
 
 

@@ -9,6 +9,7 @@ import pytest
 import shapely
 import xarray as xr
 
+from workbench.openeo import schemas
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.definitions import process_definition, process_names, subtype_schemas
 from workbench.openeo.graphs.references import FromNode
@@ -196,3 +197,13 @@ def test_a_type_of_a_user_that_is_none_restricts_nothing():
     assert "not of type number" in parameter_misfit("a", parameter)
     assert parameter_misfit(None, {"name": "x", "schema": {"type": [[]]}}) is None
     assert parameter_misfit({}, {"name": "x", "schema": {"required": [[], {}, 5]}}) is None
+
+
+def test_elements_that_may_be_anything_are_not_looked_at_one_by_one(monkeypatch):
+    seen = []
+    checks = (*schemas._CHECKS, lambda value, *_: seen.append(value))
+    monkeypatch.setattr(schemas, "_CHECKS", checks)
+    values = [1.5, "a", None, [2]]
+    anything = {"type": "array", "items": {"description": "Any data type is allowed."}}
+    assert misfit(values, anything) is None
+    assert seen == [values]
