@@ -260,15 +260,16 @@ print("Steps:", ", ".join(STEPS))
 # about 300 m at nadir, and larger ones, which lie farther off, towards the edge of the swath.
 
 # %%
-collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
-sides, whole = ("west", "south", "east", "north"), collection["extent"]["spatial"]["bbox"][0]
+box = dict(spatial_extent)
+if simulated:  # it is small: all of it
+    from efast.sample import CELL, RESPONSES, SCENE, coarse_passes
+    from efast.sample import truth as reflectance_at
+
+    edges = zip(("west", "south", "east", "north"), SCENE.geobox.boundingbox, strict=True)
+    box = {**dict(edges), "crs": SCENE.geobox.crs.epsg}
 day_after = str(date.fromisoformat(binning_day) + timedelta(days=1))
-asked = {
-    # the sample is small: all of it
-    "spatial_extent": dict(zip(sides, whole, strict=True)) if simulated else spatial_extent,
-    "temporal_extent": [binning_day, day_after],
-    "bands": ["Syn_Oa17_reflectance"],
-}
+asked = {"spatial_extent": box, "temporal_extent": [binning_day, day_after]}
+asked |= {"bands": ["Syn_Oa17_reflectance"]}
 s3_nn = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
 s3_nn.download(out_path / "s3_nn.tif")
 
@@ -286,12 +287,12 @@ s3_binned.download(out_path / "s3_binned.tif")
 # %%
 from efast.openeo.scales import scale_of
 
+collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
 factor, summand = scale_of(collection, asked["bands"])
 found = {}
 for name, path in {"nearest": "s3_nn.tif", "binned": "s3_binned.tif"}.items():
     with rasterio.open(out_path / path) as image:
         found[name] = image.read(1, masked=True).astype(float).filled(np.nan) * factor + summand
-        bounds = image.bounds
 
 # %% [markdown]
 # Beside both stands, for the sample, what Sentinel-3 ought to see: the mean of the true reflectance
@@ -300,15 +301,9 @@ for name, path in {"nearest": "s3_nn.tif", "binned": "s3_binned.tif"}.items():
 # %%
 truth = None
 if simulated:
-    from efast.sample import CELL, RESPONSES, coarse_passes
-    from efast.sample import truth as reflectance_at
-
-    (when_seen,) = [one.time for one in coarse_passes() if str(one.time)[:10] == binning_day]
+    (seen,) = [one.time for one in coarse_passes() if str(one.time)[:10] == binning_day]
     gain, bias = RESPONSES["Oa17"]
-    x = np.arange(bounds.left + CELL / 2, bounds.right, CELL)
-    y = np.arange(bounds.top - CELL / 2, bounds.bottom, -CELL)
-    known = reflectance_at(when_seen, int(CELL)).sel(band="B8A")[0].reindex(x=x, y=y)
-    truth = known.values * gain + bias
+    truth = reflectance_at(seen, int(CELL)).sel(band="B8A").values[0] * gain + bias
 title = f"Sentinel-3 on cells, {binning_day}"
 figures.cells(found, "Oa17, 865 nm: reflectance [1]", truth, title=title, note=note)
 plt.savefig(out_path / "binning.png", dpi=120)
