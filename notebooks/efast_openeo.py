@@ -189,8 +189,8 @@ while (status := job.status()) in ("created", "queued", "running"):
 status
 
 # %% [markdown]
-# The logs tell of warnings, of errors, and what the graph itself notes (`inspect`); a job that has
-# nothing to say has none.
+# The logs tell what the job computed and wrote, of warnings and errors, and what the graph itself
+# notes (`inspect`).
 
 # %%
 pd.DataFrame(job.logs(), columns=["time", "level", "message"]).set_index("time")
