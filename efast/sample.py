@@ -41,6 +41,7 @@ __all__ = [
     "coarse_passes",
     "coarse_truth",
     "fine_covers",
+    "scene_extent",
     "truth",
     "write_sample",
 ]
@@ -219,8 +220,15 @@ def truth(times: Sequence[Any] | Any, resolution: int = 10) -> xr.DataArray:
     )
 
 
-def coarse_truth(day: str, band: str, bounds: tuple[float, float, float, float]) -> xr.DataArray:
-    """Return what Sentinel-3 ought to see of cells on a day: their mean, by its gain and bias.
+def scene_extent() -> dict[str, float | int]:
+    """Return the area of the sample as graphs of openEO take it, in its own CRS."""
+    left, bottom, right, top = SCENE.geobox.boundingbox
+    epsg = int(CRS.removeprefix("EPSG:"))
+    return {"west": left, "south": bottom, "east": right, "north": top, "crs": epsg}
+
+
+def coarse_truth(day: str, band: str) -> xr.DataArray:
+    """Return what Sentinel-3 ought to see of the cells on a day: their mean, by gain and bias.
 
     Parameters
     ----------
@@ -228,13 +236,11 @@ def coarse_truth(day: str, band: str, bounds: tuple[float, float, float, float])
         One on which it passed once.
     band
         Of Sentinel-3, such as ``"Oa17"``.
-    bounds
-        Left, bottom, right and top of the cells, m.
 
     Returns
     -------
     xarray.DataArray
-        Reflectance, (y, x) float32, of cells of `CELL`; NaN outside the area.
+        Reflectance, (y, x) float32, of cells of `CELL`.
 
     Raises
     ------
@@ -244,9 +250,7 @@ def coarse_truth(day: str, band: str, bounds: tuple[float, float, float, float])
     (time,) = (one.time for one in coarse_passes() if str(one.time).startswith(day))
     gain, bias = RESPONSES[band]
     fine = next(name for name, coarse in PAIRS.items() if coarse == band)
-    left, bottom, right, top = bounds
-    x, y = np.arange(left + CELL / 2, right, CELL), np.arange(top - CELL / 2, bottom, -CELL)
-    return truth(time, int(CELL)).sel(band=fine)[0].reindex(x=x, y=y) * gain + bias
+    return truth(time, int(CELL)).sel(band=fine)[0] * gain + bias
 
 
 def write_sample(folder: str | Path, *, overwrite: bool = False) -> list[Path]:

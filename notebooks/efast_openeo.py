@@ -58,11 +58,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import openeo
 import pandas as pd
-import rasterio
 import xarray as xr
 
 import efast
 from efast import create_efast_udp, figures
+from workbench import connect
+from workbench.openeo import local_server
+from workbench.progress import log_to_stderr
 
 # %% [markdown]
 # ## A server of one's own
@@ -73,10 +75,6 @@ from efast import create_efast_udp, figures
 # `efast.fuse`, which gives the same numbers as the steps one by one; functions that users bring
 # (`run_udf`) it runs only with `udfs`. `workbench openeo serve` starts the same server for good.
 # %%
-from workbench import connect
-from workbench.openeo import local_server
-from workbench.progress import log_to_stderr
-
 log_to_stderr()
 out_path, sample = Path(output), Path("runs/efast_sample")
 out_path.mkdir(exist_ok=True, parents=True)
@@ -165,7 +163,8 @@ job.status()
 
 # %% [markdown]
 # The job is found again by its id: from another notebook, another day, another machine. Its logs
-# tell of warnings, of errors, and what the graph itself notes (`inspect`).
+# tell what it computed and wrote, of warnings and errors, and what the graph itself notes
+# (`inspect`).
 
 # %%
 job_id = job.job_id
@@ -241,12 +240,12 @@ print("Steps:", ", ".join(STEPS))
 # The process does that by default (`resampling`, `supersampling`).
 
 # %%
-collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
-sides, whole = ("west", "south", "east", "north"), collection["extent"]["spatial"]["bbox"][0]
+from efast.sample import scene_extent
+
+day_after = str(date.fromisoformat(binning_day) + timedelta(days=1))
 asked = {
-    # the sample is small: all of it
-    "spatial_extent": dict(zip(sides, whole, strict=True)) if simulated else spatial_extent,
-    "temporal_extent": [binning_day, str(date.fromisoformat(binning_day) + timedelta(days=1))],
+    "spatial_extent": scene_extent() if simulated else spatial_extent,  # the sample is small
+    "temporal_extent": [binning_day, day_after],
     "bands": ["Syn_Oa17_reflectance"],
 }
 s3_nn = connection.load_collection("SENTINEL3_SYN_L2_SYN", **asked)
@@ -261,16 +260,18 @@ s3_binned.download(out_path / "s3_binned.tif")
 # of each cell, with the gain and bias of the simulated instrument.
 
 # %%
+import rasterio
+
 from efast.openeo.scales import scale_of
 from efast.sample import coarse_truth
 
+collection = connection.describe_collection("SENTINEL3_SYN_L2_SYN")
 factor, summand = scale_of(collection, asked["bands"])
 found = {}
 for name, path in {"nearest": "s3_nn.tif", "binned": "s3_binned.tif"}.items():
     with rasterio.open(out_path / path) as image:
         found[name] = image.read(1, masked=True).astype(float).filled(np.nan) * factor + summand
-        bounds = image.bounds
-truth = coarse_truth(binning_day, "Oa17", bounds).values if simulated else None
+truth = coarse_truth(binning_day, "Oa17").values if simulated else None
 title = f"Sentinel-3 on cells, {binning_day}"
 figures.cells(found, "Oa17, 865 nm: reflectance [1]", truth, title=title, note=note)
 plt.savefig(out_path / "binning.png", dpi=120)

@@ -110,7 +110,8 @@ def _curves(axis: Any, ndvi: xr.DataArray, places: Sequence[tuple[int, int]]) ->
     axis.margins(y=0.1)
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12)}
     axis.legend(frameon=False, fontsize=9, ncols=len(places) + 1, **below)
-    axis.xaxis.set_major_formatter(DateFormatter("%d %b"))
+    days = DateFormatter("%d %b")  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_formatter(days)
     open_frame(axis)
     light_grid(axis)
 
@@ -148,8 +149,9 @@ def cells(
     if truth is not None:
         common = np.all([np.isfinite(values) for values in (*found.values(), truth)], axis=0)
         for name, values in found.items():
-            error = np.sqrt(np.mean((np.asarray(values)[common] - truth[common]) ** 2))
-            said[name] = f"\nRMSE {error:.4f}" if common.any() else "\nno common cell"
+            squares = (np.asarray(values)[common] - truth[common]) ** 2
+            told = f"RMSE {squares.mean() ** 0.5:.4f}" if squares.size else "no common cell"
+            said[name] = f"\n{told}"
         named["truth"] = np.ma.masked_invalid(truth)
     known = np.concatenate([values.compressed() for values in named.values()])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)

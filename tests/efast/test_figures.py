@@ -184,3 +184,39 @@ def test_steps_of_a_run_are_opened_under_their_names(cubes, tmp_path):
     assert steps.sizes["time_s2"] == within
     with pytest.raises(efast.BadInput, match=r"holds no steps between: run with keep="):
         efast.open_steps(tmp_path / "images")
+
+
+def test_downloaded_images_are_shown_by_date_with_curves_of_pixels(scene):
+    fused = scene[2]["reflectance"]
+    figure = figures.fused_images(fused, TARGETS[:2], [(1, 2), (10, 20)], note="simulated")
+    assert titles(figure.axes)[:2] == TARGETS[:2]
+    maps, curves = figure.axes[2:4], figure.axes[4 if len(figure.axes) == 5 else -1]
+    red, near = (fused.sel(band=band) for band in ("B04", "B8A"))
+    ndvi = ((near - red) / (near + red)).values
+    for at, axis in enumerate(maps):
+        np.testing.assert_allclose(shown(axis), ndvi[at], rtol=1e-4, atol=1e-6)
+    drawn = lines(curves)
+    np.testing.assert_allclose(drawn["row 10, column 20"].get_ydata(), ndvi[:, 10, 20], rtol=1e-4)
+    mean = np.nanmean(ndvi, axis=(1, 2))
+    np.testing.assert_allclose(drawn["mean of the area"].get_ydata(), mean, rtol=1e-4)
+    assert "(simulated)" in figure.get_suptitle()
+
+
+def test_cells_stand_on_one_scale_with_their_errors():
+    truth = np.arange(12.0).reshape(3, 4) / 20
+    near, mean = truth + 0.1, truth - 0.02
+    near[0, 0] = np.nan
+    figure = figures.cells({"nearest": near, "binned": mean}, "reflectance [1]", truth)
+    assert titles(figure.axes)[:3] == ["nearest\nRMSE 0.1000", "binned\nRMSE 0.0200", "truth"]
+    assert {axis.images[0].get_clim() for axis in figure.axes[:3]} == {(-0.02, 0.65)}
+    assert np.isnan(shown(figure.axes[0])[0, 0])
+    assert figure.axes[3].get_ylabel() == "reflectance [1]"
+    plain = figures.cells({"nearest": near}, "reflectance [1]")
+    assert titles(plain.axes)[0] == "nearest"
+
+
+def test_cells_without_any_value_are_no_error():
+    nothing = np.full((2, 2), np.nan)
+    figure = figures.cells({"nearest": nothing}, "reflectance [1]", nothing)
+    assert titles(figure.axes)[0] == "nearest\nno common cell"
+    figure.canvas.draw()

@@ -42,8 +42,10 @@ def place(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def tokens(tmp_path, monkeypatch):
     """Where the client keeps tokens: here, not with the user."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    folder = tmp_path / "tokens"
+    folder.mkdir()  # the client passes over one that is not there
+    monkeypatch.setenv("OPENEO_CONFIG_HOME", str(folder))
+    return folder
 
 
 def test_a_server_of_its_own_on_the_sample_with_a_cluster(tmp_path, place, tokens):
