@@ -16,9 +16,9 @@ $(VENV)/pip: constraints.txt
 	$(BIN)/pip install --quiet --upgrade --constraint constraints.txt pip
 	@touch $@
 
-# What the demo needs: the systems and notebooks, no test tools.
+# What the demo and the lab need: the systems and notebooks, no test tools.
 $(VENV)/lab: $(VENV)/pip pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[lab]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[lab,openeo]"
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml

@@ -74,6 +74,7 @@ from workbench.progress import log_to_stderr
 # `local`, `slurm` or `pbs` on workers. A graph of EFAST it does in one pass over the images, by
 # `efast.fuse`, which gives the same numbers as the steps one by one; functions that users bring
 # (`run_udf`) it runs only with `udfs`. `workbench openeo serve` starts the same server for good.
+
 # %%
 log_to_stderr()
 out_path, sample = Path(output), Path("runs/efast_sample")

@@ -110,7 +110,7 @@ def _curves(axis: Any, ndvi: xr.DataArray, places: Sequence[tuple[int, int]]) ->
     axis.margins(y=0.1)
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12)}
     axis.legend(frameon=False, fontsize=9, ncols=len(places) + 1, **below)
-    days = DateFormatter("%d %b")  # type: ignore[no-untyped-call]
+    days = DateFormatter("%d %b")
     axis.xaxis.set_major_formatter(days)
     open_frame(axis)
     light_grid(axis)
