@@ -72,6 +72,9 @@ class Jobs:
         How many run side by side.
     patience_s
         Seconds that a job waits for a worker while the cluster has none.
+    memory
+        Bytes that the process of a job may take, apart from workers. None for a share of four
+        fifths of the machine's.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class Jobs:
         udfs: bool = False,
         at_once: int = 2,
         patience_s: float = 60.0,
+        memory: int | None = None,
     ) -> None:
         self.folder = make_folder(folder)
         self.folder.chmod(0o700)
@@ -106,6 +110,7 @@ class Jobs:
                 udfs=udfs,
                 at_once=at_once,
                 patience_s=patience_s,
+                memory=memory,
             )
             self._running.take_over()
         except BaseException:

@@ -105,7 +105,8 @@ def failure(defect: BaseException, place: str = "") -> OpenEOError:
     if isinstance(defect, NoCluster) or _of_cluster(defect):
         return error("InfrastructureBusy", detail=f"{_kind(defect)}: {words}", path=place)
     if isinstance(defect, MemoryError):
-        words = "there is not enough memory for this; ask for a smaller area or period"
+        limit = f" (this process may take {words})" if words.endswith(" GB") else ""
+        words = f"there is not enough memory for this{limit}; ask for a smaller area or period"
     elif not is_user_error(defect):
         words = f"{type(defect).__name__}: {words}"
     return error("Internal", message=words, path=place)

@@ -23,7 +23,7 @@ from workbench.openeo.jobs.entries import entry, without_paths
 from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import Job
 from workbench.openeo.jobs.store import Store
-from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by
+from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,7 +45,7 @@ class Running:
     ----------
     store, folder
         Where jobs and their results are kept.
-    cluster, catalog, udfs, at_once, patience_s
+    cluster, catalog, udfs, at_once, patience_s, memory
         As for `workbench.openeo.jobs.batch.Jobs`.
     """
 
@@ -59,12 +59,14 @@ class Running:
         udfs: bool,
         at_once: int,
         patience_s: float,
+        memory: int | None,
     ) -> None:
         self._store, self._folder, self._at_once = store, folder, at_once
         self._request = {
             "cluster": reached_by(cluster),
             "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
             "patience_s": patience_s,
+            "most_memory": memory or share_of_memory(at_once),
         }
         self.lock = threading.RLock()
         """Held by whoever changes the status of a job."""

@@ -19,7 +19,7 @@ from workbench.disks import make_folder
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import Own, asset_of, check_process, needed
-from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by
+from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -61,7 +61,7 @@ class Answers:
     ----------
     folder
         For files that are there for the time of a request; emptied.
-    cluster, catalog, udfs
+    cluster, catalog, udfs, memory
         As for `workbench.openeo.jobs.batch.Jobs`.
     at_once
         Requests that are carried out side by side; more are refused.
@@ -81,6 +81,7 @@ class Answers:
         at_once: int = 4,
         most_s: float = 300.0,
         most_bytes: int = MOST_BYTES,
+        memory: int | None = None,
     ) -> None:
         self.folder = Path(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -91,6 +92,7 @@ class Answers:
             "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
             "patience_s": min(60.0, most_s),
             "most_bytes": most_bytes,
+            "most_memory": memory or share_of_memory(at_once),
             "log_level": "error",
         }
         self._at_once, self._most_s = at_once, most_s

@@ -36,6 +36,7 @@ __all__ = ["main"]
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0  # for workers
+WEIGH_EVERY_S = 0.2  # the memory of this process
 TOLD_AFTER_S = 10.0  # that there is none
 
 
@@ -123,7 +124,10 @@ def _carry_out(
     begun = time.monotonic()
     try:
         client = client or _connected(request.get("cluster"))
-        with _Watch(client, channel, request["patience_s"]):
+        with (
+            _Watch(client, channel, request["patience_s"]),
+            _Scales(channel, request["most_memory"]),
+        ):
             evaluation = Evaluation(production.context(**request["context"]), log)
             production.produce(
                 process,
@@ -203,9 +207,34 @@ class _Watch:
                 self._channel.tell("log", entry=entry("warning", words))
             if waited > self._patience_s and not self._ended.is_set():
                 words = f"the cluster had no worker for {waited:.0f} s"
-                found = failure(NoCluster(words))
-                written = entry("error", found.message, code=found.code)
-                self._channel.tell(
-                    "end", good=False, entry=written, status=found.status, number=found.id
-                )
-                end_all()
+                _give_up(self._channel, NoCluster(words))
+
+
+class _Scales:
+    """Ends this process when it takes more memory than it may, before others suffer."""
+
+    def __init__(self, channel: Channel, most: int) -> None:
+        self._channel, self._most = channel, most
+        self._ended = threading.Event()
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self._weigh, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _weigh(self) -> None:
+        import psutil
+
+        here = psutil.Process()
+        while not self._ended.wait(WEIGH_EVERY_S):
+            if here.memory_info().rss > self._most:
+                _give_up(self._channel, MemoryError(f"{self._most / 1e9:.3g} GB"))
+
+
+def _give_up(channel: Channel, reason: Exception) -> None:
+    """Tell why this work ends here, and end it."""
+    found = failure(reason)
+    written = entry("error", found.message, code=found.code)
+    channel.tell("end", good=False, entry=written, status=found.status, number=found.id)
+    end_all()

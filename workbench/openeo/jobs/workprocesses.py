@@ -16,9 +16,16 @@ from workbench.openeo.jobs.entries import entry
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["WorkProcess", "reached_by"]
+__all__ = ["WorkProcess", "reached_by", "share_of_memory"]
 
 CLOSING_S = 10.0  # in which a process that has nothing to do ends by itself
+
+
+def share_of_memory(processes: int) -> int:
+    """Return the bytes that each of some processes may take: of four fifths of the machine's."""
+    from distributed.system import MEMORY_LIMIT
+
+    return int(0.8 * MEMORY_LIMIT / processes)
 
 
 class WorkProcess:

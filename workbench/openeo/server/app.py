@@ -91,6 +91,7 @@ def _working(settings: Settings) -> tuple[Jobs, Answers]:
         "cluster": settings.cluster,
         "catalog": settings.catalog,
         "udfs": settings.udfs,
+        "memory": settings.job_memory,
     }
     jobs = Jobs(
         settings.state / "jobs",

@@ -58,6 +58,8 @@ class Settings:
     """Whether functions of users are run."""
     jobs_at_once: int = 2
     """Batch jobs that run side by side."""
+    job_memory: int | None = None
+    """Bytes that each process that carries out a graph may take; None for a share."""
     patience_s: float = 60.0
     """How long work waits while the cluster has no worker."""
     answer_s: float = 300.0

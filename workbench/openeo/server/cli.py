@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from workbench.errors import BadInput
-from workbench.options import cluster_options, example
+from workbench.options import MemorySize, cluster_options, example
 
 if TYPE_CHECKING:
     from workbench.openeo.server.store import Store
@@ -105,6 +105,11 @@ state_option = click.option(
     help="Batch jobs that run side by side.",
 )  # fmt: skip
 @click.option(
+    "--job-memory", type=MemorySize(), metavar="SIZE",
+    help="Of the process of each job, such as 8GB, apart from workers.  [default: a share of 80 % "
+    "of this machine's]",
+)  # fmt: skip
+@click.option(
     "--answer-seconds", type=click.IntRange(min=1), default=300, show_default=True, metavar="S",
     help="That a synchronous request may take.",
 )  # fmt: skip
@@ -183,10 +188,13 @@ def _serve(
     title: str,
     udfs: bool,
     at_once: int,
+    job_memory: str | None,
     answer_seconds: int,
     patience_seconds: int,
     cluster: dict[str, Any],
 ) -> None:
+    from dask.utils import parse_bytes
+
     from workbench.clusters import client_or_none
 
     try:
@@ -211,6 +219,7 @@ def _serve(
             origins=frozenset(origins),
             title=title,
             jobs_at_once=at_once,
+            job_memory=None if job_memory is None else parse_bytes(job_memory),
             answer_s=answer_seconds,
             patience_s=patience_seconds,
         )

@@ -240,6 +240,16 @@ def test_the_log_in_pages_and_by_level(jobs, ended):
     assert sorted(messages(jobs, quiet)) == [*own, "m1", "m2", "m3", "m4"]
 
 
+def test_a_job_that_takes_too_much_memory_ends_and_says_so(open_jobs, started, ended):
+    """A process with xarray has more than 30 MB; the others go on."""
+    jobs = open_jobs(memory=30_000_000)
+    number = started(jobs, "slow", seconds=60)
+    assert ended(jobs, number).status == "error"
+    words = jobs.last_error("ada", number)["message"]
+    assert "not enough memory" in words
+    assert "0.03 GB" in words
+
+
 def test_a_queued_job_that_is_canceled_never_runs(open_jobs, started):
     jobs = open_jobs(at_once=1)
     started(jobs, "slow", seconds=30)
