@@ -81,12 +81,12 @@ class Sentinel2Images:
             raise BadInput(f"align: {self._align:g} is not above 0")
 
     def document(self) -> Mapping[str, Any]:
-        """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what follows from the data; see `workbench.openeo.catalogues.sources`."""
         found = document_of_images(self._images(), self._bands)
         return {"description": "Sentinel-2 L2A, surface reflectance without offset.", **found}
 
     def load(self, request: Request) -> Cube:
-        """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         images = self._images()
         return cube_of_images(images, self._bands, self._aligned(request, images))
 

@@ -94,7 +94,7 @@ class Sentinel3Passes:
         self._whole = self._cells(_in_crs(extent, self._crs))
 
     def document(self) -> Mapping[str, Any]:
-        """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what follows from the data; see `workbench.openeo.catalogues.sources`."""
         times = np.unique([product.start for product in self._products()])
         found = described(self._whole, [self._whole], times, list(self._bands.values()))
         return {"description": "Sentinel-3 SYN L2, surface reflectance, clouds left out.", **found}
@@ -113,7 +113,7 @@ class Sentinel3Passes:
         return {band.name: band for band in [*bands, flags]}
 
     def load(self, request: Request) -> Cube:
-        """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         names = request.picked([*self._names, FLAGS])
         reading = _reading(request)
         grid = self._asked_for(request)

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from pyproj import CRS
 
-__all__ = ["Band", "Cube", "Dimension", "Kind", "Surroundings", "shown_labels"]
+__all__ = ["BandTraits", "Cube", "Dimension", "Kind", "Surroundings", "shown_labels"]
 
 Kind = Literal["spatial", "temporal", "bands", "geometry", "other"]
 
 
 @dataclass(frozen=True)
-class Band:
+class BandTraits:
     """What is known of a band beyond its label."""
 
     common_name: str | None = None
@@ -53,7 +53,7 @@ class Dimension:
     """Of a spatial dimension, where it is one of these."""
     step: float | None = None
     """From one pixel to the next, in units of the CRS, negative where labels descend."""
-    bands: Mapping[str, Band] = field(default_factory=dict, compare=False)
+    bands: Mapping[str, BandTraits] = field(default_factory=dict, compare=False)
     """What is known of bands, by their labels; those of bands that were left out may stay."""
 
 

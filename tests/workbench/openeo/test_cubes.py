@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from pyproj import CRS
 
-from workbench.openeo.cubes import Band, Cube, Dimension
+from workbench.openeo.cubes import BandTraits, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
 
 DIMENSIONS = {
@@ -81,7 +81,7 @@ def test_arrays_that_do_not_fit(cube):
 
 
 def test_what_is_known_of_bands_is_no_part_of_their_dimension(cube):
-    known = Dimension("bands", bands={"B04": Band("red", 0.665)})
+    known = Dimension("bands", bands={"B04": BandTraits("red", 0.665)})
     assert known == Dimension("bands")
     assert hash(known) == hash(Dimension("bands"))
     kept = cube.with_array(cube.array.isel(bands=[0]), bands=known)

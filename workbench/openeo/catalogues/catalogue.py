@@ -35,7 +35,7 @@ from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.folders import Folder
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Condition, read_request
-from workbench.openeo.catalogues.sources import Source, SourceKind, find_kind
+from workbench.openeo.catalogues.sources import CollectionSource, SourceKind, find_kind
 from workbench.openeo.catalogues.stac import StacSource
 from workbench.openeo.catalogues.storedcubes import StoredCube
 from workbench.openeo.cubes import Cube
@@ -79,7 +79,7 @@ class Collected:
     """A collection: what its catalogue says, and where its pixels are."""
 
     words: Mapping[str, Any]
-    source: Source
+    source: CollectionSource
 
 
 @dataclass(frozen=True)

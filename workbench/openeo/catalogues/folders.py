@@ -69,12 +69,12 @@ class Folder:
         self._named: set[str] = set()
 
     def document(self) -> Mapping[str, Any]:
-        """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what follows from the data; see `workbench.openeo.catalogues.sources`."""
         images, bands = self._read()
         return document_of_images(images, bands, *self._grid)
 
     def load(self, request: Request) -> Cube:
-        """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         images, bands = self._read()
         return cube_of_images(images, bands, request, *self._grid)
 

@@ -207,7 +207,7 @@ def labelled(values: Any, times: Any, bands: Sequence[Band], grid: GeoBox) -> Cu
         "y": grid.affine.f + down * (np.arange(height) + 0.5),
         "x": grid.affine.c + across * (np.arange(width) + 0.5),
     }
-    known = {b.name: cubes.Band(b.common_name, b.center_wavelength) for b in bands}
+    known = {b.name: cubes.BandTraits(b.common_name, b.center_wavelength) for b in bands}
     dimensions = {
         "t": Dimension("temporal"),
         "bands": Dimension("bands", bands=known),

@@ -3,7 +3,7 @@
 A system adds a kind through an entry point of the group `workbench.openeo.sources`, whose name is
 what stands under ``kind`` in a catalogue: a function or class that takes the options of the entry,
 the folder of the catalogue, from which relative paths count, and what may be fetched over the
-network, and gives a `Source`. It raises `workbench.errors.BadInput` if an option is wrong
+network, and gives a `CollectionSource`. It raises `workbench.errors.BadInput` if an option is wrong
 (`workbench.openeo.catalogues.fields.check_fields` says so in plain words). What it describes and
 loads it may make with `workbench.openeo.catalogues.images`.
 """
@@ -20,13 +20,13 @@ from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube
 
-__all__ = ["GROUP", "Source", "SourceKind", "find_kind", "kinds_of_systems"]
+__all__ = ["GROUP", "CollectionSource", "SourceKind", "find_kind", "kinds_of_systems"]
 
 GROUP = "workbench.openeo.sources"
 """The group of entry points."""
 
 
-class Source(Protocol):
+class CollectionSource(Protocol):
     """Where the pixels of a collection are."""
 
     def document(self) -> Mapping[str, Any]:
@@ -54,7 +54,7 @@ class Source(Protocol):
         """
 
 
-SourceKind = Callable[[Mapping[str, Any], Path, Remote], Source]
+SourceKind = Callable[[Mapping[str, Any], Path, Remote], CollectionSource]
 """Of options, the folder of the catalogue and the network."""
 
 

@@ -83,7 +83,7 @@ class StacSource:
             raise BadInput(f"on_error: {known['on_error']!r} is neither raise nor skip")
 
     def document(self) -> Mapping[str, Any]:
-        """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what follows from the data; see `workbench.openeo.catalogues.sources`."""
         collection, items = self._items(None)
         images, bands = self._images(collection, items)
         words = collection.content if collection is not None else {}
@@ -94,7 +94,7 @@ class StacSource:
         return {**parts, **said}
 
     def load(self, request: Request) -> Cube:
-        """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         collection, items = self._items(request)
         times = [time_of(item.content["properties"]) for item in items]
         held = request.period.holds(np.array(times, "datetime64[ns]"))

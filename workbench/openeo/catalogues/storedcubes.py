@@ -94,7 +94,7 @@ class StoredCube:
             as_times(self._options["time"])
 
     def document(self) -> Mapping[str, Any]:
-        """Return what follows from the data, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what follows from the data; see `workbench.openeo.catalogues.sources`."""
         with self._open() as stored:
             bands = [band for band, _ in stored.bands.values()]
         return described(
@@ -102,7 +102,7 @@ class StoredCube:
         )
 
     def load(self, request: Request) -> Cube:
-        """Return what is asked for, see `workbench.openeo.catalogues.sources.Source`."""
+        """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         with self._open() as stored:  # tasks open it again
             return self._loaded(stored, request)
 

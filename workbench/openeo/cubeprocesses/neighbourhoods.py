@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.openeo.cubeprocesses.answers import Asking, placed
-from workbench.openeo.cubeprocesses.windows import Window, measures, padded_labels, windows
+from workbench.openeo.cubeprocesses.windows import Neighbourhood, measures, padded_labels, windows
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
@@ -168,7 +168,7 @@ def _taken(values: Any, places: npt.NDArray[np.intp], axis: int) -> Any:
 
 
 def _along_one(
-    asking: Asking, cube: Cube, wide: Cube, name: str, places: list[Window], pad: int
+    asking: Asking, cube: Cube, wide: Cube, name: str, places: list[Neighbourhood], pad: int
 ) -> Cube:
     """Call back with arrays along one dimension, for all other labels at once."""
     parts = []
@@ -187,7 +187,7 @@ def _through_all(
     asking: Asking,
     cube: Cube,
     wide: Cube,
-    places: Mapping[str, list[Window]],
+    places: Mapping[str, list[Neighbourhood]],
     counts: Mapping[str, int],
 ) -> Cube:
     """Call back with cubes, one for each combination of windows."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.openeo.cubeprocesses.labels import moment, picked
-from workbench.openeo.cubes import Band, Cube
+from workbench.openeo.cubes import BandTraits, Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
@@ -33,7 +33,7 @@ def filter_bands(
     known = data.dimensions[name].bands
     places: list[int] = []
     for wanted, found in _matches(
-        labels, [known.get(b, Band()) for b in labels], bands, wavelengths
+        labels, [known.get(b, BandTraits()) for b in labels], bands, wavelengths
     ):
         if not found:
             run.log.write("warning", f"no band is {wanted}; there are {', '.join(labels)}")
@@ -88,7 +88,7 @@ def filter_temporal(data: Cube, extent: Sequence[str | None], dimension: str | N
 
 def _matches(
     labels: Sequence[str],
-    known: Sequence[Band],
+    known: Sequence[BandTraits],
     bands: Sequence[str],
     wavelengths: Sequence[Sequence[float]],
 ) -> Iterator[tuple[str, list[int]]]:

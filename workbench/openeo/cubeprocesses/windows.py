@@ -22,7 +22,7 @@ import numpy.typing as npt
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import OpenEOError, error
 
-__all__ = ["Measure", "Window", "measures", "padded_labels", "windows"]
+__all__ = ["Measure", "Neighbourhood", "measures", "padded_labels", "windows"]
 
 PROCESS = "apply_neighborhood"
 
@@ -67,7 +67,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Window:
+class Neighbourhood:
     """One place of a neighbourhood along a dimension, by positions of labels, ends excluded."""
 
     first: int
@@ -111,7 +111,9 @@ def measures(cube: Cube, given: Sequence[Mapping[str, Any]], name: str) -> dict[
     return found
 
 
-def windows(cube: Cube, name: str, size: Measure | None, overlap: Measure | None) -> list[Window]:
+def windows(
+    cube: Cube, name: str, size: Measure | None, overlap: Measure | None
+) -> list[Neighbourhood]:
     """Return the windows along a dimension, in order.
 
     Parameters
@@ -153,17 +155,17 @@ def padded_labels(labels: npt.NDArray[Any], step: float | None, count: int) -> n
 
 def _window(
     cube: Cube, name: str, start: int, stop: int, span: tuple[Any, Any] | None, around: Measure
-) -> Window:
+) -> Neighbourhood:
     """Return a window around a core, which stands for a span of time or for its labels."""
     if around.duration is None:
         count = around.count or 0
-        return Window(start - count, start, stop, stop + count)
+        return Neighbourhood(start - count, start, stop, stop + count)
     times = _microseconds(cube.array[name].values)
     low, high = (times[start], times[stop - 1]) if span is None else span
     first = times >= around.duration.after(low, -1)
     last = around.duration.after(high)
     seen = np.flatnonzero(first & (times <= last if span is None else times < last))
-    return Window(int(seen[0]), start, stop, int(seen[-1]) + 1)
+    return Neighbourhood(int(seen[0]), start, stop, int(seen[-1]) + 1)
 
 
 def _cores_of_time(

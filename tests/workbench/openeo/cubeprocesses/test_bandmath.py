@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from workbench.openeo.cubes import Band, Cube, Dimension
+from workbench.openeo.cubes import BandTraits, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.graphs.executor import execute
 from workbench.openeo.values import is_lazy
 
-BANDS = {"B04": Band("red", 0.665), "B05": Band("rededge"), "B08": Band("nir", 0.842)}
+BANDS = {
+    "B04": BandTraits("red", 0.665),
+    "B05": BandTraits("rededge"),
+    "B08": BandTraits("nir", 0.842),
+}
 
 
 def made(labels=("B08", "SCL", "B04", "B05"), bands=BANDS, kind=np.float32, chunks=None):
@@ -99,7 +103,7 @@ def test_null_and_nothing():
 
 
 def test_bands_by_name_or_common_name():
-    cube = made(["nir", "B04", "B08", "red"], {"nir": Band("red"), **BANDS})
+    cube = made(["nir", "B04", "B08", "red"], {"nir": BandTraits("red"), **BANDS})
     values = cube.array.values
     expected = slow(values[:, :, 0], values[:, :, 3])  # labels go before common names
     np.testing.assert_allclose(run(data=cube).array.values, expected, 1e-6)
@@ -109,7 +113,7 @@ def test_bands_by_name_or_common_name():
     assert run(data=cube, nir="rededge").array.equals(run(data=cube, nir="B05").array)
 
 
-TWO = {"B8A": Band("nir"), **BANDS}
+TWO = {"B8A": BandTraits("nir"), **BANDS}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ TWO = {"B8A": Band("nir"), **BANDS}
     [
         (made(bands={}), {}, "NirBandAmbiguous"),
         (made(bands={}), {"nir": "B08"}, "RedBandAmbiguous"),
-        (made(bands={"B08": Band("nir")}), {}, "RedBandAmbiguous"),
+        (made(bands={"B08": BandTraits("nir")}), {}, "RedBandAmbiguous"),
         (made(), {"nir": "B8A"}, "NirBandAmbiguous"),
         (made(), {"red": "B8A"}, "RedBandAmbiguous"),
         (made(["B04", "B08", "B8A"], TWO), {}, "NirBandAmbiguous"),

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from workbench.openeo.cubeprocesses import dimensions
-from workbench.openeo.cubes import Band, Cube, Dimension
+from workbench.openeo.cubes import BandTraits, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.graphs.executor import execute
 from workbench.openeo.values import is_lazy
 
-BANDS = {"B04": Band("red", 0.665), "B08": Band("nir", 0.842)}
+BANDS = {"B04": BandTraits("red", 0.665), "B08": BandTraits("nir", 0.842)}
 DIMENSIONS = {
     "t": Dimension("temporal"),
     "bands": Dimension("bands", bands=BANDS),

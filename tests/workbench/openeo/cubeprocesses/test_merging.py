@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from workbench.openeo.cubeprocesses import merging
-from workbench.openeo.cubes import Band, Cube, Dimension
+from workbench.openeo.cubes import BandTraits, Cube, Dimension
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.graphs.executor import Evaluation, execute
@@ -373,8 +373,10 @@ def test_lazy_cubes_are_not_computed():
 
 
 def test_what_is_known_of_bands_is_merged():
-    one = made({"b": ["B1", "B2"], **PIXELS}, bands={"B1": Band("red"), "B2": Band("nir")})
-    two = made({"b": ["B3"], **PIXELS}, bands={"B3": Band("blue", 0.5)})
+    one = made(
+        {"b": ["B1", "B2"], **PIXELS}, bands={"B1": BandTraits("red"), "B2": BandTraits("nir")}
+    )
+    two = made({"b": ["B3"], **PIXELS}, bands={"B3": BandTraits("blue", 0.5)})
     found = merged(one, two)
     assert run("filter_bands", data=found, bands=["blue", "red"]).labels("b") == ["B3", "B1"]
 

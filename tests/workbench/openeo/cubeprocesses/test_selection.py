@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from workbench.openeo.cubes import Band, Cube, Dimension
+from workbench.openeo.cubes import BandTraits, Cube, Dimension
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.values import is_lazy
 
 BANDS = {
-    "B04": Band("red", 0.665),
-    "B05": Band("rededge", 0.704),
-    "B06": Band("rededge", 0.740),
-    "nir": Band("rededge", 0.783),
-    "B08": Band("nir", 0.842),
+    "B04": BandTraits("red", 0.665),
+    "B05": BandTraits("rededge", 0.704),
+    "B06": BandTraits("rededge", 0.740),
+    "nir": BandTraits("rededge", 0.783),
+    "B08": BandTraits("nir", 0.842),
 }
 DIMENSIONS = {
     "t": Dimension("temporal"),
