@@ -33,7 +33,8 @@ from workbench.openeo.catalogues.bands import Band
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.folders import local_folder
 from workbench.openeo.catalogues.grids import covering_grid
-from workbench.openeo.catalogues.images import Image, cube_of_images, document_of_images
+from workbench.openeo.catalogues.images import cube_of_images, document_of_images
+from workbench.openeo.catalogues.layers import Image
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from workbench.openeo.catalogues.bands import Band
-    from workbench.openeo.catalogues.images import Image, Layer
+    from workbench.openeo.catalogues.layers import Image, Layer
 
 __all__ = ["Plan", "inside", "lazy_pixels", "masked"]
 

@@ -8,10 +8,9 @@ asked for and from no other: the CRS of most of them, their finest pixels of tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +27,12 @@ from workbench.openeo.catalogues.grids import (
     overlap,
 )
 from workbench.openeo.catalogues.imageblocks import Plan, lazy_pixels
+from workbench.openeo.catalogues.layers import Image
 from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.errors import error
 from workbench.openeo.values import float_type
 from workbench.rasters.grids import footprint
-from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_BLOCKS",
     "MOST_VALUES",
-    "Image",
-    "Layer",
     "check_size",
     "cube_of_images",
     "document_of_images",
@@ -59,56 +56,6 @@ MOST_BLOCKS = 500_000
 """Tasks that read a cube."""
 
 _SERIES = 2**25  # values of all dates and bands over one block
-
-
-class Layer(Protocol):
-    """One band of an image: a `workbench.rasters.rasterfiles.Plane`, or what reads as one."""
-
-    @property
-    def path(self) -> str:
-        """Of the file; layers of one path are read together."""
-
-    @property
-    def grid(self) -> GeoBox | None:
-        """Where its pixels are."""
-
-    @property
-    def dtype(self) -> str:
-        """NumPy type of its pixels."""
-
-    @property
-    def nodata(self) -> float | None:
-        """Value that is missing; NaN always is."""
-
-    def pixels(self, window: Window) -> Array:
-        """Read a window of its grid, (rows, cols)."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image of one instant.
-
-    Attributes
-    ----------
-    name
-        As it is shown to users: no path of the disk.
-    time
-        datetime64[ns], UTC.
-    layers
-        By the names of bands.
-    properties
-        That conditions are asked of, as in STAC.
-    """
-
-    name: str
-    time: np.datetime64
-    layers: Mapping[str, Layer]
-    properties: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def grids(self) -> list[GeoBox]:
-        """The grids of its layers, each once."""
-        return list(dict.fromkeys(g for layer in self.layers.values() if (g := layer.grid)))
 
 
 def document_of_images(

@@ -21,7 +21,8 @@ from workbench.openeo.catalogues.bands import Band, read_bands
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.folders import known_bands, local_header, upright
 from workbench.openeo.catalogues.grids import check_target
-from workbench.openeo.catalogues.images import Image, Layer, cube_of_images, document_of_images
+from workbench.openeo.catalogues.images import cube_of_images, document_of_images
+from workbench.openeo.catalogues.layers import Image, Layer
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.remotefiles import RemotePlane, remote_header
 from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
