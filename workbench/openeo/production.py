@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,13 @@ from workbench.openeo.errors import error
 from workbench.openeo.graphs import executor
 from workbench.openeo.graphs.executor import Evaluation, Log, LogEntry
 from workbench.openeo.graphs.references import load
-from workbench.openeo.registry import Offer, UserProcess
+from workbench.openeo.registry import Fetch, Offer, UserProcess
 
 if TYPE_CHECKING:
+    from workbench.openeo.catalogues.remote import Remote
     from workbench.openeo.formats import Asset
 
-__all__ = ["DOCUMENT", "context", "execute", "produce", "run"]
+__all__ = ["DOCUMENT", "context", "execute", "fetching", "produce", "run"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,9 @@ def execute(
         If the file of the graph cannot be read.
     """
     evaluation = Evaluation(context(catalog, udfs=udfs), _Told())
-    value = _evaluate(read_process(process_graph), _offer(processes), parameters, evaluation)
+    value = _evaluate(
+        read_process(process_graph), _offer(processes, evaluation), parameters, evaluation
+    )
     saved = [each.data for each in evaluation.saved]
     return value if not saved else saved[0] if len(saved) == 1 else saved
 
@@ -116,7 +120,9 @@ def run(
     sweep(folder)
     process = read_process(process_graph)
     evaluation = Evaluation(context(catalog, udfs=udfs), _Told())
-    assets = produce(process, folder, _offer(processes), evaluation, parameters=parameters)
+    assets = produce(
+        process, folder, _offer(processes, evaluation), evaluation, parameters=parameters
+    )
     document = described(assets, process, folder.resolve().name)
     write_json(folder / DOCUMENT, document)
     return [*(asset.path for asset in assets), folder / DOCUMENT]
@@ -240,8 +246,29 @@ def read_process(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[
     return {"process_graph": document}
 
 
-def _offer(processes: Sequence[Mapping[str, Any]]) -> Offer:
-    return Offer(user={str(each.get("id")): UserProcess(each) for each in processes})
+def _offer(processes: Sequence[Mapping[str, Any]], evaluation: Evaluation) -> Offer:
+    own = {str(each.get("id")): UserProcess(each) for each in processes}
+    return Offer(user=own, fetch=fetching(evaluation.context["remote"], files=True))
+
+
+def fetching(remote: Remote, *, files: bool = False) -> Fetch:
+    """Return what reads processes from addresses that may be read, each once.
+
+    Parameters
+    ----------
+    remote
+        Says which addresses these are.
+    files
+        Whether paths are read too: those of whoever runs this, never those of a server.
+    """
+
+    @cache
+    def fetch(address: str) -> Any:
+        if files and "://" not in address:
+            return read_process(address)
+        return load(remote.read(address))
+
+    return fetch
 
 
 def _evaluate(

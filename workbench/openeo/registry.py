@@ -37,6 +37,9 @@ SHORTCUTS = "workbench.openeo.shortcuts"
 
 Shortcut = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
+Fetch = Callable[[str], Any]
+"""Gives the JSON at an address; raises a WorkbenchError if it cannot be had."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -80,21 +83,44 @@ class Offer:
     shortcuts: tuple[Shortcut, ...] = field(default_factory=_shortcuts)
     """Tried in turn on a graph that was checked; none if it is to be done step by step."""
 
+    fetch: Fetch | None = None
+    """For processes whose namespace is an address; None if none is read."""
+
     def shortened(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a graph with the same result as one that is valid, None if no shortcut fits."""
         return next((short for way in self.shortcuts if (short := way(document))), None)
 
     def find(self, name: str, namespace: str | None) -> Process | UserProcess | None:
-        """Return a process by its name in ``backend``, ``user``, or with None, user before backend.
+        """Return a process by its name and namespace; None if there is none.
 
-        None if there is none.
+        Parameters
+        ----------
+        namespace
+            ``"backend"``, ``"user"``, or the address of a process or of a list of them, as
+            ``/process_graphs`` and ``/processes`` answer. With None the user's come first.
+
+        Raises
+        ------
+        WorkbenchError
+            If nothing can be read from the address.
         """
+        if namespace not in (None, "user", "backend"):
+            return None if self.fetch is None else _among(self.fetch(namespace), name)
         found: Process | UserProcess | None = None
         if namespace in (None, "user"):
             found = self.user.get(name)
         if found is None and namespace in (None, "backend"):
             found = self.backend.get(name)
         return found
+
+
+def _among(document: Any, name: str) -> UserProcess | None:
+    """Return the process of a name in a document that is it, or lists it; None if it is neither."""
+    listed = document.get("processes") if isinstance(document, Mapping) else document
+    for each in listed if isinstance(listed, list) else [document]:
+        if isinstance(each, Mapping) and "process_graph" in each and each.get("id", name) == name:
+            return UserProcess({**each, "id": name})
+    return None
 
 
 @cache

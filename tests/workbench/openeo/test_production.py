@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -12,10 +15,12 @@ from click.testing import CliRunner
 
 import workbench.openeo
 from workbench import cli
-from workbench.errors import BadFile, DiskFull
+from workbench.errors import BadFile, DiskFull, WorkbenchError
 from workbench.openeo import execute, run
+from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.cubes import Cube
 from workbench.openeo.errors import OpenEOError
+from workbench.openeo.production import fetching
 
 
 def test_what_is_offered_is_documented():
@@ -43,6 +48,37 @@ def test_parameters_and_processes_of_users(graph):
     assert execute(asked, parameters={"n": 21}, processes=[own]) == 42
     with pytest.raises(OpenEOError, match="n"):
         execute(asked, processes=[own])
+
+
+def test_processes_published_in_files_and_at_addresses_that_the_catalogue_lists(graph, tmp_path):
+    own = {"parameters": [{"name": "a", "schema": {"type": "number"}}],
+           **graph("multiply", x={"from_parameter": "a"}, y=2)}  # fmt: skip
+    path = tmp_path / "twice.json"
+    path.write_text(json.dumps({"id": "twice", **own}))
+
+    def asked(namespace):
+        found = graph("twice", a=21)
+        (node,) = found["process_graph"].values()
+        return found | {"process_graph": {"n": {**node, "namespace": namespace}}}
+
+    assert execute(asked(str(path))) == 42
+    with pytest.raises(OpenEOError, match="cannot be read"):
+        execute(asked(str(tmp_path / "none.json")))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        catalog = tmp_path / "catalog.yml"
+        (tmp_path / "images.nc").touch()  # looked at when it is asked for
+        entry = "{kind: stored, path: images.nc, crs: 4326}"
+        catalog.write_text(f"remote: ['{base}']\ncollections: {{A: {entry}}}\n")
+        assert execute(asked(f"{base}/twice.json"), catalog=catalog) == 42
+        with pytest.raises(OpenEOError, match="may fetch from"):
+            execute(asked(f"{base}/twice.json"))
+        fetch = fetching(Remote([base]))
+        with pytest.raises(WorkbenchError):
+            fetch(str(path))  # a server reads no files for those who ask it
+        server.shutdown()
 
 
 def test_a_cube_stays_lazy_and_is_written(slow_processes, graph, tmp_path):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from workbench.errors import WorkbenchError
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.graphs.calls import (
@@ -203,12 +204,8 @@ def _check_form(reading: _Reading, node: Any, path: str) -> None:
 def _node(reading: _Reading, document: Mapping[str, Any], path: str, names: Names) -> Node:
     """Read a node whose form was checked."""
     name, namespace = document["process_id"], document.get("namespace")
-    process = reading.offer.find(name, namespace) or UserProcess({"id": name})
-    known = reading.offer.find(name, namespace) is not None
-    if not known:
-        reading.fault(
-            "ProcessUnsupported", path, process=name, namespace=namespace or "user or backend"
-        )
+    found = _found(reading, name, namespace, path)
+    known, process = found is not None, found or UserProcess({"id": name})
     schemas = {p["name"]: p.get("schema") for p in process.parameters}
     arguments = {
         key: _argument(reading, value, _below(path, str(key)), names, schemas.get(key))
@@ -220,8 +217,23 @@ def _node(reading: _Reading, document: Mapping[str, Any], path: str, names: Name
     if names is not None:
         reading.faults += parameter_faults(process, arguments, names, path)
     own = isinstance(process, Process)
-    body = None if own else _body(reading, process, arguments, path)
+    body = None if own else _body(reading, process, namespace, arguments, path)
     return Node(process, arguments, path, body)
+
+
+def _found(
+    reading: _Reading, name: str, namespace: str | None, path: str
+) -> Process | UserProcess | None:
+    """Return a process; if there is none, that is a fault."""
+    reason = ""
+    try:
+        found = reading.offer.find(name, namespace)
+    except WorkbenchError as fault:
+        found, reason = None, f"{fault}."
+    if found is None:
+        where = namespace or "user or backend"
+        reading.fault("ProcessUnsupported", path, process=name, namespace=where, detail=reason)
+    return found
 
 
 def _argument(reading: _Reading, value: Any, path: str, names: Names, schema: Any) -> Any:
@@ -263,7 +275,11 @@ def _callback_parameters(schema: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _body(
-    reading: _Reading, process: UserProcess | Process, arguments: Mapping[str, Any], path: str
+    reading: _Reading,
+    process: UserProcess | Process,
+    namespace: str | None,
+    arguments: Mapping[str, Any],
+    path: str,
 ) -> Graph | None:
     """Read the graph of a user's process, once for all calls with the same arguments."""
     if process.id in reading.calls or len(reading.calls) >= MOST_CALLS:
@@ -273,7 +289,7 @@ def _body(
         return None
     declared = tuple(process.parameters)
     names = frozenset({p["name"] for p in declared} | set(arguments))
-    key = (process.id, "\n".join(sorted(names)))
+    key = (f"{namespace or ''} {process.id}", "\n".join(sorted(names)))
     if key not in reading.bodies:
         reading.calls.append(process.id)
         document = process.definition.get("process_graph")

@@ -24,7 +24,6 @@ from workbench.openeo.errors import error
 from workbench.openeo.jobs.entries import entry
 from workbench.openeo.jobs.records import (
     Job,
-    Own,
     Page,
     Results,
     asset_of,
@@ -35,6 +34,7 @@ from workbench.openeo.jobs.records import (
 )
 from workbench.openeo.jobs.running import Running
 from workbench.openeo.jobs.store import Store
+from workbench.openeo.registry import Offer
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -133,7 +133,7 @@ class Jobs:
         self,
         user: str,
         request: Mapping[str, Any],
-        processes: Own | None = None,
+        offer: Offer | None = None,
     ) -> Job:
         """Create a job, which does not start yet.
 
@@ -143,8 +143,8 @@ class Jobs:
             Whose it is, by an id that nobody else ever gets.
         request
             The body of ``POST /jobs``.
-        processes
-            That the user has defined, by name.
+        offer
+            What graphs of the user may use; by default the processes of the back-end.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Jobs:
             If the request is not what the API says, the graph has a fault, or there are too many
             jobs.
         """
-        found = changes(request, processes or {})
+        found = changes(request, offer or Offer())
         if "process" not in found:
             raise error("ProcessGraphMissing")
         if self._store.count(user) >= MOST_JOBS:
@@ -203,7 +203,7 @@ class Jobs:
         user: str,
         number: str,
         request: Mapping[str, Any],
-        processes: Own | None = None,
+        offer: Offer | None = None,
     ) -> None:
         """Change what was given with a job; arguments and errors as for `create`.
 
@@ -212,7 +212,7 @@ class Jobs:
         OpenEOError
             JobLocked, if it is queued or runs.
         """
-        found = changes(request, processes or {})
+        found = changes(request, offer or Offer())
         with self._running.lock, _stored():
             job = self._resting(user, number)
             process = found.pop("process", job.process)
@@ -228,7 +228,7 @@ class Jobs:
         shutil.rmtree(self._running.place(number), ignore_errors=True)
         self._running.fill()
 
-    def start(self, user: str, number: str, processes: Own | None = None) -> None:
+    def start(self, user: str, number: str, offer: Offer | None = None) -> None:
         """Put a job into the queue; one that is there, or runs, stays as it is.
 
         What it has written before is discarded.
@@ -242,11 +242,12 @@ class Jobs:
             job = self.read(user, number)
             if job.status in ("queued", "running"):
                 return
-            check_process(job.process, processes or {})
+            known = offer or Offer()
+            check_process(job.process, known)
             if self._store.count(user, "queued", "running") >= MOST_QUEUED:
                 detail = f"{MOST_QUEUED} of your jobs are queued: wait for one to end."
                 raise error("InfrastructureBusy", detail=detail)
-            self._store.queue(number, needed(job.process, processes or {}))
+            self._store.queue(number, needed(job.process, known.user))
         shutil.rmtree(self._running.place(number, job.run), ignore_errors=True)
         self._running.fill()
 

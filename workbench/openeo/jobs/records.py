@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LEVELS",
     "Job",
-    "Own",
     "Page",
     "Results",
     "Status",
@@ -33,7 +32,6 @@ __all__ = [
 
 Status = Literal["created", "queued", "running", "canceled", "finished", "error"]
 
-Own = Mapping[str, UserProcess]
 """Processes that a user has defined, by name."""
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -125,7 +123,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def needed(process: Mapping[str, Any], processes: Own) -> dict[str, Any]:
+def needed(process: Mapping[str, Any], processes: Mapping[str, UserProcess]) -> dict[str, Any]:
     """Return the definitions of those processes of a user that a process may call, by name.
 
     Also those that these call, and so on.
@@ -145,15 +143,15 @@ def needed(process: Mapping[str, Any], processes: Own) -> dict[str, Any]:
     return found
 
 
-def check_process(process: Any, processes: Own) -> None:
+def check_process(process: Any, offer: Offer) -> None:
     """Check the process of a job, or of a synchronous request, before anything runs.
 
     Parameters
     ----------
     process
         As it came.
-    processes
-        Those that the user has defined.
+    offer
+        What its graph may use.
 
     Raises
     ------
@@ -167,10 +165,10 @@ def check_process(process: Any, processes: Own) -> None:
     parameters = process.get("parameters") or []
     if not isinstance(parameters, list):
         raise error("ProcessInvalid", detail='"parameters" is a list.')
-    parse(process["process_graph"], Offer(user=processes), parameters=parameters)
+    parse(process["process_graph"], offer, parameters=parameters)
 
 
-def changes(request: Any, processes: Own) -> dict[str, Any]:
+def changes(request: Any, offer: Offer) -> dict[str, Any]:
     """Return what a request says of a job, checked; null stands for what is to be left out.
 
     Parameters
@@ -178,8 +176,8 @@ def changes(request: Any, processes: Own) -> dict[str, Any]:
     request
         The body of ``POST /jobs`` or ``PATCH /jobs/{job_id}``; what a back-end does not know in it
         is left out.
-    processes
-        Those that the user has defined, by name.
+    offer
+        What graphs of the user may use.
 
     Raises
     ------
@@ -200,7 +198,7 @@ def changes(request: Any, processes: Own) -> dict[str, Any]:
     if found.get("plan", "free") is None:  # null leaves the plan as it is
         del found["plan"]
     if "process" in request:
-        check_process(request["process"], processes)
+        check_process(request["process"], offer)
         found["process"] = request["process"]
     return found
 

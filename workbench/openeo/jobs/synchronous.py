@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.disks import make_folder
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.jobs.freeing import Freeing
-from workbench.openeo.jobs.records import Own, asset_of, check_process, needed
+from workbench.openeo.jobs.records import asset_of, check_process, needed
 from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
+from workbench.openeo.registry import Offer
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -115,7 +116,7 @@ class Answers:
         self._freeing.close()
 
     def answer(
-        self, process: Any, processes: Own | None = None, gone: threading.Event | None = None
+        self, process: Any, offer: Offer | None = None, gone: threading.Event | None = None
     ) -> Answer:
         """Carry out a process and return what it saves; the caller removes the files.
 
@@ -123,8 +124,8 @@ class Answers:
         ----------
         process
             With its ``process_graph``.
-        processes
-            That the user has defined, by name.
+        offer
+            What graphs of the user may use; by default the processes of the back-end.
         gone
             Set it to end the work, because nobody waits for it any more.
 
@@ -134,11 +135,12 @@ class Answers:
             What is wrong with the graph, what failed, RequestTimeout, or InfrastructureBusy if too
             many wait.
         """
-        check_process(process, processes or {})
+        known = offer or Offer()
+        check_process(process, known)
         with self._worker() as one:
             folder = make_folder(self.folder / secrets.token_hex(8))
             try:
-                return self._carried_out(one, folder, process, processes or {}, gone)
+                return self._carried_out(one, folder, process, known, gone)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -170,11 +172,11 @@ class Answers:
         one: _Idle,
         folder: Path,
         process: Mapping[str, Any],
-        processes: Own,
+        offer: Offer,
         gone: threading.Event | None,
     ) -> Answer:
         request = {**self._request, "process": dict(process), "folder": str(folder)}
-        request["processes"] = needed(process, processes)
+        request["processes"] = needed(process, offer.user)
         assets: list[Asset] = []
         with _Limited(one.process, self._most_s, gone) as limit:
             end: Mapping[str, Any] = {}

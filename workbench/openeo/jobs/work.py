@@ -132,7 +132,10 @@ def _carry_out(
             production.produce(
                 process,
                 Path(request["folder"]),
-                Offer(user={n: UserProcess(each) for n, each in request["processes"].items()}),
+                Offer(
+                    user={n: UserProcess(each) for n, each in request["processes"].items()},
+                    fetch=production.fetching(evaluation.context["remote"]),
+                ),
                 evaluation,
                 most_bytes=request.get("most_bytes"),
                 written=lambda asset, percent: channel.tell(

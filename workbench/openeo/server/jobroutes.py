@@ -21,7 +21,7 @@ from workbench.openeo.server.requests import (
     page_of,
     user_of,
 )
-from workbench.openeo.server.userprocesses import Stored
+from workbench.openeo.server.userprocesses import offer_of
 
 __all__ = ["ROUTES"]
 
@@ -36,8 +36,7 @@ def listing(request: Request) -> Response:
 async def creating(request: Request) -> Response:
     """Keep a new job, which does not start yet."""
     user, body, backend = user_of(request), await json_body(request), backend_of(request)
-    own = Stored(backend.store, user)
-    job = await run_in_threadpool(backend.jobs.create, user.id, body, own)
+    job = await run_in_threadpool(backend.jobs.create, user.id, body, offer_of(request, user))
     place = f"{base_url(request)}/jobs/{job.id}"
     return Response(status_code=201, headers={"Location": place, "OpenEO-Identifier": job.id})
 
@@ -64,8 +63,8 @@ def _links(request: Request, job: Job) -> list[dict[str, str]]:
 async def changing(request: Request) -> Response:
     """Change what was given with a job that rests."""
     user, body, backend = user_of(request), await json_body(request), backend_of(request)
-    number, own = request.path_params["job_id"], Stored(backend.store, user)
-    await run_in_threadpool(backend.jobs.change, user.id, number, body, own)
+    number, offer = request.path_params["job_id"], offer_of(request, user)
+    await run_in_threadpool(backend.jobs.change, user.id, number, body, offer)
     return Response(status_code=204)
 
 
@@ -78,7 +77,7 @@ def deleting(request: Request) -> Response:
 def starting(request: Request) -> Response:
     """Put a job into the queue."""
     user, backend = user_of(request), backend_of(request)
-    backend.jobs.start(user.id, request.path_params["job_id"], Stored(backend.store, user))
+    backend.jobs.start(user.id, request.path_params["job_id"], offer_of(request, user))
     return Response(status_code=202)
 
 

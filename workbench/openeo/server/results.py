@@ -32,7 +32,7 @@ from workbench.openeo.jobs.synchronous import Answer
 from workbench.openeo.production import DOCUMENT
 from workbench.openeo.server.answers import json_answer
 from workbench.openeo.server.requests import backend_of, base_url, json_body, user_of
-from workbench.openeo.server.userprocesses import Stored
+from workbench.openeo.server.userprocesses import offer_of
 from workbench.wholefiles import whole_zip
 
 __all__ = ["ROUTES"]
@@ -151,13 +151,13 @@ def _is_ranges(text: str) -> bool:
 async def answering(request: Request) -> Response:
     """Carry out a process and answer with what it saves: a file, or a ZIP of several."""
     user, body, backend = user_of(request), await json_body(request), backend_of(request)
-    own, gone = Stored(backend.store, user), threading.Event()
+    offer, gone = offer_of(request, user), threading.Event()
 
     def carry_out() -> Answer:
-        found = changes(body, own)
+        found = changes(body, offer)
         if "process" not in found:
             raise error("ProcessGraphMissing")
-        return backend.answers.answer(found["process"], own, gone)
+        return backend.answers.answer(found["process"], offer, gone)
 
     work = asyncio.ensure_future(run_in_threadpool(carry_out))
     try:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.graphs.parsing import faults
+from workbench.openeo.production import fetching
 from workbench.openeo.registry import Offer, UserProcess
 from workbench.openeo.server.answers import json_answer
 from workbench.openeo.server.requests import backend_of, json_body, page_of, user_of
@@ -69,7 +70,12 @@ class Stored(Mapping[str, UserProcess]):
 
 def offer_of(request: Request, user: User | None) -> Offer:
     """Return the processes that graphs of a user may use; of nobody, those of the back-end."""
-    return Offer() if user is None else Offer(user=Stored(backend_of(request).store, user))
+    backend = backend_of(request)
+    if user is None:
+        return Offer()
+    remote = getattr(backend.settings.catalogue, "remote", None)
+    fetch = None if remote is None else fetching(remote)
+    return Offer(user=Stored(backend.store, user), fetch=fetch)
 
 
 def listing(request: Request) -> Response:

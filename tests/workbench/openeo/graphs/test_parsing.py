@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.errors import BadFile
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.graphs.executor import execute
 from workbench.openeo.graphs.parsing import MOST_CALLS, faults, parse
@@ -298,6 +299,59 @@ def test_deep_and_many_parameters_of_users():
     with pytest.raises(OpenEOError) as caught:
         parse(wrong | graph, parameters=many)
     assert len(str(caught.value)) < 500
+
+
+PUBLISHED = {
+    "id": "twice",
+    "parameters": [{"name": "x", "schema": {"type": "number"}}],
+    "process_graph": {"d": node("multiply", True, x=X, y=2)},
+}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        PUBLISHED,
+        {"process_graph": PUBLISHED["process_graph"], "parameters": PUBLISHED["parameters"]},
+        {"processes": [{"id": "other", "process_graph": {}}, PUBLISHED], "links": []},
+    ],
+    ids=["one", "without a name", "a list"],
+)
+def test_a_namespace_may_be_an_address(document):
+    asked = []
+
+    def fetch(address):
+        asked.append(address)
+        return document
+
+    graph = {"t": {**node("twice", True, x=4), "namespace": "https://example.org/twice.json"}}
+    assert execute(graph, Offer(fetch=fetch)) == 8
+    assert set(asked) == {"https://example.org/twice.json"}
+    for offer in (Offer(), Offer(fetch=lambda _: [5]), Offer(fetch=lambda _: None)):
+        (fault,) = faults(graph, offer)
+        assert (fault.code, fault.path) == ("ProcessUnsupported", "t")
+
+
+def test_an_address_that_cannot_be_read_is_a_fault_with_its_reason():
+    def fetch(address):
+        raise BadFile(f"{address} is not listed")
+
+    graph = {"t": {**node("twice", True, x=4), "namespace": "https://example.org/"}}
+    (fault,) = faults(graph, Offer(fetch=fetch))
+    assert fault.code == "ProcessUnsupported"
+    assert "https://example.org/ is not listed" in str(fault)
+
+
+def test_processes_of_one_name_in_two_namespaces_are_two():
+    def fetch(address):
+        return {"process_graph": {"d": node("multiply", True, x=X, y=int(address[-1]))}}
+
+    graph = {
+        "a": {**node("times", x=1), "namespace": "https://example.org/3"},
+        "b": {**node("times", x=1), "namespace": "https://example.org/5"},
+        "sum": node("add", True, x={"from_node": "a"}, y={"from_node": "b"}),
+    }
+    assert execute(graph, Offer(fetch=fetch)) == 8
 
 
 def test_what_one_process_does_is_not_done_step_by_step():

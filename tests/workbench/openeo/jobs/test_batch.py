@@ -14,7 +14,7 @@ import pytest
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.jobs import batch, running
-from workbench.openeo.registry import UserProcess
+from workbench.openeo.registry import Offer, UserProcess
 
 
 def code(call, *arguments, **options):
@@ -103,6 +103,7 @@ def test_processes_of_the_user_are_those_of_the_moment_of_the_start(jobs, graph,
         "twice": UserProcess({"id": "twice", "parameters": parameters, **doubled}),
         "other": UserProcess({"id": "other", **graph("pi")}),
     }
+    own = Offer(user=own)
     request = {"process": graph("twice", a=4)}
     assert code(jobs.create, "ada", request) == "ProcessUnsupported"
     number = jobs.create("ada", request, own).id
