@@ -107,8 +107,11 @@ class _Meter:
 
 
 def _bar(total: int | None, label: str, unit: str) -> Any:
-    from tqdm.auto import tqdm
-
+    # tqdm.auto decides once in a process, by whatever IPython was there when it was imported.
+    if _in_notebook():
+        from tqdm.auto import tqdm
+    else:
+        from tqdm.std import tqdm
     return tqdm(total=total, desc=label or None, unit=unit, leave=False)
 
 

@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import tqdm.notebook  # noqa: F401
 
 import workbench.progress as module
 from workbench.progress import log_to_stderr, progress, quieter, watched
@@ -94,6 +95,7 @@ def test_a_terminal_gets_a_bar_and_the_summary(monkeypatch, caplog):
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", sys.modules["tqdm.notebook"])  # left by another
     assert watched()
     assert list(progress([1, 2, 3], label="tiles", unit="tile")) == [1, 2, 3]
     assert "tiles:   0%" in terminal.getvalue()

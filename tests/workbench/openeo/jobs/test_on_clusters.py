@@ -192,7 +192,6 @@ def test_a_job_that_is_lost_with_its_server_again_and_again_is_not_tried_on(
 
 
 def test_a_cluster_with_encryption_is_reached(slow_processes, open_jobs, started, ended):
-    pytest.importorskip("cryptography")
     from workbench.clusters import connect
 
     with connect("local", jobs=1, tls=True) as client:

@@ -6,10 +6,9 @@ import threading
 from contextlib import contextmanager
 
 import numpy as np
+import openeo
 import pytest
 import xarray as xr
-
-openeo = pytest.importorskip("openeo")
 
 PASSWORD = "correct horse"
 

@@ -65,9 +65,9 @@ def test_a_place_that_is_taken_or_is_none(host):
 
 def certificate(folder: Path) -> tuple[Path, Path]:
     """Write a certificate of localhost and its key."""
-    x509 = pytest.importorskip("cryptography.x509")
     from datetime import UTC, datetime, timedelta
 
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
