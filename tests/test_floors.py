@@ -10,8 +10,8 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = ("efast", "egms_io", "spaceeye")
-PACKAGES = ("workbench", *SYSTEMS)
+SYSTEMS = ("efast", "egms_io", "spaceeye", "tiling.sentinel1")
+PACKAGES = ("workbench", *sorted({system.split(".")[0] for system in SYSTEMS}))
 MOST_FLOORS = 8  # of a system: modules above one another
 
 
@@ -45,28 +45,33 @@ def test_no_module_rests_on_itself():
     assert not sorted(links)
 
 
-def room(module):
+def room(module, system):
     """Return the module's place inside its system: itself, or the room that it lies in."""
-    return ".".join(module.split(".")[:2])
+    return ".".join(module.split(".")[: system.count(".") + 2])
+
+
+def of_system(module, system):
+    return module.startswith(f"{system}.")
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_system_has_few_floors(system):
     """A room counts as one floor; inside it the same limit holds."""
     inside = {
-        module: {other for other in others if other.split(".")[0] == system}
+        module: {other for other in others if of_system(other, system)}
         for module, others in imports().items()
-        if module.split(".")[0] == system and module != system
+        if of_system(module, system)
     }
-    rooms = {room(module) for module in inside}
+    rooms = {room(module, system) for module in inside}
     between = {place: set() for place in rooms}
     for module, others in inside.items():
-        between[room(module)] |= {room(other) for other in others} - {room(module), system}
+        place = room(module, system)
+        between[place] |= {room(other, system) for other in others} - {place}
     within = [
         {
-            module: {other for other in others if room(other) == place and other != place}
+            module: {other for other in others if room(other, system) == place and other != place}
             for module, others in inside.items()
-            if room(module) == place and module != place
+            if room(module, system) == place and module != place
         }
         for place in rooms
     ]

@@ -1,0 +1,1 @@
+"""The configuration file, all options checked."""

@@ -1,0 +1,1 @@
+"""Products that are not on the disk yet."""

@@ -1,0 +1,1 @@
+"""Images on the pixels of a tile, block by block."""

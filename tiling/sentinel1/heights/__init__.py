@@ -1,0 +1,1 @@
+"""Heights above the ellipsoid: elevation models in degrees, geoids, what they count from."""

@@ -1,0 +1,1 @@
+"""How the ground faces the radar: local incidence, terrain normalisation, shadow."""

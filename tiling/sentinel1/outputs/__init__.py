@@ -1,0 +1,1 @@
+"""Files of a tile: names, tags, masks, quicklooks."""

@@ -1,0 +1,1 @@
+"""Backscatter from digital numbers: calibration, thermal noise, borders that are cut."""

@@ -1,0 +1,1 @@
+"""A small scene in the real formats, with the truth known."""

@@ -1,0 +1,1 @@
+"""Which products a tile is made of."""

@@ -1,0 +1,1 @@
+"""Speckle filters, for one image and for a series."""
