@@ -133,7 +133,8 @@ def ground_lattice(grid: GeoBox, step: int = STEP) -> GroundLattice:
         *np.meshgrid(east, north)
     )
     longitudes = np.unwrap(np.unwrap(longitudes, period=360, axis=1), period=360, axis=0)
-    return GroundLattice(step, tuple(grid.shape), longitudes, np.asarray(latitudes))
+    height, width = grid.shape
+    return GroundLattice(step, (height, width), longitudes, np.asarray(latitudes))
 
 
 def image_lattice(

@@ -54,14 +54,13 @@ class Orbit:
     def at(self, times: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Return positions, velocities and accelerations, (n, 3) in metres and seconds."""
         u = (np.atleast_1d(np.asarray(times, dtype=np.float64)) - self.middle) / self.half
-        found = self.coefficients.T
-        first = np.polynomial.polynomial.polyder(found)
-        second = np.polynomial.polynomial.polyder(first)
-        return (
-            np.polynomial.polynomial.polyval(u, found).T,
-            np.polynomial.polynomial.polyval(u, first).T / self.half,
-            np.polynomial.polynomial.polyval(u, second).T / self.half**2,
-        )
+
+        def derivative(order: int) -> Floats:
+            found = np.polynomial.polynomial.polyder(self.coefficients.T, order)
+            values: Floats = np.polynomial.polynomial.polyval(u, found).T / self.half**order
+            return values
+
+        return derivative(0), derivative(1), derivative(2)
 
     def zero_doppler(self, points: Floats) -> tuple[Floats, Floats]:
         """Return when points lie abeam, and how far.
@@ -106,13 +105,8 @@ def fit_orbit(vectors: StateVectors, *, degree: int = DEGREE) -> Orbit:
     known = np.concatenate([vectors.positions, vectors.velocities * half])
     found, *_ = np.linalg.lstsq(np.concatenate([powers, slopes]), known, rcond=None)
     left = np.linalg.norm(vectors.positions - powers @ found, axis=1)
-    return Orbit(
-        np.ascontiguousarray(found.T),
-        middle,
-        half,
-        float(np.sqrt(np.mean(left**2))),
-        vectors.source,
-    )
+    residual = float(np.sqrt(np.mean(left**2)))
+    return Orbit(np.ascontiguousarray(found.T), middle, half, residual, vectors.source)
 
 
 def earth_fixed_points(

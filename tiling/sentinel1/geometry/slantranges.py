@@ -104,7 +104,7 @@ def ground_ranges(
         for origin, row in zip(polynomials.ground_origins, polynomials.to_slant, strict=True)
     ]
     first, last = float(np.min(slant)), float(np.max(slant))
-    columns = first + STEP * np.arange(int((last - first) // STEP) + 2)
+    columns: Floats = first + STEP * np.arange(int((last - first) // STEP) + 2)
     rows = [_ground(polynomials, k, columns) / spacing for k in range(len(polynomials.times))]
     return GroundRanges(polynomials, spacing, mode, first, np.array(rows))
 
@@ -117,6 +117,7 @@ def _ground(polynomials: RangePolynomials, index: int, slant: Floats) -> Floats:
     guess = np.polynomial.polynomial.polyval(
         slant - polynomials.slant_origins[index], polynomials.to_ground[index]
     )
-    found = np.empty(len(slant))
+    found: Floats = np.empty(len(slant))
     _geometry_loops.ground_ranges(slant, polynomials.to_slant[index], guess - origin, found)
-    return found + origin
+    found += origin
+    return found
