@@ -57,8 +57,8 @@ class Orbit:
 
         def derivative(order: int) -> Floats:
             found = np.polynomial.polynomial.polyder(self.coefficients.T, order)
-            values: Floats = np.polynomial.polynomial.polyval(u, found).T / self.half**order
-            return values
+            values = np.polynomial.polynomial.polyval(u, found).T / self.half**order
+            return np.asarray(values, np.float64)
 
         return derivative(0), derivative(1), derivative(2)
 

@@ -104,7 +104,7 @@ def ground_ranges(
         for origin, row in zip(polynomials.ground_origins, polynomials.to_slant, strict=True)
     ]
     first, last = float(np.min(slant)), float(np.max(slant))
-    columns: Floats = first + STEP * np.arange(int((last - first) // STEP) + 2)
+    columns = np.asarray(first + STEP * np.arange(int((last - first) // STEP) + 2), np.float64)
     rows = [_ground(polynomials, k, columns) / spacing for k in range(len(polynomials.times))]
     return GroundRanges(polynomials, spacing, mode, first, np.array(rows))
 
