@@ -32,8 +32,8 @@ LEAST = 1e-10
 def filtered(power, radius, method, strength, weights, exclude, relative, out):
     """Fill (rows, cols) filtered power; `strength` is the looks, or the damping of Frost.
 
-    `weights` is, for Frost, distance and number of members of every ring of a window, and the
-    places of the members, ring by ring.
+    `weights` is, for Frost, distance and number of members of every ring of a window, the centre
+    first, and the places of the members without the centre, ring by ring.
     """
     height, width = power.shape
     side, room = 2 * radius + 1, COLUMNS + 2 * radius
@@ -210,21 +210,30 @@ def _damped(values, valid, every, i, height, weights, damping, count, line):
     radius, place = side // 2, 0
     for j in range(count):
         variation[j] = variances[j] / (means[j] * means[j])
-    for k in range(len(rings)):
+        total[j] = values[i % side, radius + j]  # the centre, a ring by itself
+        weight[j] = valid[i % side, radius + j] if not every else 1.0
+    for k in range(1, len(rings)):
         distance, members = rings[k, 0], int(rings[k, 1])
         ring[:] = 0.0
         number[:] = members if every else 0.0
-        for _ in range(members):
+        for _ in range(members // 2):  # every ring has four, or eight, ...
             slot = min(max(i + places[place, 0], 0), height - 1) % side
-            start = radius + places[place, 1]
-            there = values[slot, start : start + count]
+            other = min(max(i + places[place + 1, 0], 0), height - 1) % side
+            start, begin = radius + places[place, 1], radius + places[place + 1, 1]
+            there, across = (
+                values[slot, start : start + count],
+                values[other, begin : begin + count],
+            )
             for j in range(count):
-                ring[j] += there[j]
+                ring[j] = ring[j] + there[j] + across[j]
             if not every:
-                present = valid[slot, start : start + count]
+                present, also = (
+                    valid[slot, start : start + count],
+                    valid[other, begin : begin + count],
+                )
                 for j in range(count):
-                    number[j] += present[j]
-            place += 1
+                    number[j] = number[j] + present[j] + also[j]
+            place += 2
         _exponentials(variation, -damping * distance, count, bits, factor)
         for j in range(count):
             total[j] += factor[j] * ring[j]

@@ -216,7 +216,7 @@ def _check(option: str, value: float | None, fits: bool, limits: str) -> None:
 
 
 def _rings(radius: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return (distance, members) of the rings of a window, and (row, col) of all members."""
+    """Return (distance, members) of the rings of a window, and (row, col) of all but the first."""
     axis = np.arange(-radius, radius + 1)
     rows, cols = (each.ravel() for each in np.meshgrid(axis, axis, indexing="ij"))
     squares = rows**2 + cols**2
@@ -224,5 +224,5 @@ def _rings(radius: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
     distances, members = np.unique(squares, return_counts=True)
     return (
         np.column_stack([np.sqrt(distances), members]),
-        np.column_stack([rows, cols]).astype(np.int64)[order],
+        np.column_stack([rows, cols]).astype(np.int64)[order[1:]],  # the centre is a ring by itself
     )

@@ -23,6 +23,9 @@ TAGS = {
 }  # fmt: skip
 
 
+FROZEN = Path(__file__).with_name("otb_calibration.npz")
+
+
 class Plain:
     """The definition, place by place, from the files."""
 
@@ -228,3 +231,38 @@ def pixel(number: int, place: tuple[int, int]) -> tuple[np.ndarray, Window]:
     """One pixel and its window."""
     line, col = place
     return np.full((1, 1), number, np.uint16), Window((line, line + 1), (col, col + 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "remove_noise", "name"),
+    [
+        ("sigma", False, "sigma"),
+        ("sigma", True, "sigma_denoised"),
+        ("gamma", True, "gamma_denoised"),
+    ],
+)
+def test_backscatter_is_that_of_the_orfeo_toolbox(full_product, kind, remove_noise, name):
+    """Frozen results of SARCalibration 8.1.1; windows over the edges of swaths and tables."""
+    frozen = np.load(FROZEN)
+    scale = calibration(Image(full_product, "vv"), kind, remove_noise=remove_noise, lower=1e-30)
+    for k in range(4):
+        values = frozen[f"numbers_{k}"]
+        got = scale.apply(values, placed(frozen["corners"][k], values.shape))
+        np.testing.assert_allclose(got, frozen[f"{name}_{k}"], rtol=2e-7, atol=6e-8)
+
+
+def test_backscatter_of_an_old_form_is_that_of_the_orfeo_toolbox(older_products):
+    frozen = np.load(FROZEN)
+    values = frozen["numbers_4"]
+    window = placed(frozen["corners"][4], values.shape)
+    for remove_noise, name in ((False, "sigma_4"), (True, "sigma_denoised_4")):
+        image = Image(older_products["6D00"], "vv")
+        scale = calibration(image, "sigma", remove_noise=remove_noise, lower=1e-30)
+        np.testing.assert_allclose(scale.apply(values, window), frozen[name], rtol=2e-7, atol=1e-6)
+    assert (frozen["sigma_4"] - frozen["sigma_denoised_4"]).max() > 1e-3
+
+
+def placed(corner: np.ndarray, shape: tuple[int, int]) -> Window:
+    """The window of a shape at a corner."""
+    line, pixel = (int(number) for number in corner)
+    return Window((line, line + shape[0]), (pixel, pixel + shape[1]))
