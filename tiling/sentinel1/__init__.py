@@ -25,10 +25,23 @@ if TYPE_CHECKING:
         NoS2TileError,
         NotCompatibleInput,
     )
+    from tiling.sentinel1.radiometry.calibration import Calibration, calibration
+    from tiling.sentinel1.radiometry.margins import Margins, margins
+    from tiling.sentinel1.speckle.filters import (
+        SpeckleFilter,
+        frost,
+        gamma_map,
+        kuan,
+        lee,
+        local_mean,
+    )
+    from tiling.sentinel1.speckle.labelled import despeckle
+    from tiling.sentinel1.speckle.multitemporal import Texture, quegan_yu
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = [
+    "Calibration",
     "ConfigurationError",
     "CorruptedDataSAFEError",
     "DownloadEOFFileError",
@@ -36,10 +49,22 @@ __all__ = [
     "Error",
     "ExitCode",
     "InvalidOTBVersionError",
+    "Margins",
     "MissingApplication",
     "MissingDEMError",
     "MissingGeoidError",
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "SpeckleFilter",
+    "Texture",
+    "calibration",
+    "despeckle",
+    "frost",
+    "gamma_map",
+    "kuan",
+    "lee",
+    "local_mean",
+    "margins",
+    "quegan_yu",
 ]
