@@ -51,8 +51,9 @@ def despeckle(power: xr.DataArray, one: SpeckleFilter) -> xr.DataArray:
 def _filtered(data: Any, one: SpeckleFilter) -> Any:
     if not hasattr(data, "dask"):
         return _planes(data, one)
-    import dask.array as da
+    import dask.array as arrays
 
+    da: Any = arrays  # its map_overlap says no types
     depth = {data.ndim - 2: one.radius, data.ndim - 1: one.radius}
     return da.map_overlap(
         _planes, data, one=one, depth=depth, boundary=dict.fromkeys(depth, "nearest"),
