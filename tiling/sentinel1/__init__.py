@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
+    from tiling.sentinel1.configuration.configuration import Configuration
     from tiling.sentinel1.errors import (
         ConfigurationError,
         CorruptedDataSAFEError,
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
         NoS2TileError,
         NotCompatibleInput,
     )
+    from tiling.sentinel1.processing import s1_process, s1_process_lia
+    from tiling.sentinel1.situation import Situation
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = [
+    "Configuration",
     "ConfigurationError",
     "CorruptedDataSAFEError",
     "DownloadEOFFileError",
@@ -42,4 +46,7 @@ __all__ = [
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "Situation",
+    "s1_process",
+    "s1_process_lia",
 ]
