@@ -144,7 +144,10 @@ def s1() -> None:
 @_cache
 @cluster_options
 def process(**options: Any) -> None:
-    """Make the tiles that CONFIGFILE asks for; without --cluster it says how many workers."""
+    """Make the tiles that CONFIGFILE asks for.
+
+    Without --cluster, workers are started on this machine, as many as CONFIGFILE says.
+    """
     _tiles(**options)
 
 
@@ -152,7 +155,10 @@ def process(**options: Any) -> None:
 @_run_options
 @cluster_options
 def lia(**options: Any) -> None:
-    """Make the maps of local incidence that CONFIGFILE asks for."""
+    """Make the maps of local incidence that CONFIGFILE asks for.
+
+    Without --cluster, workers are started on this machine, as many as CONFIGFILE says.
+    """
     _maps(**options)
 
 

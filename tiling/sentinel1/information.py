@@ -98,7 +98,6 @@ def _image(manifest: Manifest, polarisation: str, orbit_file: str | Path | None)
         listed = manifest.files.get((role, polarisation))
         if listed is None or not listed[0].is_file():
             found["files"][role] = None
-            found["faults"].append(f"no {role}")
             continue
         path, expected = listed
         size = path.stat().st_size
@@ -108,6 +107,9 @@ def _image(manifest: Manifest, polarisation: str, orbit_file: str | Path | None)
                 f"{role} has {size:,} bytes, {expected:,} in the manifest: it was changed, or is "
                 "not complete"
             )
+    missing = [f"no {role}" for role, file in found["files"].items() if file is None]
+    if missing:
+        found["faults"].insert(0, ", ".join(missing))
     if found["files"]["annotation"] is not None:
         try:
             found |= _geometry(image, orbit_file)
@@ -167,8 +169,8 @@ def _image_lines(image: dict[str, Any]) -> list[str]:
         f"    incidence {near:.2f} to {far:.2f} degrees; grid heights {low:.0f} to {high:.0f} m",
         f"    orbit {orbit['source']}, fitted to {1000 * orbit['residual_m']:.1f} mm; "
         f"share of the travel time in line times {geometry['bistatic']['slope']:.4f}",
-        f"    residuals at {geometry['points']} points of the product's grid; "
-        f"correction {corrected}",
+        f"    residuals at {geometry['points']} points of the product's grid, which is made with "
+        f"the nearest polynomial; correction {corrected}",
         f"    {'':32}{'lines':>21}{'':>6}{'pixels':>21}",
         f"    {'':32}{'mean':>9}{'std':>9}{'max':>9}{'mean':>9}{'std':>9}{'max':>9}",
     ]

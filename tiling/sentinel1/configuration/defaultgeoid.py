@@ -19,7 +19,7 @@ def default_geoid() -> Path:
     """
     from pyproj import datadir
 
-    own = datadir.get_user_data_dir()  # type: ignore[attr-defined]  it is there, and documented
+    own = datadir.get_user_data_dir()  # type: ignore[attr-defined]
     folders = [*datadir.get_data_dir().split(os.pathsep), own]
     found = (
         Path(folder, name)
