@@ -69,6 +69,7 @@ def _run_options(command: Command) -> Command:
             "--graphs", "--debug-tasks", "debug_tasks", is_flag=True,
             help="Draw the tasks of each tile into tasks-N-TILE.svg.",
         ),
+        overwrite_option,
         click.option(
             "--trace-errors", is_flag=True, help="Show where in the program an error came from."
         ),
@@ -116,6 +117,7 @@ def _carry_out(
     folders: dict[str, Path] = {}
     try:
         configuration = Configuration(config_file)
+        configuration.overwrite |= options.pop("overwrite")
         folders = {"output": configuration.output_preprocess, "tmp": configuration.tmpdir}
         with client_or_none(**(cluster or {"kind": "none"})) as client:
             code = function(configuration, client=client, **options).code

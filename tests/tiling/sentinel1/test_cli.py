@@ -69,6 +69,13 @@ def test_all_options_reach_the_run(run, config_file, command, maps):
     assert not any(run[1][1][name] for name in ("dryrun", "debug_otb", "debug_tasks"))
 
 
+def test_overwriting(run, config_file):
+    call(s1_processor, config_file())
+    call(s1_processor, config_file(), "--overwrite")
+    call(s1, "lia", config_file({"Workbench.overwrite": "yes"}))
+    assert [configuration.overwrite for configuration, _ in run] == [False, True, True]
+
+
 def test_cache_before_ortho(run, config_file):
     for word, value in [("--cache-before-ortho", True), ("--no-cache-before-ortho", False)]:
         assert call(s1_processor, config_file(), word).exit_code == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tiling.sentinel1.configuration.defaultgeoid import default_geoid
 from tiling.sentinel1.configuration.inifiles import read_ini
 from tiling.sentinel1.configuration.logs import close_log_files, log_settings, open_log_file
 from tiling.sentinel1.configuration.nameformats import fields_of
-from tiling.sentinel1.configuration.options import Option
+from tiling.sentinel1.configuration.options import UNSET, Option
 from tiling.sentinel1.configuration.optiontable import OPTIONS, SECTIONS
 from tiling.sentinel1.configuration.reading import read_options
 from tiling.sentinel1.errors import ConfigurationError, Error
@@ -23,10 +23,6 @@ from tiling.sentinel1.errors import ConfigurationError, Error
 __all__ = ["Configuration", "UnregisteredTileError"]
 
 logger = logging.getLogger(__name__)
-
-STEP = 32, 64
-"""Least and most pixels from one node of the lattice of places to the next: errors in pixels of the
-image are 0.002 and 0.008 (specification, section 4.3)."""
 
 
 class UnregisteredTileError(Error, KeyError):
@@ -65,6 +61,8 @@ class Configuration:
         is called, or at home with ``~``.
     do_show_configuration
         Whether all options are logged.
+    extra_config_checks
+        Pairs of a function of the configuration and what is wrong where it returns nothing true.
 
     Attributes
     ----------
@@ -74,7 +72,8 @@ class Configuration:
         Paths.s1_images, tmp: folders for products, and for files between the steps.
     dem, dem_info, dem_database, dem_filename_format, GeoidFile
         Paths.dem_dir, dem_info, dem_database, dem_format, geoid_file; the database is None where it
-        is not given, the geoid then EGM96 from the folders of PROJ, or ``egm96.gtx``.
+        is not given, the geoid then EGM96 from the folders of PROJ, or ``egm96.gtx``. ``none`` for
+        the geoid is None: heights of the model are above the ellipsoid.
     eodag_config, download, nb_download_processes
         DataSource.eodag_config, download, nb_parallel_downloads.
     roi_by_tiles, platform_list, polarisation, orbit_direction, relative_orbit_list
@@ -88,8 +87,8 @@ class Configuration:
         Processing.calibration, remove_thermal_noise, lower_signal_value and the option of that
         name: True, False, or None to look at the image.
     out_spatial_res, grid_spacing, interpolation_method
-        Processing.output_spatial_resolution, m; orthorectification_gridspacing, m, see
-        `lattice_step`; ``nn`` or ``linear``.
+        Processing.output_spatial_resolution, m; orthorectification_gridspacing, m, of which the
+        nodes follow at which places are solved; ``nn`` or ``linear``.
     tile_list, tiles_list_in_file, output_grid
         Processing.tiles, or what the file of tiles_list_in_file lists; tiles_shapefile.
     Mode
@@ -117,8 +116,14 @@ class Configuration:
     orbit_files
         Workbench: whether files of precise orbits in `eof_directory` are taken where there are any
         (``auto``), must be there (``require``), or are left alone (``never``).
-    absent_dem_cells
-        Workbench: a cell without a file is an error (``missing``) or ``sea``.
+    dem_cells, absent_dem_cells
+        Workbench.dem_cells, dem_absent: a list of the cells that the elevation model has, or None;
+        whether one that is neither there nor in a list is an ``error`` or ``sea``.
+    dem_reference, geoid_reference, compare_geoid
+        Workbench: what the heights are above and which geoid it is, such as ``EGM2008``, where
+        files do not say it; a second geoid, to tell what it matters to take the first.
+    overwrite
+        Workbench: whether files that were made otherwise are replaced.
     layover_shadow_mask, cog, stac
         Workbench: whether masks, cloud-optimised GeoTIFFs, STAC items are made.
     filter_nodata, filter_relative_guard
@@ -146,7 +151,7 @@ class Configuration:
     dem_info: str
     dem_database: Path | None
     dem_filename_format: str
-    GeoidFile: Path
+    GeoidFile: Path | None
     tmpdir: Path
     eodag_config: Path | None
     download: bool
@@ -201,7 +206,12 @@ class Configuration:
     grid_correction: bool
     exact: bool
     orbit_files: str
+    dem_cells: Path | None
     absent_dem_cells: str
+    dem_reference: str | None
+    geoid_reference: str | None
+    compare_geoid: Path | None
+    overwrite: bool
     layover_shadow_mask: bool
     filter_nodata: str
     filter_relative_guard: bool
@@ -212,7 +222,11 @@ class Configuration:
     type_image = "GRD"
 
     def __init__(
-        self, config_file: str | os.PathLike[str], do_show_configuration: bool = True
+        self,
+        config_file: str | os.PathLike[str],
+        do_show_configuration: bool = True,
+        *,
+        extra_config_checks: Iterable[tuple[Callable[[Configuration], Any], str]] = (),
     ) -> None:
         path = Path(config_file)
         reading = read_options(read_ini(path, os.environ))
@@ -220,7 +234,7 @@ class Configuration:
         reading.raise_faults(path)
         for name, value in reading.values.items():
             setattr(self, name, value)
-        if self.GeoidFile is None:
+        if reading.values["GeoidFile"] is UNSET:
             self.GeoidFile = default_geoid()
         if not self.dem_info:
             self.dem_info = self.dem.absolute().name
@@ -232,6 +246,9 @@ class Configuration:
         self._dems: dict[str, Any] = {}
         self._log_config: dict[str, Any] | None = None
         self._levels: dict[str, int] = {}
+        for holds, message in extra_config_checks:
+            if not holds(self):
+                raise ConfigurationError(message, path)
         if do_show_configuration:
             self.show_configuration()
 
@@ -247,15 +264,6 @@ class Configuration:
     def period(self) -> tuple[date, date]:
         """First and last day, both inclusive."""
         return date.fromisoformat(self.first_date), date.fromisoformat(self.last_date)
-
-    @property
-    def lattice_step(self) -> int:
-        """Pixels between the nodes at which places in the image are solved.
-
-        Those of Processing.orthorectification_gridspacing between 32 and 64. Between the nodes the
-        height of each pixel counts, so that 32 lose nothing against the 4 that S1Tiling proposes.
-        """
-        return min(max(round(self.grid_spacing / self.out_spatial_res), STEP[0]), STEP[1])
 
     @property
     def extra_directories(self) -> dict[str, Path]:

@@ -7,10 +7,14 @@ from typing import Any
 
 from tiling.sentinel1.configuration.values import Reader
 
-__all__ = ["REQUIRED", "Below", "Dropped", "Option", "family", "plain"]
+__all__ = ["REQUIRED", "UNSET", "Below", "Dropped", "Option", "family", "plain"]
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """In place of a default: the option must be given."""
+
+
+UNSET: Any = type("Unset", (), {"__repr__": lambda self: "unset"})()
+"""In place of a default that is found out later, where None is a value."""
 
 
 @dataclass(frozen=True)

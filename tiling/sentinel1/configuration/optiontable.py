@@ -6,7 +6,7 @@ Source: documentation and source of S1Tiling, releases 0.1 to 1.4.2.
 from __future__ import annotations
 
 from tiling.sentinel1.configuration.nameformats import dem_format, file_format, folder_format
-from tiling.sentinel1.configuration.options import Below, Dropped, Option, family
+from tiling.sentinel1.configuration.options import UNSET, Below, Dropped, Option, family
 from tiling.sentinel1.configuration.values import (
     boolean,
     choice,
@@ -21,6 +21,7 @@ from tiling.sentinel1.configuration.values import (
     orbits,
     platforms,
     polarisations,
+    reference,
     split,
     text,
     unless_empty,
@@ -60,7 +61,7 @@ PATHS = (
     Option("Paths", "dem_info", "dem_info", text, None),
     Option("Paths", "dem_database", "dem_database", file_path, None),
     Option("Paths", "dem_format", "dem_filename_format", dem_format, "{id}.hgt"),
-    Option("Paths", "geoid_file", "GeoidFile", file_path, None),
+    Option("Paths", "geoid_file", "GeoidFile", unless_empty(file_path), UNSET),
     Option("Paths", "tmp", "tmpdir", folder),
 )  # fmt: skip
 
@@ -235,12 +236,15 @@ WORKBENCH = (
     Option("Workbench", "grid_correction", "grid_correction", boolean, True),
     Option("Workbench", "exact", "exact", boolean, False),
     Option("Workbench", "orbit_files", "orbit_files", choice("auto", "require", "never"), "auto"),
-    Option(
-        "Workbench", "absent_dem_cells", "absent_dem_cells", choice("missing", "sea"), "missing"
-    ),
+    Option("Workbench", "dem_cells", "dem_cells", file_path, None),
+    Option("Workbench", "dem_absent", "absent_dem_cells", choice("error", "sea"), "error"),
+    Option("Workbench", "dem_reference", "dem_reference", reference, None),
+    Option("Workbench", "geoid_reference", "geoid_reference", reference, None),
+    Option("Workbench", "compare_geoid", "compare_geoid", file_path, None),
     Option("Workbench", "layover_shadow_mask", "layover_shadow_mask", boolean, False),
     Option("Workbench", "filter_nodata", "filter_nodata", choice("exclude", "otb"), "exclude"),
     Option("Workbench", "filter_relative_guard", "filter_relative_guard", boolean, False),
+    Option("Workbench", "overwrite", "overwrite", boolean, False),
     Option("Workbench", "cog", "cog", boolean, False),
     Option("Workbench", "stac", "stac", boolean, False),
     Option(

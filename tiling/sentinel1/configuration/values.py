@@ -26,6 +26,7 @@ __all__ = [
     "orbits",
     "platforms",
     "polarisations",
+    "reference",
     "split",
     "text",
     "unless_empty",
@@ -48,6 +49,8 @@ PIXEL_TYPES = (
 POLARISATIONS = {
     "VV-VH": "VV VH", "HH-HV": "HH HV", "VV": "VV", "VH": "VH", "HH": "HH", "HV": "HV",
 }  # fmt: skip
+
+REFERENCES = ("EGM96", "EGM2008", "EGM84", "ellipsoid")
 
 ORBITS = 175  # relative orbits of a cycle
 
@@ -194,6 +197,16 @@ def polarisations(value: str) -> str:
     if value.upper() not in POLARISATIONS:
         raise ValueError(f"not one of {', '.join(POLARISATIONS)}")
     return POLARISATIONS[value.upper()]
+
+
+def reference(value: str) -> str:
+    """Read what heights count from: a geoid, the ellipsoid, or a vertical system by its code."""
+    known = {name.lower(): name for name in REFERENCES}
+    if value.lower() in known:
+        return known[value.lower()]
+    if re.fullmatch(r"epsg:[0-9]+", value.lower()):
+        return value.upper()
+    raise ValueError(f"not one of {', '.join(REFERENCES)} or a code such as EPSG:5703")
 
 
 def platforms(value: str) -> list[str]:

@@ -114,6 +114,9 @@ VALUES = [
     ("Workbench.keep_latest_images", "1000", None, 1000),
     ("Workbench.keep_latest_images", "none", None, None),
     ("Workbench.orbit_files", "require", None, "require"),
+    ("Workbench.dem_absent", "SEA", "absent_dem_cells", "sea"),
+    ("Workbench.dem_reference", "egm2008", None, "EGM2008"),
+    ("Workbench.geoid_reference", "epsg:5773", None, "EPSG:5773"),
 ]  # fmt: skip
 
 
@@ -200,6 +203,7 @@ WRONG = [
     ("Quicklook.scale_vh", "0", "must be more than 0"),
     ("Workbench.srgr", "cubic", "not one of linear, nearest"),
     ("Workbench.keep_latest_images", "0", "at least 1"),
+    ("Workbench.dem_reference", "EGM08", "or a code such as EPSG:5703"),
     # Names
     ("Processing.calibratoin", "sigma", "did you mean calibration?"),
     ("Processing.output_spacial_resolution", "10", "did you mean output_spatial_resolution?"),
@@ -327,15 +331,6 @@ def test_filters(read, method, needed, options):
     assert not read(thrown | {"Mask.generate_border_mask": "False"}).keep_non_filtered_products
 
 
-def test_lattice_step(read):
-    for spacing, resolution, step in [(40, 10, 32), (400, 10, 40), (5000, 10, 64), (80, 20, 32)]:
-        found = read(
-            {"Processing.orthorectification_gridspacing": str(spacing),
-             "Processing.output_spatial_resolution": str(resolution)}
-        )  # fmt: skip
-        assert found.lattice_step == step
-
-
 def test_no_geoid_is_one_of_proj_or_a_name(read, tmp_path, monkeypatch):
     from pyproj import datadir
 
@@ -345,6 +340,18 @@ def test_no_geoid_is_one_of_proj_or_a_name(read, tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "us_nga_egm96_15.tif").write_bytes(b"")
     assert read({"Paths.geoid_file": None}).GeoidFile == tmp_path / "own/us_nga_egm96_15.tif"
+    assert read({"Paths.geoid_file": "none"}).GeoidFile is None  # above the ellipsoid
+
+
+def test_checks_of_a_program(config_file):
+    checks = [
+        (lambda found: found.tile_list, "no tiles"),
+        (lambda found: found.relative_orbit_list, "a relative orbit is needed"),
+    ]
+    with pytest.raises(ConfigurationError, match="a relative orbit is needed"):
+        Configuration(config_file(), extra_config_checks=checks)
+    orbit = config_file({"DataSource.relative_orbit_list": "22"})
+    assert Configuration(orbit, False, extra_config_checks=checks).relative_orbit_list == [22]
 
 
 def test_elevation_models_of_tiles(read):
