@@ -201,9 +201,10 @@ def _run(configuration: Configuration, **options: Any) -> Situation:
         situation: Situation = process(configuration, **options)
     finally:
         configuration.close_logger()
-    logger.info(
-        "failed: %d tasks, %d searches, %d downloads, of which %d took too long",
-        situation.nb_computation_errors, situation.nb_search_failures,
-        situation.nb_download_failures, situation.nb_download_timeouts,
-    )  # fmt: skip
+    if situation.code:
+        logger.warning(
+            "failed: %d tasks, %d searches, %d downloads, of which %d took too long",
+            situation.nb_computation_errors, situation.nb_search_failures,
+            situation.nb_download_failures, situation.nb_download_timeouts,
+        )  # fmt: skip
     return situation

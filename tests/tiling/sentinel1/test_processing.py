@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tiling.sentinel1 import Configuration, ConfigurationError, Situation
+from tiling.sentinel1 import Configuration, ConfigurationError, MissingDEMError, Situation
 from tiling.sentinel1 import s1_process as make_tiles
 from tiling.sentinel1 import s1_process_lia as make_maps
 from tiling.sentinel1.processing import s1_process, s1_process_lia
@@ -113,4 +113,23 @@ def test_a_run_is_logged_to_a_file_unless_it_is_dry(run, config_file, tmp_path):
     s1_process(path)
     text = (tmp_path / "out/S1Processor.log").read_text()
     assert "at work" in text
+    assert not logging.getLogger("tiling").handlers
+
+
+def test_failures_are_told(run, configuration, caplog, monkeypatch):
+    module = sys.modules["tiling.sentinel1.production.running"]
+    monkeypatch.setattr(module, "process", lambda cfg, **options: Situation(2, 0, 1, 1))
+    assert s1_process(configuration).code == 66
+    assert "failed: 2 tasks, 0 searches, 1 downloads, of which 1 took too long" in caplog.text
+
+
+def test_the_log_file_is_closed_after_an_error(run, config_file, monkeypatch):
+    module = sys.modules["tiling.sentinel1.production.running"]
+
+    def fail(cfg, **options):
+        raise MissingDEMError("N41E013")
+
+    monkeypatch.setattr(module, "process", fail)
+    with pytest.raises(MissingDEMError):
+        s1_process(config_file({"Processing.mode": "logging"}))
     assert not logging.getLogger("tiling").handlers

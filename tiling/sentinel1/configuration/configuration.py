@@ -361,14 +361,17 @@ class Configuration:
         return found
 
     def show_configuration(self) -> None:
-        """Log all options, then what is without effect."""
+        """Log all options: what the file says, the defaults, and what is without effect."""
         logger.info("configuration %s", self.config_file)
-        for option in OPTIONS:
-            if self._shown(option):
-                value = getattr(self, option.attribute)
-                value = value[option.key] if option.key else value
-                given = "" if option.title in self._given else "  (default)"
-                logger.info("  %s = %s%s", option.title, _words(value), given)
+        for section in SECTIONS:
+            shown = [each for each in OPTIONS if each.section == section and self._shown(each)]
+            for option in shown:
+                if option.title in self._given:
+                    logger.info("  %s = %s", option.title, self._words(option))
+            usual = [each for each in shown if each.title not in self._given]
+            if usual:
+                words = (f"{each.name} = {self._words(each)}" for each in usual)
+                logger.info("  by default in [%s]: %s", section, ", ".join(words))
         for tag, text in self.extra_metadata.items():
             logger.info("  Metadata.%s = %s", tag, text)
         for old, new in self.former_names.items():
@@ -382,11 +385,12 @@ class Configuration:
             return False
         return option.key in value if option.key else value is not None
 
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value) if value != "" else "none"
+    def _words(self, option: Option) -> str:
+        value = getattr(self, option.attribute)
+        value = value[option.key] if option.key else value
+        if isinstance(value, list):
+            return " ".join(map(str, value)) or "none"
+        return "none" if value == "" else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -374,7 +374,9 @@ def test_what_is_shown(config_file, caplog):
         Configuration(path)
     shown = [record.getMessage().strip() for record in caplog.records]
     assert "Processing.calibration = sigma" in shown
-    assert "Processing.lower_signal_value = 1e-07  (default)" in shown
+    (usual,) = [line for line in shown if line.startswith("by default in [Processing]: ")]
+    assert "lower_signal_value = 1e-07, " in usual
+    assert "cache_dem_by" not in usual  # it counts for nothing
     assert "Metadata.Contact = me" in shown
     assert "Paths.srtm is called Paths.dem_dir by now" in shown
     warned = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
