@@ -1,7 +1,8 @@
 """INI files: sections of options, with variables of the file and of the environment in them.
 
 ``%(NAME)s`` in a value is another option of the section, one of [DEFAULT], or a variable of the
-environment, in this order; ``%%`` is a per cent sign. A variable of the environment never becomes
+environment, in this order, where an option that names itself, such as ``tmp : %(TMP)s``, means the
+environment; ``%%`` is a per cent sign. A variable of the environment never becomes
 an option by itself, as it would were the environment given to `configparser` as defaults: one
 that is called TMP would otherwise be Paths.tmp wherever that was forgotten.
 """
@@ -56,7 +57,7 @@ class IniFile:
         ValueError
             If a variable is not known, or contains itself.
         """
-        return self._replaced(self.sections[section][name], section, ()).strip()
+        return self._replaced(self.sections[section][name], section, (name.lower(),)).strip()
 
     def _replaced(self, text: str, section: str, within: tuple[str, ...]) -> str:
         def replace(found: re.Match[str]) -> str:
@@ -69,18 +70,20 @@ class IniFile:
         return _PARTS.sub(replace, text)
 
     def _variable(self, name: str, section: str, within: tuple[str, ...]) -> str:
-        if name.lower() in within or len(within) == _DEEPEST:
-            raise ValueError(f"%({name})s contains itself")
-        for place in (section, _DEFAULT):
+        if len(within) > _DEEPEST:
+            raise ValueError(f"%({name})s goes too deep: {' in '.join(reversed(within))}")
+        itself = name.lower() in within
+        for place in () if itself else (section, _DEFAULT):
             for option, text in self.sections.get(place, {}).items():
                 if option.lower() == name.lower():
                     self.used.add((place.lower(), option.lower()))
                     return self._replaced(text, section, (*within, name.lower()))
-        if name in self.environment:
-            return self.environment[name]
         known = {each.lower(): text for each, text in self.environment.items()}
-        if name.lower() in known:
-            return known[name.lower()]
+        found = self.environment.get(name, known.get(name.lower()))
+        if found is not None:
+            return found
+        if itself:
+            raise ValueError(f"%({name})s contains itself")
         raise ValueError(
             f"%({name})s is neither an option of [{section}] or [{_DEFAULT}] nor a variable of "
             "the environment"

@@ -174,11 +174,12 @@ def day(value: str) -> str:
 def folder(value: str) -> Path:
     """Read the path of a folder, which need not be there; ``~`` is the home folder."""
     path = file_path(value)
-    for each in (path, *path.parents):
-        if each.exists():
-            if not each.is_dir():
-                raise ValueError(f"{each} is a file, not a folder")
-            break
+    try:
+        there = next((each for each in (path, *path.parents) if each.exists()), None)
+    except OSError as reason:  # closed to this user, or a name that is too long
+        raise ValueError(f"cannot be used: {reason.strerror}") from None
+    if there is not None and not there.is_dir():
+        raise ValueError(f"{there} is a file, not a folder")
     return path
 
 

@@ -9,11 +9,15 @@ import pickle
 import re
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tiling.sentinel1 import Configuration, ConfigurationError, ExitCode
 from tiling.sentinel1.configuration.configuration import UnregisteredTileError
+from tiling.sentinel1.configuration.inifiles import read_ini
 from tiling.sentinel1.configuration.optiontable import OPTIONS
 
 
@@ -157,7 +161,8 @@ WRONG = [
     ("Paths.tmp", "{folder}/no/such", "neither it nor the folder above it"),
     ("Paths.tmp", "%(NO_SUCH_VARIABLE)s/tmp", "%(NO_SUCH_VARIABLE)s is neither an option of"),
     ("Paths.tmp", "/tmp/50%", "written %%"),
-    ("Paths.tmp", "%(tmp)s/a", "contains itself"),
+    ("Paths.output", "%(output)s/a", "contains itself"),
+    ("Paths.output", "/tmp/" + 300 * "a", "File name too long"),
     ("Paths.dem_format", "dem.tif", "all cells would be one file"),
     ("Paths.dem_format", "{id.tif", "no format"),
     ("Paths.dem_format", "{0}.tif", "{0} is no field"),
@@ -287,6 +292,29 @@ def test_variables_of_the_environment_and_the_file(read, tmp_path, monkeypatch):
     assert found.raw_directory == found.output_preprocess / "raw"
     assert found.extra_metadata == {"note": "50% of %(this)s"}
     assert "Paths.tmp is missing" in fault(read, {"Paths.tmp": None})  # TMP is no option
+    monkeypatch.setenv("TMP", str(tmp_path))
+    assert read({"Paths.tmp": "%(TMP)s/here"}).tmpdir == tmp_path / "here"
+
+
+def test_variables_that_go_round(read):
+    round_about = {"Paths.a": "%(b)s", "Paths.b": "%(a)s", "Paths.tmp": "%(a)s"}
+    assert "%(a)s contains itself" in fault(read, round_about)
+    chain = {f"Paths.v{n}": f"%(v{n + 1})s" for n in range(12)} | {"Paths.tmp": "%(v0)s"}
+    assert "goes too deep" in fault(read, chain)
+
+
+LINE = st.text("aZ9%()s$é=:#;[]{}'", min_size=1, max_size=12)
+
+
+@given(value=LINE, own=LINE)
+def test_any_text_comes_through(value, own):
+    with TemporaryDirectory() as name:
+        path = Path(name) / "a.cfg"
+        escaped = value.replace("%", "%%")
+        path.write_text(f"[Metadata]\nx : {own}\n[Paths]\ndem_info : {escaped}%(V)s\n", "utf-8")
+        file = read_ini(path, {"V": own})
+    assert file.sections["Metadata"]["x"] == own
+    assert file.value("Paths", "dem_info") == value + own
 
 
 def test_options_in_default_hold_for_their_section(read, tmp_path):
