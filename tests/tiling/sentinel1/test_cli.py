@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from tiling.sentinel1 import MissingGeoidError, Situation
+from tiling.sentinel1 import MissingGeoidError, Situation, s1_process, s1_process_lia
 from tiling.sentinel1.cli import s1, s1_lia_map, s1_processor
 from tiling.sentinel1.products.safefolders import Image
+from workbench import cli
 from workbench.errors import DiskFull
 
 EVERY = [
@@ -33,12 +37,15 @@ def run(monkeypatch):
 
     class Calls(list):
         outcome: Situation | Exception = Situation(0, 0, 0, 0)
+        address: str | None = None
 
     calls = Calls()
     module = ModuleType("tiling.sentinel1.production.running")
 
     def process(configuration, **options):
         calls.append((configuration, options))
+        client = options["client"]
+        calls.address = client and client.scheduler.address
         if isinstance(calls.outcome, Exception):
             raise calls.outcome
         return calls.outcome
@@ -67,6 +74,56 @@ def test_all_options_reach_the_run(run, config_file, command, maps):
     call(*command, config_file(), "--dl-wait", 5)
     assert run[1][1]["dl_wait"] == 5
     assert not any(run[1][1][name] for name in ("dryrun", "debug_otb", "debug_tasks"))
+
+
+@pytest.mark.parametrize(
+    ("command", "function"), [("process", s1_process), ("lia", s1_process_lia)]
+)
+def test_every_option_of_the_function_is_one_of_the_command(command, function):
+    in_python = {"config_opt", "lia_process", "gamma_area_process", "client"}
+    names = {parameter.name for parameter in s1.commands[command].params}
+    assert set(inspect.signature(function).parameters) - in_python <= names
+
+
+@pytest.mark.cluster
+def test_a_cluster(run, config_file, two_workers):
+    call(s1, "process", config_file(), "--cluster", two_workers.scheduler_address)
+    assert run.address == two_workers.scheduler_address
+    call(s1, "process", config_file())
+    assert run.address is None
+
+
+@pytest.fixture
+def workbench(monkeypatch, repository):
+    """`workbench(…)`: the command line as pyproject.toml puts it together."""
+    entries = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["entry-points"]
+
+    def installed(group):
+        return {name: EntryPoint(name, value, group) for name, value in entries[group].items()}
+
+    monkeypatch.setattr(cli, "_entries", installed)
+    return lambda *words: call(cli.main, *words)
+
+
+def test_by_way_of_the_workbench(run, config_file, workbench, tmp_path):
+    run.outcome = Situation(0, 0, 2, 1)
+    assert workbench("s1", "process", config_file()).exit_code == 67
+    for words, code, said in [
+        (("info", tmp_path), 71, f"error: {tmp_path / 'manifest.safe'}"),
+        (("grid", "34UAA"), 2, "not in the published grid"),
+        (("lia", tmp_path / "none.cfg"), 72, "No such file"),
+    ]:
+        result = workbench("s1", *words)
+        assert result.exit_code == code
+        assert said in result.stderr
+        assert "Traceback" not in result.output
+
+
+def test_the_scripts(repository):
+    scripts = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["scripts"]
+    for name, command in (("S1Processor", s1_processor), ("S1LIAMap", s1_lia_map)):
+        assert EntryPoint(name, scripts[name], "").load() is command
+        assert command.name == name
 
 
 def test_overwriting(run, config_file):
