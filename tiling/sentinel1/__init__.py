@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.faces import lazy_face
 
 if TYPE_CHECKING:
+    from tiling.sentinel1.configuration.configuration import Configuration
     from tiling.sentinel1.errors import (
         ConfigurationError,
         CorruptedDataSAFEError,
@@ -37,11 +38,14 @@ if TYPE_CHECKING:
     )
     from tiling.sentinel1.speckle.labelled import despeckle
     from tiling.sentinel1.speckle.multitemporal import Texture, quegan_yu
+    from tiling.sentinel1.processing import s1_process, s1_process_lia
+    from tiling.sentinel1.situation import Situation
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
 __all__ = [
     "Calibration",
+    "Configuration",
     "ConfigurationError",
     "CorruptedDataSAFEError",
     "DownloadEOFFileError",
@@ -67,4 +71,7 @@ __all__ = [
     "local_mean",
     "margins",
     "quegan_yu",
+    "Situation",
+    "s1_process",
+    "s1_process_lia",
 ]
