@@ -72,13 +72,19 @@ class Encoding:
     resampling: str = "average"
 
     def encoded(self, values: Array) -> Array:
-        """Return values as they are stored: rounded and clipped to an integer type."""
+        """Return values as they are stored: rounded and clipped to an integer type.
+
+        One that would be stored as the no-data value by that goes a step beside it.
+        """
         kind = np.dtype(self.dtype)
-        stored = values
-        if kind.kind in "iu" and values.dtype.kind == "f":
+        if kind.kind == "f" or values.dtype.kind != "f":
+            stored = values.astype(kind, copy=False)
+        else:
             limits = np.iinfo(kind)
-            stored = np.clip(np.rint(np.nan_to_num(values)), limits.min, limits.max)
-        stored = stored.astype(kind, copy=False)
+            stored = np.clip(np.rint(np.nan_to_num(values)), limits.min, limits.max).astype(kind)
+            if self.empty is not None and self.nodata is not None:
+                beside = self.nodata + (1 if self.nodata < limits.max else -1)
+                stored[(stored == self.nodata) & ~_equal(values, self.empty)] = beside
         if self.empty is None or self.nodata is None or _same(self.empty, self.nodata):
             return stored
         return np.where(_equal(values, self.empty), kind.type(self.nodata), stored)
