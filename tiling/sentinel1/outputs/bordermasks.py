@@ -24,6 +24,8 @@ Flags = npt.NDArray[np.bool_]
 RADIUS = 5
 """Of the ball, pixels."""
 
+_PIECE = 512  # columns that are opened at once
+
 
 @dataclass(frozen=True)
 class BorderMask:
@@ -46,17 +48,26 @@ class BorderMask:
     def block(self, window: Window) -> npt.NDArray[np.uint8]:
         """Return the pixels (rows, cols) of a window: 1 where the tile has values."""
         whole = Window.whole(self.shape)
-        reach = window.grown(2 * self.radius)
-        held = reach.common(whole) or window
+        held = window.grown(2 * self.radius).common(whole) or window
         flags = self.source.block(held) != 0
-        if not flags.any() or flags.all():
-            return np.full(window.shape, flags.flat[0], np.uint8)
-        rows, cols = held.within(reach)
+        out = np.empty(window.shape, np.uint8)
+        for left in range(window.cols[0], window.cols[1], _PIECE):
+            piece = Window(window.rows, (left, min(left + _PIECE, window.cols[1])))
+            out[piece.within(window)] = self._piece(flags, held, piece)
+        return out
+
+    def _piece(self, flags: Flags, held: Window, piece: Window) -> Flags:
+        """Return a part of a block; in one that is full or empty nothing is to be done."""
+        reach = piece.grown(2 * self.radius)
+        there = reach.common(held) or piece
+        seen = flags[there.within(held)]
+        if not seen.any() or seen.all():
+            return np.full(piece.shape, seen.flat[0])
         known = np.zeros(reach.shape, bool)
-        known[rows, cols] = True
+        known[there.within(reach)] = True
         values = ~known
-        values[rows, cols] = flags
-        return opened(values, known, self.radius).astype(np.uint8)
+        values[there.within(reach)] = seen
+        return opened(values, known, self.radius)
 
     def blocks(self, windows: Iterable[Window]) -> Iterator[tuple[Window, npt.NDArray[np.uint8]]]:
         """Yield windows with their pixels, as `write_tile` takes them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,12 +111,16 @@ def write_quicklook(
 def _means(values: Array, ratio: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return the mean of the values in each square, and whether there is any."""
     known = (values != 0) & np.isfinite(values)
-    total = _sums(np.where(known, values, 0).astype(np.float64), ratio)
-    count = _sums(known.astype(np.float64), ratio)
+    total = _sums(values if known.all() else np.where(known, values, 0), ratio, np.float64)
+    count = _sums(known, ratio, np.int64)
     return total / np.maximum(count, 1), count > 0
 
 
-def _sums(values: npt.NDArray[np.float64], ratio: int) -> npt.NDArray[np.float64]:
-    rows, cols = (np.arange(0, size, ratio) for size in values.shape)
-    found: npt.NDArray[np.float64] = np.add.reduceat(np.add.reduceat(values, rows, 0), cols, 1)
-    return found
+def _sums(values: Array, ratio: int, dtype: Any) -> npt.NDArray[Any]:
+    """Return the sums over squares, those at the lower and right edge of what is there."""
+    rows, cols = values.shape
+    whole = rows // ratio * ratio
+    found = [values[:whole].reshape(-1, ratio, cols).sum(1, dtype=dtype)]
+    if whole < rows:
+        found.append(values[whole:].sum(0, dtype=dtype)[None])
+    return np.add.reduceat(np.concatenate(found), np.arange(0, cols, ratio), 1)
