@@ -152,7 +152,8 @@ def encoding(
         as S1Tiling does it, ``{"pixel_type": "uint8", "gdal_options": ["COMPRESS=DEFLATE"]}``.
         Given options stand in place of all usual ones.
     nodata
-        The value in the file that stands for nothing; a number or ``"nan"``.
+        The value in the file that stands for nothing; a number, or ``"nan"``, which is 0 for
+        integers.
     cog
         See `Encoding`.
 
@@ -168,7 +169,11 @@ def encoding(
         found = replace(found, options=options, dtype=pixel_type or usual.dtype)
     if nodata is not None and usual.empty is not None:
         found = replace(found, nodata=_number(kind, nodata))
-    elif not _holds(found.dtype, found.nodata):
+    if (
+        found.nodata is not None
+        and np.isnan(found.nodata)
+        and not _holds(found.dtype, found.nodata)
+    ):
         found = replace(found, nodata=0.0)
     _check(kind, found)
     return found

@@ -30,7 +30,8 @@ NAMES: Mapping[str, str] = {
     "orthorectification": f"{_COMMON}_{{acquisition_time}}_{{calibration_type}}.tif",
     "lia_product": "{LIA_kind}_{flying_unit_code}_{tile_name}_{orbit_direction}_{orbit}.tif",
     "ia_product": "{IA_kind}_{tile_name}_{orbit}.tif",
-    "gamma_area": "GAMMA_AREA_{tile_name}_{orbit}.tif",
+    "gamma_area_product": "{GAMMA_AREA_kind}_{tile_name}_{orbit}.tif",
+    "quicklook": f"{_STAMPED}_quicklook.png",
     "calibration": "{rootname}_{calibration_type}_calOk.tiff",
     "correct_denoising": "{rootname}_{calibration_type}_NoiseFixed.tiff",
     "cut_borders": "{rootname}_{calibration_type}_OrthoReady.tiff",
@@ -48,6 +49,7 @@ FOLDERS: Mapping[str, str] = {
     "lia_product": "{lia_dir}",
     "ia_product": "{ia_dir}",
     "gamma_area_product": "{gamma_area_dir}",
+    "quicklook": "{out_dir}/_QL",
 }
 """Likewise for folders."""
 
@@ -65,8 +67,8 @@ class Names:
 
     Attributes
     ----------
-    output, tmp, lia, ia, gamma_area
-        Folders: of tiles, of what is needed for a while, of maps of the terrain.
+    output, tmp, lia, ia, gamma_area, eof
+        Folders: of tiles, of what is needed for a while, of maps of the terrain, of orbits.
     calibration
         As the configuration says it: ``sigma``, ``beta``, ``gamma``, ``dn``, ``normlim`` or
         ``gamma_naught_rtc``.
@@ -81,6 +83,7 @@ class Names:
     lia: Path
     ia: Path
     gamma_area: Path
+    eof: Path = Path("_EOF")
     calibration: str = "sigma"
     filter: str = ""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -100,6 +103,7 @@ class Names:
             lia=folder("lia_directory", "_LIA"),
             ia=folder("ia_directory", "_IA"),
             gamma_area=folder("gamma_area_directory", "_GAMMA_AREA"),
+            eof=folder("eof_directory", "_EOF"),
             calibration=cfg.calibration_type,
             filter=getattr(cfg, "filter", "") or "",
             names=dict(cfg.fname_fmt),
@@ -161,8 +165,17 @@ class Names:
 
     def area(self, tile: str, acquired: Acquisition) -> Path:
         """Return the path of the map of illuminated area by which gamma nought is corrected."""
-        fields = self._fields(tile, acquired)
-        return self._folder("gamma_area_product", tile) / self._name("gamma_area", fields)
+        fields = {**self._fields(tile, acquired), "GAMMA_AREA_kind": "GAMMA_AREA"}
+        option = "gamma_area_product"
+        if option not in self.names and "gamma_area" in self.names:  # another spelling of 1.2
+            option = "gamma_area"
+        return self._folder("gamma_area_product", tile) / self._name(option, fields)
+
+    def quicklook(self, tile: str, acquired: Acquisition) -> Path:
+        """Return the path of the small picture of a tile."""
+        return self._folder("quicklook", tile) / self._name(
+            "quicklook", self._fields(tile, acquired)
+        )
 
     def image(self, measurement: str | Path, step: Step, calibration: str | None = None) -> Path:
         """Return the path of an image of a product, in its own geometry, after a step."""
@@ -215,7 +228,7 @@ class Names:
         return self.tmp / "S2" / tile
 
     def _name(self, option: str, fields: Mapping[str, Any]) -> Path:
-        template = self.names.get(option, NAMES[option])
+        template = self.names[option] if option in self.names else NAMES[option]
         return Path(filled_name(template, fields, f"Processing.fname_fmt.{option}"))
 
     def _folder(self, option: str, tile: str) -> Path:
@@ -228,6 +241,7 @@ class Names:
             "lia_dir": self.lia,
             "ia_dir": self.ia,
             "gamma_area_dir": self.gamma_area,
+            "eof_dir": self.eof,
         }
         text = filled(template, fields, where)
         if not text:

@@ -21,8 +21,8 @@ from workbench.wholefiles import whole_picture
 
 __all__ = ["RATIO", "SCALES", "quicklook", "white_of", "write_quicklook"]
 
-RATIO = 5
-"""Pixels of the tile along a side of one of the picture, if it is not said."""
+RATIO = 5.0
+"""Size of the picture if it is not said, per cent of the size of the tile."""
 
 SCALES: Mapping[str, float] = MappingProxyType({"hh": 0.5, "hv": 0.5, "vh": 0.05, "vv": 0.5})
 """Linear power that is white, for each polarisation, if it is not said."""
@@ -42,7 +42,7 @@ def white_of(polarisation: str, scales: Mapping[str, float] | None = None) -> fl
 
 
 def quicklook(
-    source: Source, shape: tuple[int, int], *, ratio: int = RATIO, scale: float = 0.5
+    source: Source, shape: tuple[int, int], *, ratio: float = RATIO, scale: float = 0.5
 ) -> npt.NDArray[np.uint8]:
     """Return a tile as a picture.
 
@@ -53,7 +53,8 @@ def quicklook(
     shape
         Rows and columns of the tile.
     ratio
-        Pixels of the tile along a side of one of the picture.
+        Size of the picture, per cent of the size of the tile. What a pixel shows is a square of
+        100 / `ratio` pixels along a side, rounded.
     scale
         Power that is white.
 
@@ -65,16 +66,18 @@ def quicklook(
     Raises
     ------
     BadInput
-        If `ratio` is below 1 or `scale` not above 0.
+        If `ratio` is not above 0 and up to 100, or `scale` not above 0.
     """
-    if ratio < 1 or not scale > 0:
-        raise BadInput(f"ratio={ratio}, scale={scale}: give a ratio from 1 and a scale above 0")
-    rows, cols = (-(-size // ratio) for size in shape)
+    if not (0 < ratio <= 100 and scale > 0):
+        raise BadInput(
+            f"ratio={ratio}, scale={scale}: give a ratio up to 100 per cent and a scale above 0"
+        )
+    side = round(100 / ratio)
+    rows, cols = (-(-size // side) for size in shape)
     out = np.zeros((rows, cols, 2), np.uint8)
-    each = max(1, _ROWS // ratio)
-    for window in strips(shape, each * ratio):
-        power, known = _means(source.block(window), ratio)
-        top = window.rows[0] // ratio
+    for window in strips(shape, max(1, _ROWS // side) * side):
+        power, known = _means(source.block(window), side)
+        top = window.rows[0] // side
         grey = 255 * np.sqrt(np.clip(power / scale, 0, 1))
         out[top : top + len(power), :, 0] = np.where(known, np.clip(np.rint(grey), 1, 255), 0)
         out[top : top + len(power), :, 1] = np.where(known, 255, 0)
@@ -86,7 +89,7 @@ def write_quicklook(
     source: Source,
     shape: tuple[int, int],
     *,
-    ratio: int = RATIO,
+    ratio: float = RATIO,
     scale: float = 0.5,
     overwrite: bool = False,
 ) -> Path:
@@ -108,19 +111,19 @@ def write_quicklook(
     return path
 
 
-def _means(values: Array, ratio: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _means(values: Array, side: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return the mean of the values in each square, and whether there is any."""
     known = (values != 0) & np.isfinite(values)
-    total = _sums(values if known.all() else np.where(known, values, 0), ratio, np.float64)
-    count = _sums(known, ratio, np.int64)
+    total = _sums(values if known.all() else np.where(known, values, 0), side, np.float64)
+    count = _sums(known, side, np.int64)
     return total / np.maximum(count, 1), count > 0
 
 
-def _sums(values: Array, ratio: int, dtype: Any) -> npt.NDArray[Any]:
+def _sums(values: Array, side: int, dtype: Any) -> npt.NDArray[Any]:
     """Return the sums over squares, those at the lower and right edge of what is there."""
     rows, cols = values.shape
-    whole = rows // ratio * ratio
-    found = [values[:whole].reshape(-1, ratio, cols).sum(1, dtype=dtype)]
+    whole = rows // side * side
+    found = [values[:whole].reshape(-1, side, cols).sum(1, dtype=dtype)]
     if whole < rows:
         found.append(values[whole:].sum(0, dtype=dtype)[None])
-    return np.add.reduceat(np.concatenate(found), np.arange(0, cols, ratio), 1)
+    return np.add.reduceat(np.concatenate(found), np.arange(0, cols, side), 1)

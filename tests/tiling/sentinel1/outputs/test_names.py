@@ -71,6 +71,18 @@ MEASURED = "s1a-iw-grd-vh-20200108t044150-20200108t044215-030704-038506-002.tiff
         (NAMED.incidence("33NWB", PAIR, "IA"), "IA/IA_33NWB_007.tif"),
         (NAMED.area("33NWB", PAIR), "AREA/GAMMA_AREA_33NWB_007.tif"),
         (
+            replace(NAMED, names={"gamma_area": "area_{orbit}.tif"}).area("33NWB", PAIR),
+            "AREA/area_007.tif",
+        ),
+        (
+            NAMED.quicklook("33NWB", PAIR),
+            "OUT/_QL/s1a_33NWB_vh_DES_007_20200108txxxxxx_quicklook.png",
+        ),
+        (
+            replace(NAMED, folders={"quicklook": "{eof_dir}"}).quicklook("33NWB", ONE),
+            "_EOF/s1a_33NWB_vh_DES_007_20200108t044150_quicklook.png",
+        ),
+        (
             NAMED.image(f"raw/{MEASURED}", "cut_borders"),
             f"TMP/S1/{MEASURED.removesuffix('.tiff')}_sigma_OrthoReady.tiff",
         ),

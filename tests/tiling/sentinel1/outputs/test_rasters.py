@@ -202,6 +202,8 @@ def test_angles_are_rounded_and_clipped():
     stored = form.encoded(np.array([[np.nan, 0.4, 0.6, 4512.5, 1e6, -3]]))
     np.testing.assert_array_equal(stored, [[0, 1, 1, 4512, 65535, 1]])
     assert stored.dtype == np.uint16
+    assert encoding("lia_deg", nodata="nan").nodata == 0  # the default of S1Tiling is for sines
+    assert encoding("lia_sin", "uint8").nodata == 0
     sines = encoding("lia_sin")
     values = np.array([[np.nan, 0.5]], np.float32)
     np.testing.assert_array_equal(sines.encoded(values), values)
@@ -247,7 +249,7 @@ def test_strips_are_written(tmp_path, power):
         ("mask", "cfloat COMPRESS=DEFLATE", None, r"creation_options\.mask: pixel type 'cfloat'"),
         ("tiled", "uint8 PREDICTOR=3", None, "PREDICTOR=3 is for floats"),
         ("tiled", "uint8", -1, "uint8 has no value -1"),
-        ("tiled", "uint8", "nan", "uint8 has no value nan"),
+        ("lia_deg", None, 1e6, "uint16 has no value"),
         ("tiled", None, "zero", "'zero'"),
     ],
 )
