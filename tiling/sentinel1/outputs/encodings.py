@@ -39,8 +39,8 @@ SIDE = 512
 """Pixels along a side of the tiles in a file."""
 
 _FAST = "1"
-"""Level of deflate where the configuration says none: noisy images get no smaller at 6, where they
-take twice as long."""
+"""Level of deflate where the configuration says none: noisy images are hardly larger than at 6,
+which takes twice as long."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,22 @@ class Encoding:
         if np.isnan(self.empty) and stored.dtype.kind != "f":
             return stored
         return np.where(_equal(stored, self.nodata), stored.dtype.type(self.empty), stored)
+
+    @property
+    def fast_side(self) -> tuple[int, int] | None:
+        """Rows and columns of the tiles of a file that `fasttiffs` can write; None if it cannot.
+
+        It can where the options say what they say by themselves, and no level of deflate.
+        """
+        said = {key: value.upper() for key, value in self.options.items()}
+        usual = {"COMPRESS": "DEFLATE", "PREDICTOR": "3", "TILED": "YES", "BIGTIFF": "IF_SAFER"}
+        sides = [said.pop(key, str(SIDE)) for key in ("BLOCKYSIZE", "BLOCKXSIZE")]
+        whole = all(side.isdigit() and int(side) > 0 and int(side) % 16 == 0 for side in sides)
+        if self.dtype != "float32" or self.cog or not whole or said.get("PREDICTOR") != "3":
+            return None
+        if any(usual.get(key) != value for key, value in said.items()):
+            return None
+        return int(sides[0]), int(sides[1])
 
     def profile(self) -> dict[str, Any]:
         """Return the options as `workbench.rasters.geotiff` takes them, with the usual ones."""

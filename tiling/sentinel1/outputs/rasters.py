@@ -14,9 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tiling.sentinel1.outputs.encodings import ENCODINGS, Encoding
+from tiling.sentinel1.outputs.fasttiffs import Write, fast_tiff, fits
+from workbench.disks import make_folder, writing
 from workbench.errors import BadInput, OutputExists
+from workbench.files import atomic_path, scratch
 from workbench.rasters.geotiff import cog_of, described, geotiff, new_raster
 from workbench.rasters.rasterfiles import RasterFile, open_raster
+from workbench.rasters.wholerasters import written_raster
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -137,37 +141,57 @@ def write_tile(
         If it could not be written, or what was written cannot be read back.
     """
     path, shape = Path(path), (int(grid.shape[0]), int(grid.shape[1]))
-    with _opened(path, grid, encoding, overwrite) as file:
-        described(file, [description or path.stem], tags)
+    with _opened(
+        path, grid, encoding, overwrite, description=description or path.stem, tags=tags
+    ) as write:
         done = []
         for window, values in blocks:
             if values.shape != window.shape:
                 raise BadInput(f"{path}: a block {values.shape} for a window {window.shape}")
             _check_inside(path, window, shape)
-            file.write(encoding.encoded(values), 1, window=window)
+            write(encoding.encoded(values), window)
             done.append(window)
         _check_cover(path, done, shape)
     return path
 
 
 @contextmanager
-def _opened(path: Path, grid: GeoBox, encoding: Encoding, overwrite: bool) -> Iterator[Any]:
+def _opened(
+    path: Path,
+    grid: GeoBox,
+    encoding: Encoding,
+    overwrite: bool,
+    *,
+    description: str,
+    tags: Mapping[str, Any],
+) -> Iterator[Write]:
     """Open a file for writing that appears under its name, as a COG if it is to be one."""
     form: dict[str, Any] = {"count": 1, "dtype": encoding.dtype, "nodata": encoding.nodata}
+    side = encoding.fast_side
+    if side is not None and fits((int(grid.shape[0]), int(grid.shape[1]))):
+        with (
+            atomic_path(path, overwrite=overwrite, check=written_raster) as plain,
+            fast_tiff(
+                plain, grid, side, nodata=encoding.nodata, description=description, tags=tags
+            ) as write,
+        ):
+            yield write
+        return
     if not encoding.cog:
         with geotiff(path, grid, overwrite=overwrite, **form, **encoding.profile()) as file:
-            yield file
+            yield _writer(described(file, [description], tags))
         return
     if path.exists() and not overwrite:
         raise OutputExists(f"{path} exists: pass overwrite=True to replace it")
-    from workbench.disks import make_folder, writing
-    from workbench.files import scratch
-
     make_folder(path.parent)
     with scratch(path) as plain:
         with writing(path), new_raster(plain, grid, **form, compress="zstd", zstd_level=1) as file:
-            yield file
+            yield _writer(described(file, [description], tags))
         cog_of(plain, path, overwrite=overwrite, resampling=encoding.resampling)
+
+
+def _writer(file: Any) -> Write:
+    return lambda values, window: file.write(values, 1, window=window)
 
 
 def _check_inside(path: Path, window: Window, shape: tuple[int, int]) -> None:
