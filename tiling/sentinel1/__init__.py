@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         NoS2TileError,
         NotCompatibleInput,
     )
+    from tiling.sentinel1.outputs.names import Names
+    from tiling.sentinel1.outputs.rasters import TileFile, write_tile
+    from tiling.sentinel1.selection.coverage import coverage
+    from tiling.sentinel1.selection.inputs import Product, local_products
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -39,7 +43,13 @@ __all__ = [
     "MissingApplication",
     "MissingDEMError",
     "MissingGeoidError",
+    "Names",
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "Product",
+    "TileFile",
+    "coverage",
+    "local_products",
+    "write_tile",
 ]
