@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from tiling.sentinel1.speckle.multitemporal import Texture, quegan_yu
     from tiling.sentinel1.processing import s1_process, s1_process_lia
     from tiling.sentinel1.situation import Situation
+    from tiling.sentinel1.outputs.names import Names
+    from tiling.sentinel1.outputs.rasters import TileFile, write_tile
+    from tiling.sentinel1.selection.coverage import coverage
+    from tiling.sentinel1.selection.inputs import Product, local_products
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -57,6 +61,7 @@ __all__ = [
     "MissingApplication",
     "MissingDEMError",
     "MissingGeoidError",
+    "Names",
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
@@ -74,4 +79,9 @@ __all__ = [
     "Situation",
     "s1_process",
     "s1_process_lia",
+    "Product",
+    "TileFile",
+    "coverage",
+    "local_products",
+    "write_tile",
 ]
