@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NoS2TileError,
         NotCompatibleInput,
     )
+    from tiling.sentinel1.sample.wholesamples import write_sample
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -42,4 +43,5 @@ __all__ = [
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "write_sample",
 ]

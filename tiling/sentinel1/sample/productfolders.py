@@ -1,0 +1,128 @@
+"""A simulated product in its folder: manifest, annotation, tables and pixels of each image."""
+
+from __future__ import annotations
+
+import binascii
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiling.sentinel1.products.manifests import MANIFEST
+from tiling.sentinel1.sample.annotationfiles import GridPoint, annotation, grid_points
+from tiling.sentinel1.sample.manifestfiles import PROCESSOR, Listed, listed, manifest
+from tiling.sentinel1.sample.naming import Naming
+from tiling.sentinel1.sample.pixels import Scene
+from tiling.sentinel1.sample.tablefiles import calibration_tables, noise_tables
+from workbench.files import atomic_folder
+from workbench.rasters.wholerasters import written_raster
+
+__all__ = ["product_name", "write_product"]
+
+
+def product_name(naming: Naming) -> str:
+    """Return the name of the folder of a product."""
+    return naming.folder(binascii.crc_hqx(f"{naming.file('vv')} {naming.frame}".encode(), 0xFFFF))
+
+
+def write_product(folder: Path, scene: Scene, naming: Naming, *, overwrite: bool = False) -> Path:
+    """Write a product.
+
+    Parameters
+    ----------
+    folder
+        In which the folder of the product is made.
+    scene
+        What is seen.
+    naming
+        The image, its name and its polarisations.
+    overwrite
+        Replace an existing product.
+
+    Returns
+    -------
+    Path
+        The folder ``*.SAFE``, complete.
+    """
+    path = folder / product_name(naming)
+
+    def whole(product: Path) -> None:
+        for each in product.glob("measurement/*.tiff"):
+            written_raster(each)
+
+    with atomic_folder(path, overwrite=overwrite, check=whole) as product:
+        for name in ("measurement", "annotation/calibration"):
+            (product / name).mkdir(parents=True)
+        points = grid_points(scene.strip, naming.frame)
+        files = [
+            each
+            for polarisation in naming.polarisations
+            for each in _write_image(product, scene, naming, polarisation, points)
+        ]
+        text = manifest(naming, _corners(points), files, scene.strip.images)
+        (product / MANIFEST).write_text(text, "utf-8")
+    return path
+
+
+def _write_image(
+    product: Path, scene: Scene, naming: Naming, polarisation: str, points: list[GridPoint]
+) -> list[Listed]:
+    """Write the files of one polarisation, and return how the manifest lists them."""
+    strip, name = scene.strip, naming.file(polarisation)
+    texts = {
+        f"annotation/{name}.xml": (
+            "s1Level1ProductSchema", annotation(strip, naming, polarisation, points)
+        ),
+        f"annotation/calibration/calibration-{name}.xml": (
+            "s1Level1CalibrationSchema", calibration_tables(strip, naming, polarisation)
+        ),
+        f"annotation/calibration/noise-{name}.xml": (
+            "s1Level1NoiseSchema", noise_tables(strip, naming, polarisation)
+        ),
+    }  # fmt: skip
+    for path, (_, text) in texts.items():
+        (product / path).write_text(text, "utf-8")
+    pixels = f"measurement/{name}.tiff"
+    _write_pixels(product / pixels, scene, naming, polarisation, points)
+    return [
+        *(listed(product, path, schema) for path, (schema, _) in texts.items()),
+        listed(product, pixels, "s1Level1MeasurementSchema"),
+    ]
+
+
+def _write_pixels(
+    path: Path, scene: Scene, naming: Naming, polarisation: str, points: list[GridPoint]
+) -> None:
+    """Write a measurement: plain lines without compression, control points, tags."""
+    import rasterio
+    from rasterio.control import GroundControlPoint
+    from rasterio.windows import Window
+
+    frame = naming.frame
+    controls = [
+        GroundControlPoint(line + 0.5, pixel + 0.5, lon, lat, height, str(n + 1))
+        for n, (line, pixel, lon, lat, height) in enumerate(points)
+    ]
+    tags: dict[str, Any] = {
+        "TIFFTAG_IMAGEDESCRIPTION": f"Sentinel-1{naming.platform[-1]} IW GRD HR L1",
+        "TIFFTAG_DATETIME": str(naming.start.astype("datetime64[s]"))
+        .replace("-", ":")
+        .replace("T", " "),
+        "TIFFTAG_SOFTWARE": f"Sentinel-1 IPF {PROCESSOR}",
+    }
+    with rasterio.open(
+        path, "w", driver="GTiff", width=frame.samples, height=frame.lines, count=1,
+        dtype=np.uint16, tiled=False, blockysize=1, gcps=controls, crs="EPSG:4326",
+    ) as file:  # fmt: skip
+        file.update_tags(**tags)
+        row = 0
+        for lines in scene.numbers(frame, polarisation):
+            file.write(lines, 1, window=Window(0, row, frame.samples, len(lines)))
+            row += len(lines)
+
+
+def _corners(points: list[GridPoint]) -> list[tuple[float, float]]:
+    """Return the outline as a manifest lists it: around, from the end of the first line."""
+    cols = len({pixel for _, pixel, *_ in points})
+    first, last = points[:cols], points[-cols:]
+    return [each[2:4] for each in (first[-1], first[0], last[0], last[-1])]
