@@ -15,7 +15,8 @@ def write_configuration(
     *,
     tile: str,
     polarisation: str,
-    day: str,
+    days: tuple[str, str],
+    srgr: str,
     index: Path,
     geoid: Path,
     calibration: str = "sigma",
@@ -31,8 +32,10 @@ def write_configuration(
         Name of the tile.
     polarisation
         ``VV-VH`` or ``VV``.
-    day
-        Of the pass, such as ``2023-06-12``.
+    days
+        Of the first and the last pass, such as ``2023-06-12``.
+    srgr
+        ``linear`` or ``nearest``.
     index, geoid
         Files of the ground.
     calibration
@@ -57,8 +60,8 @@ tmp : {folder}/tmp
 download : False
 roi_by_tiles : ALL
 polarisation : {polarisation}
-first_date : {day}
-last_date : {day}
+first_date : {days[0]}
+last_date : {days[1]}
 
 [Mask]
 generate_border_mask : True
@@ -81,7 +84,7 @@ produce_lia_map : True
 filter : none
 
 [Workbench]
-srgr : linear
+srgr : {srgr}
 grid_correction : True
 """
     with atomic(path, "w", overwrite=overwrite) as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tiling.sentinel1.sample.landscape import CENTRE, heights, undulation
+from tiling.sentinel1.sample.landscape import AROUND, CENTRE, heights, undulation
 from workbench.files import atomic, atomic_path
 from workbench.rasters.wholerasters import written_raster
 
@@ -19,7 +19,6 @@ DEM_FORMAT = "{id}.tif"
 
 CELLS = 3_600  # rows and columns of a degree, to 50 degrees of latitude
 CRS = "EPSG:9518"  # WGS 84, and heights above EGM2008
-AROUND = 0.25  # degrees about the centre, beyond which there is only sea
 
 
 def cell_name(longitude: int, latitude: int) -> str:

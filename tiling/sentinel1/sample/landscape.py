@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "AROUND",
     "BACKSCATTER",
     "CENTRE",
     "CLASSES",
@@ -26,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 
 CENTRE = (10.985, 41.01)
 """Longitude and latitude of the island; four cells of a height model meet on it."""
+
+AROUND = 0.25
+"""Degrees about the centre, beyond which there is only sea."""
 
 CLASSES = ("sea", "forest", "grass", "wheat", "bare", "town", "rock")
 
@@ -79,26 +83,38 @@ def ellipsoidal_heights(longitudes: npt.ArrayLike, latitudes: npt.ArrayLike) -> 
 
 def kinds(longitudes: npt.ArrayLike, latitudes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Return what covers the ground, as positions in `CLASSES`."""
+    longitudes, latitudes = np.broadcast_arrays(longitudes, latitudes)
+    found = np.zeros(longitudes.shape, np.uint8)
+    near = np.abs(longitudes - CENTRE[0]) < AROUND
+    near &= np.abs(latitudes - CENTRE[1]) < AROUND
+    found[near] = _kinds(longitudes[near], latitudes[near])
+    return found
+
+
+def backscatter(covers: npt.NDArray[np.uint8], polarisation: str) -> npt.NDArray[np.float32]:
+    """Return the linear backscatter of classes, normalised by the local incidence."""
+    table = 10 ** (np.array(BACKSCATTER[polarisation]) / 10)
+    return np.asarray(table.astype(np.float32)[covers])
+
+
+def _kinds(longitudes: Floats, latitudes: Floats) -> npt.NDArray[np.uint8]:
     east, north = local_metres(longitudes, latitudes)
     above = heights(longitudes, latitudes)
     column = np.floor((east * np.cos(TILT) + north * np.sin(TILT)) / PARCEL[0]).astype(np.int64)
     row = np.floor((north * np.cos(TILT) - east * np.sin(TILT)) / PARCEL[1]).astype(np.int64)
     mixed = (column * 73_856_093) ^ (row * 19_349_663)
     found = (1 + (mixed ^ (mixed >> 7)) % 4).astype(np.uint8)  # forest, grass, wheat or bare
-    left, bottom, width, height = FOREST
-    found[
-        (east >= left) & (east < left + width) & (north >= bottom) & (north < bottom + height)
-    ] = 1
+    found[_in_forest(east, north)] = CLASSES.index("forest")
     found[np.hypot(east - TOWN[0], north - TOWN[1]) < TOWN[2]] = CLASSES.index("town")
     found[above > TREE_LINE] = CLASSES.index("rock")
     found[above <= 0] = CLASSES.index("sea")
     return np.asarray(found)
 
 
-def backscatter(kinds_there: npt.NDArray[np.uint8], polarisation: str) -> npt.NDArray[np.float64]:
-    """Return the linear backscatter of classes, normalised by the local incidence."""
-    table = 10 ** (np.array(BACKSCATTER[polarisation]) / 10)
-    return np.asarray(table[kinds_there])
+def _in_forest(east: Floats, north: Floats) -> npt.NDArray[np.bool_]:
+    left, bottom, width, height = FOREST
+    across = (east >= left) & (east < left + width)
+    return np.asarray(across & (north >= bottom) & (north < bottom + height))
 
 
 # Fully normalised coefficients of the Earth's field to degree 4, C and S, less those of the normal

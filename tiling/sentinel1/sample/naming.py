@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiling.sentinel1.products.names import relative_orbit
+from tiling.sentinel1.products.names import ORBITS_A_CYCLE, relative_orbit
 from tiling.sentinel1.sample.simulatedorbits import TURNING
-from tiling.sentinel1.sample.strips import INTERVAL, Frame, Strip
+from tiling.sentinel1.sample.strips import CYCLE, INTERVAL, START, Frame, Strip
 
 __all__ = ["DATA_TAKE", "POLARISATIONS", "Naming", "naming_of"]
 
@@ -16,7 +16,7 @@ DATA_TAKE = 0x05E2F1
 
 POLARISATIONS = ("vv", "vh")
 
-ORBIT = 48_950
+ORBIT = 48_950  # of the first pass
 PLATFORM = "S1A"
 
 
@@ -82,6 +82,7 @@ def naming_of(strip: Strip, frame: Frame, polarisations: tuple[str, ...] = POLAR
         strip.time(frame.first),
         strip.time(frame.first + frame.lines - 1),
         strip.start - np.timedelta64(round(passed * 1e6), "us"),
+        orbit=ORBIT + ORBITS_A_CYCLE * round((strip.start - START) / CYCLE),
         polarisations=polarisations,
     )
 

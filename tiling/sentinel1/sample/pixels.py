@@ -23,6 +23,7 @@ from tiling.sentinel1.sample.targets import Target, add_targets
 __all__ = ["BLANK_LINES", "BLANK_PIXELS", "Scene"]
 
 Floats = npt.NDArray[np.float64]
+Powers = npt.NDArray[np.float32]
 
 BLANK_LINES, BLANK_PIXELS = 12, 60
 """Lines at both ends of an image, and pixels at both sides, that hold no data."""
@@ -30,7 +31,6 @@ BLANK_LINES, BLANK_PIXELS = 12, 60
 BLOCK = 256
 """Lines that are made at a time; their random numbers begin with them."""
 
-SEED = 1
 _CHANNELS = ("vv", "vh")
 
 
@@ -44,11 +44,14 @@ class Scene:
         The geometry and the spots.
     step
         Pixels between nodes of the lattice on which the ground is solved.
+    seed
+        Of the speckle.
     """
 
     strip: Strip
     targets: tuple[Target, ...]
     step: int = 16
+    seed: int = 1
 
     def numbers(self, frame: Frame, polarisation: str) -> Iterator[npt.NDArray[np.uint16]]:
         """Yield the lines of an image, some at a time, uint16, 0 where there is no data."""
@@ -60,23 +63,32 @@ class Scene:
             found[(at < BLANK_LINES) | (at >= frame.lines - BLANK_LINES)] = 0
             yield found[max(frame.first - top, 0) : last - top]
 
-    def expected(self, first: int, last: int, polarisation: str) -> Floats:
-        """Return the mean power of lines, squared digital numbers, without targets."""
-        longitudes, latitudes, slope = self._ground(first, last)
-        kind = kinds(longitudes, latitudes)
-        power = backscatter(kind, polarisation) * BETA**2 / slope
-        noise = range_noise(self.strip.samples, polarisation)
+    def expected(self, first: int, last: int, polarisation: str) -> Powers:
+        """Return the mean power of lines, squared digital numbers, without targets.
+
+        Parameters
+        ----------
+        first, last
+            Lines of the strip, the last exclusive.
+        polarisation
+            ``vv`` or ``vh``.
+        """
+        power = backscatter(self._kinds(first, last), polarisation)
+        power *= np.float32(BETA**2)
+        power /= self._between(2, first, last).astype(np.float32)
+        noise = range_noise(self.strip.samples, polarisation).astype(np.float32)
         lines = np.arange(first, last)
         for number, (_, left, right) in enumerate(swaths(self.strip.samples)):
-            factor = azimuth_noise(lines, number)
+            factor = azimuth_noise(lines, number).astype(np.float32)
             power[:, left : right + 1] += factor[:, None] * noise[left : right + 1]
-        return np.asarray(power)
+        return power
 
     def _block(self, block: int, polarisation: str) -> npt.NDArray[np.uint16]:
         first, last = block * BLOCK, min((block + 1) * BLOCK, self.strip.length)
         power = self.expected(first, last, polarisation)
-        rng = np.random.default_rng([SEED, _CHANNELS.index(polarisation), block])
-        power *= rng.standard_gamma(LOOKS, power.shape) / LOOKS
+        rng = np.random.default_rng([self.seed, _CHANNELS.index(polarisation), block])
+        power *= rng.standard_gamma(LOOKS, power.shape, np.float32)
+        power /= np.float32(LOOKS)
         add_targets(power, first, self.targets, polarisation)
         found = np.clip(np.rint(np.sqrt(power)), 1, 65_535).astype(np.uint16)
         found[:, :BLANK_PIXELS] = found[:, -BLANK_PIXELS:] = 0
@@ -97,14 +109,22 @@ class Scene:
         sine = local_incidence(ground, position)
         return np.stack([lon.reshape(shape), lat.reshape(shape), sine])
 
-    def _ground(self, first: int, last: int) -> Floats:
-        """Return the three of the lattice at all pixels of lines, bilinear."""
+    def _kinds(self, first: int, last: int) -> npt.NDArray[np.uint8]:
+        """Return what covers the ground in the pixels of lines."""
+        longitudes, latitudes, _ = self._lattice[:, first // self.step : last // self.step + 3]
+        if not kinds(longitudes, latitudes).any():  # only sea; the island is wider than a step
+            return np.zeros((last - first, self.strip.samples), np.uint8)
+        return kinds(*(self._between(which, first, last) for which in range(2)))
+
+    def _between(self, which: int, first: int, last: int) -> Floats:
+        """Return one of the three of the lattice at all pixels of lines, bilinear."""
         rows, down = np.divmod(np.arange(first, last), self.step)
-        cols, across = np.divmod(np.arange(self.strip.samples), self.step)
-        down, across = (down / self.step)[:, None], across / self.step
-        table = self._lattice  # begins one node before the strip
-        lines = table[:, rows + 1] * (1 - down) + table[:, rows + 2] * down
-        return np.asarray(lines[:, :, cols + 1] * (1 - across) + lines[:, :, cols + 2] * across)
+        table = self._lattice[which]  # begins one node before the strip
+        share = (down / self.step)[:, None]
+        lines = table[rows + 1] * (1 - share) + table[rows + 2] * share
+        before, after = lines[:, 1:-1, None], lines[:, 2:, None]
+        spread = before + (after - before) * (np.arange(self.step) / self.step)
+        return np.asarray(spread.reshape(len(rows), -1)[:, : self.strip.samples])
 
 
 def local_incidence(ground: Floats, platform: Floats) -> Floats:

@@ -19,7 +19,17 @@ from tiling.sentinel1.sample.directplaces import places_at_heights, places_on_gr
 from tiling.sentinel1.sample.landscape import CENTRE, ellipsoidal_heights
 from tiling.sentinel1.sample.simulatedorbits import SimulatedOrbit, orbit_abeam
 
-__all__ = ["FULL", "INTERVAL", "SMALL", "SPACING", "Frame", "Strip", "StripPolynomials"]
+__all__ = [
+    "CYCLE",
+    "FULL",
+    "INTERVAL",
+    "SMALL",
+    "SPACING",
+    "START",
+    "Frame",
+    "Strip",
+    "StripPolynomials",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,6 +43,10 @@ MIDDLE_RANGE = 880_000.0
 """Slant range of the island, m; its incidence is 39 degrees."""
 
 START = np.datetime64("2023-06-12T05:20:13.250000", "us")
+"""Of the first pass."""
+
+CYCLE = np.timedelta64(12, "D")
+"""After which a pass is repeated exactly."""
 
 DEGREE = 8  # of the polynomials of ground range
 EVERY = 400  # lines between two of them: 0.6 s

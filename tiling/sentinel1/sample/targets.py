@@ -65,7 +65,7 @@ def targets(strip: Strip, rows: int = 5, cols: int = 5) -> tuple[Target, ...]:
 
 
 def add_targets(
-    power: Floats, first_line: int, known: tuple[Target, ...], polarisation: str
+    power: npt.NDArray[np.float32], first_line: int, known: tuple[Target, ...], polarisation: str
 ) -> None:
     """Add the power of targets to (rows, samples) lines of the strip from `first_line` on."""
     for target in known:

@@ -10,8 +10,9 @@ from typing import Any
 from tiling.sentinel1.sample.instrument import BETA, LOOKS
 from tiling.sentinel1.sample.landscape import BACKSCATTER, CENTRE, CLASSES, FOREST, TOWN
 from tiling.sentinel1.sample.naming import Naming
-from tiling.sentinel1.sample.pixels import BLANK_LINES, BLANK_PIXELS, Scene
+from tiling.sentinel1.sample.pixels import BLANK_LINES, BLANK_PIXELS
 from tiling.sentinel1.sample.productfolders import product_name
+from tiling.sentinel1.sample.strips import Strip
 from tiling.sentinel1.sample.targets import AMPLITUDE, SPREAD, Target
 from workbench.files import atomic
 from workbench.rasters.grids import transformer
@@ -20,7 +21,13 @@ __all__ = ["write_truth"]
 
 
 def write_truth(
-    path: Path, scene: Scene, namings: Sequence[Naming], tile: str, *, overwrite: bool = False
+    path: Path,
+    strip: Strip,
+    targets: Sequence[Target],
+    namings: Sequence[Naming],
+    tile: str,
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write the truth as JSON."""
     note = {
@@ -28,7 +35,7 @@ def write_truth(
         "contents": "an island with hills, fields, a forest and a town in an open sea",
         "tile": tile,
         "centre": {"longitude": CENTRE[0], "latitude": CENTRE[1]},
-        "ground_ranges": scene.strip.mode,
+        "ground_ranges": strip.mode,
         "looks": LOOKS,
         "beta_nought": BETA,
         "blank": {"lines": BLANK_LINES, "pixels": BLANK_PIXELS},
@@ -48,7 +55,7 @@ def write_truth(
             {"product": product_name(naming), "first_line": naming.frame.first}
             for naming in namings
         ],
-        "targets": [_described(target, namings, tile) for target in scene.targets],
+        "targets": [_described(target, namings, tile) for target in targets],
     }
     with atomic(path, "w", overwrite=overwrite) as file:
         file.write(json.dumps(note, indent=2) + "\n")

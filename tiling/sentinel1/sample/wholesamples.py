@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+from tiling.sentinel1.geometry.slantranges import RangeMode
 from tiling.sentinel1.sample.configurationfiles import write_configuration
 from tiling.sentinel1.sample.groundfiles import write_cell, write_geoid, write_index
-from tiling.sentinel1.sample.naming import POLARISATIONS, naming_of
+from tiling.sentinel1.sample.naming import POLARISATIONS, Naming, naming_of
 from tiling.sentinel1.sample.pixels import Scene
 from tiling.sentinel1.sample.productfolders import write_product
-from tiling.sentinel1.sample.strips import FULL, SMALL
+from tiling.sentinel1.sample.strips import CYCLE, FULL, SMALL
 from tiling.sentinel1.sample.targets import targets
 from tiling.sentinel1.sample.truthfiles import write_truth
+from workbench.errors import BadInput
 
 __all__ = ["CONFIGURATION", "TILE", "write_sample"]
 
@@ -32,6 +35,8 @@ def write_sample(
     *,
     full_size: bool = False,
     polarisations: tuple[str, ...] | None = None,
+    dates: int = 1,
+    srgr: RangeMode = "linear",
     overwrite: bool = False,
 ) -> Path:
     """Write the sample.
@@ -42,7 +47,7 @@ def write_sample(
     ===================  =========================================================================
     ``S1``               two GRDH products (VV, VH) of one pass, which share 401 lines: fields, a
                          forest, hills of 1,100 m, a town, sea; 25 point targets, thermal noise,
-                         speckle, sides without data
+                         speckle, sides and ends without data
     ``DEM``              height model as Copernicus GLO-30, four cells, and their index ``dem.gpkg``
     ``Geoid``            undulation of the whole Earth, of low degree; it goes with the height model
     ``S1Processor.cfg``  configuration of a run
@@ -58,6 +63,11 @@ def write_sample(
     polarisations
         Of ``vv`` and ``vh``, in this order; by default both, and ``vv`` alone of full size (877 MB
         each).
+    dates
+        How many passes, 12 days apart, of the same land with other speckle.
+    srgr
+        Which polynomial of ground range the pixels follow between the times of two: ``linear``,
+        the mean of both, or ``nearest``.
     overwrite
         Replace existing files.
 
@@ -68,30 +78,43 @@ def write_sample(
 
     Raises
     ------
-    ValueError
-        If there is another polarisation.
+    workbench.errors.BadInput
+        If there is another polarisation or mode, or no date.
     workbench.errors.OutputExists
         If a file exists and `overwrite` is false.
     """
     folder = Path(folder)
     channels = polarisations or (POLARISATIONS[:1] if full_size else POLARISATIONS)
-    if channels not in (POLARISATIONS, POLARISATIONS[:1]):
-        raise ValueError(f"polarisations={channels}: ('vv',) or ('vv', 'vh')")
-    strip = FULL if full_size else SMALL
-    scene = Scene(strip, targets(strip), step=32 if full_size else 16)
-    namings = [naming_of(strip, frame, channels) for frame in strip.frames]
-    for naming in namings:
-        path = write_product(folder / "S1", scene, naming, overwrite=overwrite)
-        logger.info("%s written", path)
+    _check(channels, dates, srgr)
+    first = replace(FULL if full_size else SMALL, mode=srgr)
+    spots = targets(first)
+    namings: list[Naming] = []
+    for cycle in range(dates):
+        strip = replace(first, start=first.start + cycle * CYCLE)
+        scene = Scene(strip, spots, step=32 if full_size else 16, seed=cycle + 1)
+        for frame in strip.frames:
+            namings.append(naming_of(strip, frame, channels))
+            path = write_product(folder / "S1", scene, namings[-1], overwrite=overwrite)
+            logger.info("%s written", path)
     for cell in CELLS:
         write_cell(folder / "DEM", *cell, overwrite=overwrite)
-    write_truth(folder / "truth.json", scene, namings, TILE, overwrite=overwrite)
+    write_truth(folder / "truth.json", first, spots, namings, TILE, overwrite=overwrite)
     return write_configuration(
         folder / CONFIGURATION,
         tile=TILE,
         polarisation="-".join(channels).upper(),
-        day=str(strip.start.astype("datetime64[D]")),
+        days=(str(namings[0].start)[:10], str(namings[-1].start)[:10]),
+        srgr=srgr,
         index=write_index(folder / "DEM" / "dem.gpkg", CELLS, overwrite=overwrite),
         geoid=write_geoid(folder / "Geoid" / "egm2008_simulated.gtx", overwrite=overwrite),
         overwrite=overwrite,
     )
+
+
+def _check(channels: tuple[str, ...], dates: int, srgr: str) -> None:
+    if channels not in (POLARISATIONS, POLARISATIONS[:1]):
+        raise BadInput(f"polarisations={channels}: ('vv',) or ('vv', 'vh')")
+    if dates < 1:
+        raise BadInput(f"dates={dates}: 1 or more")
+    if srgr not in ("linear", "nearest"):
+        raise BadInput(f"srgr={srgr!r}: 'linear' or 'nearest'")

@@ -13,7 +13,7 @@ from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.products.names import parse_name
 from tiling.sentinel1.products.safefolders import open_image
 from tiling.sentinel1.sample.wholesamples import CELLS, write_sample
-from workbench.errors import OutputExists
+from workbench.errors import BadInput, OutputExists
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_existing_files_are_kept(sample):
 
 
 def test_unknown_polarisations_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="hh"):
+    with pytest.raises(BadInput, match="hh"):
         write_sample(tmp_path, polarisations=("hh",))
     assert not list(tmp_path.iterdir())
 
