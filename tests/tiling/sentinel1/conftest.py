@@ -37,3 +37,11 @@ def older_products(sentinel1_data, tmp_path_factory) -> dict[str, Path]:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
     return {path.stem[-4:]: path for path in folder.glob("*.SAFE")}
+
+
+@pytest.fixture(scope="session")
+def sentinel1_sample(tmp_path_factory) -> Path:
+    """The folder of the simulated sample; to be read, not changed."""
+    from tiling.sentinel1.sample import write_sample
+
+    return write_sample(tmp_path_factory.mktemp("sentinel1") / "sample").parent

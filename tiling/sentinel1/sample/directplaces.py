@@ -23,6 +23,7 @@ Ground = Callable[[Floats, Floats], Floats]
 
 SEMI_MAJOR, SEMI_MINOR = 6_378_137.0, 6_356_752.314_245
 CLOSE = 1e-5  # m
+FAR = 1e6  # m, above any ground
 MOST = 200  # steps; where the ground is steep towards the radar, each gains little
 
 
@@ -56,6 +57,8 @@ def places_on_ground(
         aim += wanted - heights
         if moved < CLOSE and np.abs(wanted - heights).max() < CLOSE:
             return longitudes, latitudes, heights
+        if not np.abs(aim).max() < FAR:
+            break
     raise ArithmeticError("the ground is too steep: a line of sight meets it more than once")
 
 

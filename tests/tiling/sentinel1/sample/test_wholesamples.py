@@ -17,25 +17,19 @@ from workbench.errors import BadInput, OutputExists
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """The folder of the sample."""
-    return write_sample(tmp_path_factory.mktemp("sample")).parent
-
-
-@pytest.fixture(scope="module")
-def products(sample) -> list[Path]:
+def products(sentinel1_sample) -> list[Path]:
     """Its products, in time order."""
-    return sorted((sample / "S1").glob("*.SAFE"))
+    return sorted((sentinel1_sample / "S1").glob("*.SAFE"))
 
 
 @pytest.fixture(scope="module")
-def truth(sample) -> dict:
+def truth(sentinel1_sample) -> dict:
     """What is true of it."""
-    return json.loads((sample / "truth.json").read_text("utf-8"))
+    return json.loads((sentinel1_sample / "truth.json").read_text("utf-8"))
 
 
-def test_is_small(sample):
-    size = sum(path.stat().st_size for path in sample.rglob("*") if path.is_file())
+def test_is_small(sentinel1_sample):
+    size = sum(path.stat().st_size for path in sentinel1_sample.rglob("*") if path.is_file())
     assert size < 60e6
 
 
@@ -97,9 +91,9 @@ def test_images_agree_where_they_overlap(products):
         np.testing.assert_array_equal(before, after)
 
 
-def test_existing_files_are_kept(sample):
+def test_existing_files_are_kept(sentinel1_sample):
     with pytest.raises(OutputExists):
-        write_sample(sample)
+        write_sample(sentinel1_sample)
 
 
 def test_unknown_polarisations_are_refused(tmp_path):
@@ -108,9 +102,9 @@ def test_unknown_polarisations_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_height_model_has_the_grid_of_the_real_one(sample):
+def test_height_model_has_the_grid_of_the_real_one(sentinel1_sample):
     for longitude, latitude in CELLS:
-        (path,) = sample.glob(f"DEM/*_N{latitude}_00_E0{longitude}_00_DEM.tif")
+        (path,) = sentinel1_sample.glob(f"DEM/*_N{latitude}_00_E0{longitude}_00_DEM.tif")
         with rasterio.open(path) as file:
             assert file.shape == (3600, 3600)
             assert file.crs.to_epsg() == 9518
