@@ -10,6 +10,15 @@ import numpy.typing as npt
 
 from tiling.sentinel1.geometry.orbits import LIGHT
 from tiling.sentinel1.sample.instrument import swaths
+from tiling.sentinel1.sample.instrumentfields import (
+    Statistics,
+    antenna_patterns,
+    downlinks,
+    image_statistics,
+    quality,
+    raw_data,
+    replicas,
+)
 from tiling.sentinel1.sample.naming import DATA_TAKE, Naming
 from tiling.sentinel1.sample.strips import INTERVAL, SPACING, Frame, Strip
 from tiling.sentinel1.sample.xmltrees import (
@@ -47,7 +56,9 @@ def grid_points(strip: Strip, frame: Frame) -> list[GridPoint]:
     ]
 
 
-def annotation(strip: Strip, naming: Naming, polarisation: str, points: list[GridPoint]) -> str:
+def annotation(
+    strip: Strip, naming: Naming, polarisation: str, points: list[GridPoint], statistics: Statistics
+) -> str:
     """Return the annotation of an image.
 
     Parameters
@@ -58,19 +69,22 @@ def annotation(strip: Strip, naming: Naming, polarisation: str, points: list[Gri
         ``vv`` or ``vh``.
     points
         Its geolocation grid.
+    statistics
+        Of its pixels.
     """
     frame = naming.frame
     return document(
         "product",
         [
             header(naming, polarisation),
+            quality(strip, frame, statistics),
             ("generalAnnotation", _general(strip, frame)),
             ("imageAnnotation", [
-                ("imageInformation", _information(strip, naming)),
-                ("processingInformation", _processing(frame)),
+                ("imageInformation", [*_information(strip, naming), image_statistics(statistics)]),
+                ("processingInformation", _processing(strip, frame)),
             ]),
             ("dopplerCentroid", [_centroids(strip, frame)]),
-            ("antennaPattern", [several("antennaPatternList", "antennaPattern", [])]),
+            ("antennaPattern", [antenna_patterns(strip, frame)]),
             ("swathTiming", [
                 ("linesPerBurst", "0"),
                 ("samplesPerBurst", "0"),
@@ -123,7 +137,7 @@ def _general(strip: Strip, frame: Frame) -> Sequence[Tree | Element]:
             ("radarFrequency", exact(FREQUENCY)),
             ("azimuthSteeringRate", exact(1.590368784)),
         ]),
-        several("downlinkInformationList", "downlinkInformation", []),
+        downlinks(strip, frame),
         several("orbitList", "orbit", (
             [
                 ("time", clock(strip.time(frame.first) + np.timedelta64(int(after * 1e6), "us"))),
@@ -134,8 +148,8 @@ def _general(strip: Strip, frame: Frame) -> Sequence[Tree | Element]:
             for after, position, velocity in zip(VECTORS, positions, velocities, strict=True)
         )),
         several("attitudeList", "attitude", []),
-        several("rawDataAnalysisList", "rawDataAnalysis", []),
-        several("replicaInformationList", "replicaInformation", []),
+        raw_data(strip, frame),
+        replicas(strip, frame),
         several("noiseList", "noise", []),
         several("terrainHeightList", "terrainHeight", (
             [("azimuthTime", clock(_at(strip, time))), ("value", exact(height))]
@@ -179,7 +193,7 @@ def _information(strip: Strip, naming: Naming) -> Sequence[Tree | Element]:
     ]  # fmt: skip
 
 
-def _processing(frame: Frame) -> Sequence[Tree | Element]:
+def _processing(strip: Strip, frame: Frame) -> Sequence[Tree | Element]:
     done = {
         "rawDataAnalysisUsed": "true", "orbitDataFileUsed": "true",
         "attitudeDataFileUsed": "false", "rxVariationCorrectionApplied": "true",
@@ -188,6 +202,9 @@ def _processing(frame: Frame) -> Sequence[Tree | Element]:
         "dcInputData": "Range Compressed", "rangeSpreadingLossCompensationApplied": "true",
         "srgrConversionApplied": "true", "detectionPerformed": "true",
         "thermalNoiseCorrectionPerformed": "false",
+        "rfiMitigationPerformed": "Never", "rfiMitigationDomain": "TimeAndFrequency",
+        "chirpSource": "Nominal", "pgSource": "Extracted", "rrfSpectrum": "Extended Tapered",
+        "applicationLutId": "IW_Default",
     }  # fmt: skip
     return [
         *done.items(),
@@ -196,8 +213,18 @@ def _processing(frame: Frame) -> Sequence[Tree | Element]:
                 ("swath", swath),
                 ("rangeProcessing", _looks(14.1e6, 5)),
                 ("azimuthProcessing", _looks(327.0, 1)),
+                ("processorScalingFactor", exact(1.0)),
             ]
             for swath, _, _ in swaths(frame.samples)
+        )),
+        several("inputDimensionsList", "inputDimensions", (
+            [
+                ("azimuthTime", clock(strip.time(frame.first))),
+                ("swath", swath),
+                ("numberOfInputSamples", str(last - first + 1)),
+                ("numberOfInputLines", str(frame.lines)),
+            ]
+            for swath, first, last in swaths(frame.samples)
         )),
         ("referenceRange", exact(8e5)),
         ("ellipsoidName", "WGS84"),
@@ -262,11 +289,7 @@ def _grid(
     lines = lines + frame.first
     times, ranges = strip.seen(lines, pixels)
     incidences = strip.incidences(lines, pixels, heights)
-    platform = np.linalg.norm(strip.platform(times)[0], axis=1)
-    ground = np.sqrt(  # from the centre of the Earth, by the triangle of platform and place
-        platform**2 + ranges**2 - 2 * platform * ranges * _off_nadir(platform, ranges, incidences)
-    )
-    elevations = np.degrees(np.arcsin(np.sin(np.radians(incidences)) * ground / platform))
+    elevations = strip.elevations(lines, pixels, incidences)
     for n, (line, pixel, lon, lat, height) in enumerate(points):
         yield [
             ("azimuthTime", clock(_at(strip, times[n]))),
@@ -279,13 +302,6 @@ def _grid(
             ("incidenceAngle", exact(incidences[n])),
             ("elevationAngle", exact(elevations[n])),
         ]
-
-
-def _off_nadir(platform: Floats, ranges: Floats, incidences: Floats) -> Floats:
-    """Return the cosine of the angle at the platform, of a round Earth."""
-    angle = np.radians(incidences)
-    ground = -ranges * np.cos(angle) + np.sqrt(platform**2 - (ranges * np.sin(angle)) ** 2)
-    return np.asarray((platform**2 + ranges**2 - ground**2) / (2 * platform * ranges))
 
 
 def _conversions(strip: Strip, frame: Frame) -> Iterator[Sequence[Tree | Element]]:

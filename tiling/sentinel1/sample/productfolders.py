@@ -10,6 +10,7 @@ import numpy as np
 
 from tiling.sentinel1.products.manifests import MANIFEST
 from tiling.sentinel1.sample.annotationfiles import GridPoint, annotation, grid_points
+from tiling.sentinel1.sample.instrumentfields import Statistics
 from tiling.sentinel1.sample.manifestfiles import PROCESSOR, Listed, listed, manifest
 from tiling.sentinel1.sample.naming import Naming
 from tiling.sentinel1.sample.pixels import Scene
@@ -69,9 +70,11 @@ def _write_image(
 ) -> list[Listed]:
     """Write the files of one polarisation, and return how the manifest lists them."""
     strip, name = scene.strip, naming.file(polarisation)
+    pixels = f"measurement/{name}.tiff"
+    statistics = _write_pixels(product / pixels, scene, naming, polarisation, points)
     texts = {
         f"annotation/{name}.xml": (
-            "s1Level1ProductSchema", annotation(strip, naming, polarisation, points)
+            "s1Level1ProductSchema", annotation(strip, naming, polarisation, points, statistics)
         ),
         f"annotation/calibration/calibration-{name}.xml": (
             "s1Level1CalibrationSchema", calibration_tables(strip, naming, polarisation)
@@ -82,8 +85,6 @@ def _write_image(
     }  # fmt: skip
     for path, (_, text) in texts.items():
         (product / path).write_text(text, "utf-8")
-    pixels = f"measurement/{name}.tiff"
-    _write_pixels(product / pixels, scene, naming, polarisation, points)
     return [
         *(listed(product, path, schema) for path, (schema, _) in texts.items()),
         listed(product, pixels, "s1Level1MeasurementSchema"),
@@ -92,7 +93,7 @@ def _write_image(
 
 def _write_pixels(
     path: Path, scene: Scene, naming: Naming, polarisation: str, points: list[GridPoint]
-) -> None:
+) -> Statistics:
     """Write a measurement: plain lines without compression, control points, tags."""
     import rasterio
     from rasterio.control import GroundControlPoint
@@ -115,10 +116,14 @@ def _write_pixels(
         dtype=np.uint16, tiled=False, blockysize=1, gcps=controls, crs="EPSG:4326",
     ) as file:  # fmt: skip
         file.update_tags(**tags)
-        row = 0
+        row, sums = 0, np.zeros(3)
         for lines in scene.numbers(frame, polarisation):
             file.write(lines, 1, window=Window(0, row, frame.samples, len(lines)))
             row += len(lines)
+            known = lines[lines > 0].astype(np.float64)
+            sums += np.array([len(known), known.sum(), known @ known])
+    mean = sums[1] / sums[0]
+    return Statistics(float(mean), float(np.sqrt(sums[2] / sums[0] - mean**2)))
 
 
 def _corners(points: list[GridPoint]) -> list[tuple[float, float]]:

@@ -189,6 +189,18 @@ class Strip:
         sight = (positions - earth_fixed_points(lon, lat, heights)) / ranges[:, None]
         return np.asarray(np.degrees(np.arccos(np.einsum("ij,ij->i", up, sight))))
 
+    def elevations(self, lines: Floats, pixels: Floats, incidences: Floats) -> Floats:
+        """Return angles from the nadir at the platform, degrees, by those at the ground.
+
+        The sines are as the distances from the centre of the Earth, by which the normal at the
+        ground is a little wrong: up to 0.1 degrees.
+        """
+        times, ranges = self.seen(lines, pixels)
+        platform = np.linalg.norm(self.platform(times)[0], axis=1)
+        angle = np.radians(incidences)
+        inner = np.sqrt(platform**2 - (ranges * np.sin(angle)) ** 2) - ranges * np.cos(angle)
+        return np.asarray(np.degrees(np.arcsin(np.sin(angle) * inner / platform)))
+
     def _fitted(self, time: float) -> tuple[Floats, Floats, float]:
         """Fit both polynomials at a time, along the mean height of the ground."""
         reach = 0.76 * (self.samples + 80) * SPACING
