@@ -13,13 +13,11 @@ from tiling.sentinel1.sample.instrument import swaths
 from tiling.sentinel1.sample.instrumentfields import (
     Statistics,
     antenna_patterns,
-    downlinks,
     image_statistics,
     quality,
-    raw_data,
-    replicas,
 )
-from tiling.sentinel1.sample.naming import DATA_TAKE, Naming
+from tiling.sentinel1.sample.naming import Naming, header
+from tiling.sentinel1.sample.platformfields import centroids, general, time_after
 from tiling.sentinel1.sample.strips import INTERVAL, SPACING, Frame, Strip
 from tiling.sentinel1.sample.xmltrees import (
     Tree,
@@ -30,15 +28,9 @@ from tiling.sentinel1.sample.xmltrees import (
     several,
 )
 
-__all__ = ["GridPoint", "annotation", "grid_points", "header"]
+__all__ = ["GridPoint", "annotation", "grid_points"]
 
 Floats = npt.NDArray[np.float64]
-
-VECTORS = np.arange(-70.0, 81.0, 10.0)
-"""Seconds of the state vectors, around the first line of an image."""
-
-FREQUENCY = 5.405000454334350e09  # Hz
-SAMPLING = 6.434523812571428e07  # Hz
 
 GridPoint = tuple[int, int, float, float, float]
 """Line and pixel of an image, longitude, latitude and height."""
@@ -78,12 +70,12 @@ def annotation(
         [
             header(naming, polarisation),
             quality(strip, frame, statistics),
-            ("generalAnnotation", _general(strip, frame)),
+            ("generalAnnotation", general(strip, frame)),
             ("imageAnnotation", [
                 ("imageInformation", [*_information(strip, naming), image_statistics(statistics)]),
                 ("processingInformation", _processing(strip, frame)),
             ]),
-            ("dopplerCentroid", [_centroids(strip, frame)]),
+            ("dopplerCentroid", [centroids(strip, frame)]),
             ("antennaPattern", [antenna_patterns(strip, frame)]),
             ("swathTiming", [
                 ("linesPerBurst", "0"),
@@ -105,58 +97,6 @@ def annotation(
             ("swathMerging", [_merging(strip, frame)]),
         ],
     )  # fmt: skip
-
-
-def header(naming: Naming, polarisation: str) -> Tree:
-    """Return what annotation, calibration and noise begin with."""
-    return ("adsHeader", [
-        ("missionId", naming.platform),
-        ("productType", "GRD"),
-        ("polarisation", polarisation.upper()),
-        ("mode", "IW"),
-        ("swath", "IW"),
-        ("startTime", clock(naming.start)),
-        ("stopTime", clock(naming.stop)),
-        ("absoluteOrbitNumber", str(naming.orbit)),
-        ("missionDataTakeId", str(DATA_TAKE)),
-        ("imageNumber", naming.number(polarisation)),
-    ])  # fmt: skip
-
-
-def _general(strip: Strip, frame: Frame) -> Sequence[Tree | Element]:
-    seconds = frame.first * INTERVAL + VECTORS
-    positions, velocities = strip.platform(seconds)
-    east, north = _heading(strip, seconds[7])
-    return [
-        ("productInformation", [
-            ("pass", "Descending"),
-            ("timelinessCategory", "Fast-24h"),
-            ("platformHeading", exact(float(np.degrees(np.arctan2(east, north))))),
-            ("projection", "Ground Range"),
-            ("rangeSamplingRate", exact(SAMPLING)),
-            ("radarFrequency", exact(FREQUENCY)),
-            ("azimuthSteeringRate", exact(1.590368784)),
-        ]),
-        downlinks(strip, frame),
-        several("orbitList", "orbit", (
-            [
-                ("time", clock(strip.time(frame.first) + np.timedelta64(int(after * 1e6), "us"))),
-                ("frame", "Earth Fixed"),
-                ("position", _axes(position)),
-                ("velocity", _axes(velocity)),
-            ]
-            for after, position, velocity in zip(VECTORS, positions, velocities, strict=True)
-        )),
-        several("attitudeList", "attitude", []),
-        raw_data(strip, frame),
-        replicas(strip, frame),
-        several("noiseList", "noise", []),
-        several("terrainHeightList", "terrainHeight", (
-            [("azimuthTime", clock(_at(strip, time))), ("value", exact(height))]
-            for time, height in zip(strip.polynomials.times, strip.polynomials.heights, strict=True)
-        )),
-        several("azimuthFmRateList", "azimuthFmRate", _rates(strip, frame)),
-    ]  # fmt: skip
 
 
 def _information(strip: Strip, naming: Naming) -> Sequence[Tree | Element]:
@@ -249,39 +189,6 @@ def _looks(bandwidth: float, looks: int) -> Sequence[Tree]:
     ]
 
 
-def _rates(strip: Strip, frame: Frame) -> Iterator[Sequence[Tree | Element]]:
-    """Yield how the Doppler frequency of a place changes, by its range: -2 v² / (wavelength R)."""
-    for line in (0, frame.lines - 1):
-        seconds = (frame.first + line) * INTERVAL
-        _, velocity = strip.platform(seconds)
-        travel = 2 * strip.near_range / LIGHT
-        rate = -2 * float(velocity[0] @ velocity[0]) * FREQUENCY / LIGHT / strip.near_range
-        yield [
-            ("azimuthTime", clock(strip.time(frame.first + line))),
-            ("t0", exact(travel)),
-            counted("azimuthFmRatePolynomial", [rate, -rate / travel, rate / travel**2], ".15e"),
-        ]
-
-
-def _centroids(strip: Strip, frame: Frame) -> Element:
-    """Return the Doppler centroid, which is 0: lines are given at zero Doppler."""
-    travel = 2 * strip.near_range / LIGHT
-    return several("dcEstimateList", "dcEstimate", (
-        [
-            ("azimuthTime", clock(strip.time(frame.first + line))),
-            ("t0", exact(travel)),
-            counted("geometryDcPolynomial", [0.0, 0.0, 0.0], ".6e"),
-            counted("dataDcPolynomial", [0.0, 0.0, 0.0], ".6e"),
-            ("dataDcRmsError", exact(0.0)),
-            ("dataDcRmsErrorAboveThreshold", "false"),
-            ("fineDceAzimuthStartTime", clock(strip.time(frame.first))),
-            ("fineDceAzimuthStopTime", clock(strip.time(frame.first + frame.lines - 1))),
-            several("fineDceList", "fineDce", []),
-        ]
-        for line in (0, frame.lines - 1)
-    ))  # fmt: skip
-
-
 def _grid(
     strip: Strip, frame: Frame, points: list[GridPoint]
 ) -> Iterator[Sequence[Tree | Element]]:
@@ -292,7 +199,7 @@ def _grid(
     elevations = strip.elevations(lines, pixels, incidences)
     for n, (line, pixel, lon, lat, height) in enumerate(points):
         yield [
-            ("azimuthTime", clock(_at(strip, times[n]))),
+            ("azimuthTime", clock(time_after(strip, times[n]))),
             ("slantRangeTime", exact(2 * ranges[n] / LIGHT)),
             ("line", str(line)),
             ("pixel", str(pixel)),
@@ -310,7 +217,7 @@ def _conversions(strip: Strip, frame: Frame) -> Iterator[Sequence[Tree | Element
     for time, to_slant, to_ground in zip(known.times, known.to_slant, known.to_ground, strict=True):
         if first - 2 <= time <= last + 2:
             yield [
-                ("azimuthTime", clock(_at(strip, time))),
+                ("azimuthTime", clock(time_after(strip, time))),
                 ("slantRangeTime", exact(2 * strip.near_range / LIGHT)),
                 ("sr0", exact(strip.near_range)),
                 counted("srgrCoefficients", to_ground, ".15e"),
@@ -333,19 +240,3 @@ def _merging(strip: Strip, frame: Frame) -> Element:
         ]
         for swath, first, last in swaths(frame.samples)
     ))  # fmt: skip
-
-
-def _at(strip: Strip, seconds: float) -> np.datetime64:
-    return strip.start + np.timedelta64(round(float(seconds) * 1e6), "us")
-
-
-def _axes(vector: Floats) -> Sequence[Tree]:
-    return [(name, exact(value)) for name, value in zip("xyz", vector.tolist(), strict=True)]
-
-
-def _heading(strip: Strip, seconds: float) -> tuple[float, float]:
-    """Return how the platform moves, east and north, m/s over the ground below it."""
-    position, velocity = (each[0] for each in strip.platform(seconds))
-    east = np.array([-position[1], position[0], 0.0]) / np.hypot(*position[:2])
-    north = np.cross(position / np.linalg.norm(position), east)
-    return float(velocity @ east), float(velocity @ north)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from tiling.sentinel1.products.names import ORBITS_A_CYCLE, relative_orbit
 from tiling.sentinel1.sample.simulatedorbits import TURNING
 from tiling.sentinel1.sample.strips import CYCLE, INTERVAL, START, Frame, Strip
+from tiling.sentinel1.sample.xmltrees import Tree, clock
 
-__all__ = ["DATA_TAKE", "POLARISATIONS", "Naming", "naming_of"]
+__all__ = ["DATA_TAKE", "POLARISATIONS", "Naming", "header", "naming_of", "product_name"]
 
 DATA_TAKE = 0x05E2F1
 
@@ -85,6 +87,27 @@ def naming_of(strip: Strip, frame: Frame, polarisations: tuple[str, ...] = POLAR
         orbit=ORBIT + ORBITS_A_CYCLE * round((strip.start - START) / CYCLE),
         polarisations=polarisations,
     )
+
+
+def product_name(naming: Naming) -> str:
+    """Return the name of the folder of a product."""
+    return naming.folder(binascii.crc_hqx(f"{naming.file('vv')} {naming.frame}".encode(), 0xFFFF))
+
+
+def header(naming: Naming, polarisation: str) -> Tree:
+    """Return what annotation, calibration and noise begin with."""
+    return ("adsHeader", [
+        ("missionId", naming.platform),
+        ("productType", "GRD"),
+        ("polarisation", polarisation.upper()),
+        ("mode", "IW"),
+        ("swath", "IW"),
+        ("startTime", clock(naming.start)),
+        ("stopTime", clock(naming.stop)),
+        ("absoluteOrbitNumber", str(naming.orbit)),
+        ("missionDataTakeId", str(DATA_TAKE)),
+        ("imageNumber", naming.number(polarisation)),
+    ])  # fmt: skip
 
 
 def _stamp(time: np.datetime64) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,13 @@ from tiling.sentinel1.products.manifests import MANIFEST
 from tiling.sentinel1.sample.annotationfiles import GridPoint, annotation, grid_points
 from tiling.sentinel1.sample.instrumentfields import Statistics
 from tiling.sentinel1.sample.manifestfiles import PROCESSOR, Listed, listed, manifest
-from tiling.sentinel1.sample.naming import Naming
+from tiling.sentinel1.sample.naming import Naming, product_name
 from tiling.sentinel1.sample.pixels import Scene
 from tiling.sentinel1.sample.tablefiles import calibration_tables, noise_tables
 from workbench.files import atomic_folder
 from workbench.rasters.wholerasters import written_raster
 
-__all__ = ["product_name", "write_product"]
-
-
-def product_name(naming: Naming) -> str:
-    """Return the name of the folder of a product."""
-    return naming.folder(binascii.crc_hqx(f"{naming.file('vv')} {naming.frame}".encode(), 0xFFFF))
+__all__ = ["write_product"]
 
 
 def write_product(folder: Path, scene: Scene, naming: Naming, *, overwrite: bool = False) -> Path:

@@ -7,7 +7,6 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from tiling.sentinel1.sample.annotationfiles import header
 from tiling.sentinel1.sample.instrument import (
     BETA,
     DIGITAL,
@@ -16,7 +15,7 @@ from tiling.sentinel1.sample.instrument import (
     range_noise,
     swaths,
 )
-from tiling.sentinel1.sample.naming import Naming
+from tiling.sentinel1.sample.naming import Naming, header
 from tiling.sentinel1.sample.strips import Strip
 from tiling.sentinel1.sample.xmltrees import Tree, clock, counted, document, several, short
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from tiling.sentinel1.sample.instrument import BETA, LOOKS
 from tiling.sentinel1.sample.landscape import BACKSCATTER, CENTRE, CLASSES, FOREST, TOWN
-from tiling.sentinel1.sample.naming import Naming
+from tiling.sentinel1.sample.naming import Naming, product_name
 from tiling.sentinel1.sample.pixels import BLANK_LINES, BLANK_PIXELS
-from tiling.sentinel1.sample.productfolders import product_name
 from tiling.sentinel1.sample.strips import Strip
 from tiling.sentinel1.sample.targets import AMPLITUDE, SPREAD, Target
 from workbench.files import atomic

@@ -9,13 +9,13 @@ from pathlib import Path
 from tiling.sentinel1.geometry.slantranges import RangeMode
 from tiling.sentinel1.sample.configurationfiles import write_configuration
 from tiling.sentinel1.sample.groundfiles import write_cell, write_geoid, write_index
-from tiling.sentinel1.sample.naming import POLARISATIONS, Naming, naming_of
+from tiling.sentinel1.sample.naming import POLARISATIONS, naming_of, product_name
 from tiling.sentinel1.sample.pixels import Scene
 from tiling.sentinel1.sample.productfolders import write_product
 from tiling.sentinel1.sample.strips import CYCLE, FULL, SMALL
 from tiling.sentinel1.sample.targets import targets
 from tiling.sentinel1.sample.truthfiles import write_truth
-from workbench.errors import BadInput
+from workbench.errors import BadInput, OutputExists
 
 __all__ = ["CONFIGURATION", "TILE", "write_sample"]
 
@@ -79,7 +79,7 @@ def write_sample(
     Raises
     ------
     workbench.errors.BadInput
-        If there is another polarisation or mode, or no date.
+        If there is another polarisation or mode, no date, or ``S1`` holds other products.
     workbench.errors.OutputExists
         If a file exists and `overwrite` is false.
     """
@@ -87,14 +87,15 @@ def write_sample(
     channels = polarisations or (POLARISATIONS[:1] if full_size else POLARISATIONS)
     _check(channels, dates, srgr)
     first = replace(FULL if full_size else SMALL, mode=srgr)
+    strips = [replace(first, start=first.start + cycle * CYCLE) for cycle in range(dates)]
+    named = [[naming_of(strip, frame, channels) for frame in strip.frames] for strip in strips]
+    namings = [naming for each in named for naming in each]
+    _check_folder(folder, {product_name(naming) for naming in namings}, overwrite)
     spots = targets(first)
-    namings: list[Naming] = []
-    for cycle in range(dates):
-        strip = replace(first, start=first.start + cycle * CYCLE)
+    for cycle, (strip, each) in enumerate(zip(strips, named, strict=True)):
         scene = Scene(strip, spots, step=32 if full_size else 16, seed=cycle + 1)
-        for frame in strip.frames:
-            namings.append(naming_of(strip, frame, channels))
-            path = write_product(folder / "S1", scene, namings[-1], overwrite=overwrite)
+        for naming in each:
+            path = write_product(folder / "S1", scene, naming, overwrite=overwrite)
             logger.info("%s written", path)
     for cell in CELLS:
         write_cell(folder / "DEM", *cell, overwrite=overwrite)
@@ -118,3 +119,18 @@ def _check(channels: tuple[str, ...], dates: int, srgr: str) -> None:
         raise BadInput(f"dates={dates}: 1 or more")
     if srgr not in ("linear", "nearest"):
         raise BadInput(f"srgr={srgr!r}: 'linear' or 'nearest'")
+
+
+def _check_folder(folder: Path, names: set[str], overwrite: bool) -> None:
+    """Refuse a folder before anything is written to it."""
+    found = sorted(path.name for path in (folder / "S1").glob("*.SAFE"))
+    others = [name for name in found if name not in names]
+    if others:
+        raise BadInput(
+            f"{folder / 'S1'} holds {len(others)} other products, such as {others[0]}, which a run "
+            "would take for the sample's: choose an empty folder, or remove them"
+        )
+    files = [folder / CONFIGURATION, folder / "truth.json"]
+    there = [folder / "S1" / name for name in found] + [path for path in files if path.exists()]
+    if there and not overwrite:
+        raise OutputExists(f"{there[0]} exists: pass overwrite=True to replace it")

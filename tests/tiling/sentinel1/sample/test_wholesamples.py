@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -109,3 +110,31 @@ def test_height_model_has_the_grid_of_the_real_one(sentinel1_sample):
             assert file.shape == (3600, 3600)
             assert file.crs.to_epsg() == 9518
             assert file.xy(0, 0) == pytest.approx((longitude, latitude + 1), abs=1e-9)
+
+
+def test_folder_with_other_products_is_refused(tmp_path):
+    other = tmp_path / "S1" / f"S1A_IW_GRDH_1SDV_20230612T052013_{'x' * 15}.SAFE"
+    other.mkdir(parents=True)
+    with pytest.raises(BadInput, match="other products"):
+        write_sample(tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["S1"]
+
+
+@pytest.mark.parametrize("wrong", [{"dates": 0}, {"srgr": "cubic"}])
+def test_wrong_options_are_refused(tmp_path, wrong):
+    with pytest.raises(BadInput, match=next(iter(wrong))):
+        write_sample(tmp_path, **wrong)
+
+
+def test_overwriting_gives_the_same_bytes(tmp_path, tiny):
+    def digests():
+        return {
+            path.relative_to(tmp_path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in tmp_path.rglob("*")
+            if path.is_file() and path.suffix != ".gpkg"  # which has the time in it
+        }
+
+    write_sample(tmp_path, polarisations=("vv",))
+    before = digests()
+    write_sample(tmp_path, polarisations=("vv",), overwrite=True)
+    assert digests() == before
