@@ -40,7 +40,7 @@ def write_cell(folder: Path, longitude: int, latitude: int, *, overwrite: bool =
         rasterio.open(
             temporary, "w", driver="GTiff", width=CELLS, height=CELLS, count=1, dtype=np.float32,
             crs=CRS, transform=origin, tiled=True, blockxsize=512, blockysize=512,
-            compress="deflate", predictor=3,
+            compress="deflate", predictor=3, zlevel=1,
         ) as file,
     ):  # fmt: skip
         file.update_tags(AREA_OR_POINT="Point")

@@ -31,6 +31,9 @@ BLANK_LINES, BLANK_PIXELS = 12, 60
 BLOCK = 256
 """Lines that are made at a time; their random numbers begin with them."""
 
+KEPT = 50_000_000
+"""Pixels of a strip of which it is kept what covers them."""
+
 _CHANNELS = ("vv", "vh")
 
 
@@ -109,8 +112,21 @@ class Scene:
         sine = local_incidence(ground, position)
         return np.stack([lon.reshape(shape), lat.reshape(shape), sine])
 
+    @cached_property
+    def _known_kinds(self) -> dict[tuple[int, int], npt.NDArray[np.uint8]]:
+        """What covered the ground in lines that were made, kept for the next polarisation."""
+        return {}
+
     def _kinds(self, first: int, last: int) -> npt.NDArray[np.uint8]:
         """Return what covers the ground in the pixels of lines."""
+        found = self._known_kinds.get((first, last))
+        if found is None:
+            found = self._looked_up(first, last)
+            if self.strip.length * self.strip.samples < KEPT:
+                self._known_kinds[first, last] = found
+        return found
+
+    def _looked_up(self, first: int, last: int) -> npt.NDArray[np.uint8]:
         longitudes, latitudes, _ = self._lattice[:, first // self.step : last // self.step + 3]
         if not kinds(longitudes, latitudes).any():  # only sea; the island is wider than a step
             return np.zeros((last - first, self.strip.samples), np.uint8)
