@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tiling.sentinel1.outputs.rasters import TileFile, write_tile
     from tiling.sentinel1.selection.coverage import coverage
     from tiling.sentinel1.selection.inputs import Product, local_products
+    from tiling.sentinel1.sample.wholesamples import write_sample
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -84,4 +85,5 @@ __all__ = [
     "coverage",
     "local_products",
     "write_tile",
+    "write_sample",
 ]

@@ -93,3 +93,11 @@ def config_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def sentinel1_sample(tmp_path_factory) -> Path:
+    """The folder of the simulated sample; to be read, not changed."""
+    from tiling.sentinel1.sample import write_sample
+
+    return write_sample(tmp_path_factory.mktemp("sentinel1") / "sample").parent
