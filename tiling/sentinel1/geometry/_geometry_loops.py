@@ -86,15 +86,14 @@ def zero_doppler(x, y, z, coefficients, middle, half, guess):
 
 @compiled
 def zero_doppler_points(points, coefficients, middle, half, times, ranges):
-    """Fill (n,) times and ranges of (n, 3) points; each starts where the one before has ended."""
-    guess = middle
+    """Fill (n,) times and ranges of (n, 3) points.
+
+    Each starts anew from the middle of the orbit, so that it does not depend on the others.
+    """
     for i in range(len(points)):
-        time, distance = zero_doppler(
-            points[i, 0], points[i, 1], points[i, 2], coefficients, middle, half, guess
+        times[i], ranges[i] = zero_doppler(
+            points[i, 0], points[i, 1], points[i, 2], coefficients, middle, half, middle
         )
-        times[i], ranges[i] = time, distance
-        if np.isfinite(time):
-            guess = time
 
 
 @compiled

@@ -138,6 +138,15 @@ def test_a_finer_lattice_is_closer(annotations):
     assert 10 < errors[3] / errors[1] < 20  # fourfold at each step: bilinear
 
 
+def test_the_highest_mountains(annotations, monkeypatch):
+    """Three heights are enough for 9 km."""
+    monkeypatch.setitem(globals(), "HEIGHTS", (-50.0, 8900.0))
+    lines, pixels, count = differences(image_model(annotations["5371"]), tile_grid("33TUG"))
+    assert count > 40_000
+    assert lines < 1e-4
+    assert pixels < 0.005
+
+
 def test_without_a_correction_and_with_it(annotations):
     """The correction of an old product, a fifth of a line, is in the lattice."""
     annotation, grid = annotations["CEAB"], tile_grid("32UPA")

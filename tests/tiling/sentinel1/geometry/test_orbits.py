@@ -80,14 +80,16 @@ def test_a_point_abeam_is_the_nearest_point_of_the_orbit(abeam, place):
         assert abs((position[0] - point) @ velocity[0]) < 1e-2  # of 6e9 m²/s
 
 
-def test_the_answer_does_not_depend_on_the_points_before(annotations):
+def test_the_answer_does_not_depend_on_other_points(annotations):
+    """Bit by bit, or blocks of pixels that are solved one by one would differ."""
     grid = annotations["5371"].grid
     orbit = fit_orbit(annotations["5371"].vectors)
     points = earth_fixed_points(grid.longitudes, grid.latitudes, grid.heights)
     times, ranges = orbit.zero_doppler(points)
-    backwards = orbit.zero_doppler(points[::-1])
-    np.testing.assert_allclose(times, backwards[0][::-1], rtol=0, atol=1e-9)
-    np.testing.assert_allclose(ranges, backwards[1][::-1], rtol=0, atol=1e-6)
+    order = np.random.default_rng(0).permutation(len(points))[:100]
+    found = orbit.zero_doppler(points[order])
+    np.testing.assert_array_equal(found[0], times[order])
+    np.testing.assert_array_equal(found[1], ranges[order])
 
 
 def test_what_is_not_finite_is_never_abeam(annotations):
