@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.geometry.lattices import ground_lattice, image_lattice
+from tiling.sentinel1.products.annotations import RangePolynomials
 from workbench.rasters.grids import transformer
 from workbench.rasters.tilegrid import all_tiles, tile_footprint, tile_grid
 from workbench.rasters.windows import Window
@@ -208,6 +210,18 @@ def test_small_grids(annotations, shape):
     true = model.places(longitudes.ravel(), latitudes.ravel(), heights.ravel().astype(float))
     for found, expected in zip(lattice.places(window, heights), true, strict=True):
         np.testing.assert_allclose(found.ravel(), expected, rtol=0, atol=0.005)
+
+
+def test_a_product_with_one_polynomial(annotations):
+    annotation = annotations["5371"]
+    fields = annotation.ranges.__dataclass_fields__
+    one = RangePolynomials(*(getattr(annotation.ranges, name)[10:11] for name in fields))
+    model = image_model(replace(annotation, ranges=one), correct=False)
+    assert len(model.ranges.polynomials.times) == 1
+    lines, pixels, count = differences(model, tile_grid("33TUG"))
+    assert count > 40_000
+    assert lines < 1e-4
+    assert pixels < 0.005
 
 
 def test_far_from_the_image_there_are_no_pixels(annotations):
