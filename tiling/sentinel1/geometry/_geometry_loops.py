@@ -163,9 +163,9 @@ def fill_places(lattice, step, first_row, first_col, heights, timing, ranges, li
             if _all_between(at, k, times, start, end):
                 _fill_pixels(table, at, k, nearest, times, columns, start, end, pixels, row)
             else:
-                for j in range(start, end):
-                    k = _polynomial(at, k, times[j])
-                    _fill_pixels(table, at, k, nearest, times, columns, j, j + 1, pixels, row)
+                for col in range(start, end):
+                    k = _polynomial(at, k, times[col])
+                    _fill_pixels(table, at, k, nearest, times, columns, col, col + 1, pixels, row)
             for col in range(start, end):
                 j = np.uint64(col)
                 pixels[row, j] -= p0 + across[j] * dp0
