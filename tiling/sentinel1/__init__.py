@@ -25,6 +25,11 @@ if TYPE_CHECKING:
         NoS2TileError,
         NotCompatibleInput,
     )
+    from tiling.sentinel1.geocoding.tiles import TileJob
+    from tiling.sentinel1.geometry.imagemodels import image_model
+    from tiling.sentinel1.geometry.reports import residual_report, residual_table
+    from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
+    from tiling.sentinel1.products.safefolders import open_image
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -42,4 +47,11 @@ __all__ = [
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "TileJob",
+    "find_orbit_file",
+    "image_model",
+    "open_image",
+    "orbit_vectors",
+    "residual_report",
+    "residual_table",
 ]
