@@ -89,7 +89,8 @@ class TileJob:
     srgr
         Which polynomial of ground range holds between two, ``linear`` or ``nearest``.
     grid_correction
-        Whether what is left at the product's own geolocation grid is taken away.
+        Whether what is left at the product's own geolocation grid is taken away; never with an
+        orbit file.
     exact
         Solve every pixel by itself instead of on a lattice; fifteen times slower, the same to
         0.005 pixels.

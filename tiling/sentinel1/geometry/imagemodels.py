@@ -203,7 +203,8 @@ def image_model(
         the nearer one.
     correct
         Whether what is left at the product's own grid is taken away, where it is more than 0.02
-        lines or pixels.
+        lines or pixels. Never with other `vectors`: the grid was made with the product's orbit, and
+        what is left then is how far the two orbits are apart.
 
     Raises
     ------
@@ -233,7 +234,8 @@ def image_model(
     _, linear = plain.uncorrected(times, distances, "linear")
     of_lines, of_pixels = lines - grid.lines, nearest - grid.pixels
     correction = None
-    if correct and max(np.abs(of_lines).max(), np.abs(of_pixels).max()) > WORTH_CORRECTING:
+    own = vectors is None
+    if correct and own and max(np.abs(of_lines).max(), np.abs(of_pixels).max()) > WORTH_CORRECTING:
         correction = _correction(annotation, of_lines, of_pixels)
     left = of_lines, of_pixels
     if correction is not None:

@@ -113,7 +113,7 @@ def residual_report(annotation: Annotation, model: ImageModel) -> dict[str, Any]
         "points": {
             name: np.round(values, _DIGITS).tolist() for name, values in vars(found).items()
         },
-        "warnings": _warnings(found, left_out, model),
+        "warnings": _warnings(found, left_out, model, annotation),
     }
 
 
@@ -216,14 +216,19 @@ def _polynomials(model: ImageModel) -> dict[str, Any]:
 
 
 def _warnings(
-    found: PointResiduals, left_out: dict[str, float] | None, model: ImageModel
+    found: PointResiduals,
+    left_out: dict[str, float] | None,
+    model: ImageModel,
+    annotation: Annotation,
 ) -> list[str]:
     out = []
+    own = model.orbit.source == annotation.vectors.source
+    why = "" if own else "; they were made with the orbit of the product, not with this one"
     for name, values in (("lines", found.left_lines), ("pixels", found.left_pixels)):
         most = np.abs(values).max()
         if most > LIMIT:
             out.append(
-                f"{most:.3f} {name} are left at the points of the product, more than {LIMIT}"
+                f"{most:.3f} {name} are left at the points of the product, more than {LIMIT}{why}"
             )
     if left_out is not None:
         out += [

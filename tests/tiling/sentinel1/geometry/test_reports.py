@@ -93,6 +93,15 @@ def test_warnings_say_what_is_left(annotations):
     assert report["warnings"][0] in residual_table(report)
 
 
+def test_another_orbit_is_said(annotations):
+    annotation = annotations["5371"]
+    moved = replace(annotation.vectors, times=annotation.vectors.times + 1e-3, source="moved")
+    report = residual_report(annotation, image_model(annotation, vectors=moved))
+    (warning,) = report["warnings"]
+    assert warning.startswith("0.669 lines are left")
+    assert "made with the orbit of the product, not with this one" in warning
+
+
 def test_a_correction_that_fails_between_its_points_is_told(annotations):
     """One row of the grid is a line off: the correction hides it at the points, not from us."""
     annotation = annotations["5371"]
