@@ -61,10 +61,13 @@ def parse_xml(
 
     if len(content) > largest:
         raise error(f"{name}: larger than {largest:,} bytes, the limit for XML")
+    root: Element | None = None
     try:
-        root: Element = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException as reason:
-        raise error(f"{name}: the XML declares a document type or entity") from reason
+        root = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException:
+        pass  # not a cause of the error: it cannot be unpickled, where causes are sent along
     except (ParseError, LookupError, ValueError) as reason:
         raise error(f"{name}: the XML is malformed: {reason}") from reason
+    if root is None:
+        raise error(f"{name}: the XML declares a document type or entity")
     return root

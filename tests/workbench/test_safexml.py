@@ -74,3 +74,11 @@ def test_the_error_is_the_callers():
 def test_any_bytes_give_a_document_or_one_error(content):
     with suppress(BadFile):
         parse_xml(content, "x.xml")
+
+
+def test_what_forbids_a_document_type_stays_behind():
+    """It cannot be unpickled, and some picklers (tblib, on Dask workers) send causes along."""
+    with pytest.raises(BadFile, match="document type") as found:
+        parse_xml(b"<!DOCTYPE a []><a/>", "a.xml")
+    assert found.value.__cause__ is None
+    assert found.value.__context__ is None

@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     from tiling.sentinel1.selection.coverage import coverage
     from tiling.sentinel1.selection.inputs import Product, local_products
     from tiling.sentinel1.sample.wholesamples import write_sample
+    from tiling.sentinel1.geocoding.tiles import TileJob
+    from tiling.sentinel1.geometry.imagemodels import image_model
+    from tiling.sentinel1.geometry.reports import residual_report, residual_table
+    from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
+    from tiling.sentinel1.products.safefolders import open_image
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -86,4 +91,11 @@ __all__ = [
     "local_products",
     "write_tile",
     "write_sample",
+    "TileJob",
+    "find_orbit_file",
+    "image_model",
+    "open_image",
+    "orbit_vectors",
+    "residual_report",
+    "residual_table",
 ]

@@ -47,28 +47,51 @@ def bilinear(image, first_line, first_pixel, lines, pixels, height, width, out):
 
     No value where the nearest of them has none.
     """
-    rows, cols = image.shape
+    start_line, start_pixel = float(first_line), float(first_pixel)
+    last_line, last_pixel = start_line + image.shape[0] - 1, start_pixel + image.shape[1] - 1
+    one = np.uint32(1)
     for i in range(lines.shape[0]):
+        row = np.uint64(i)
         for j in range(lines.shape[1]):
-            line, pixel = lines[i, j], pixels[i, j]
-            out[i, j] = 0
-            if not (-0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5):
-                continue
-            row, col = int(np.floor(line)), int(np.floor(pixel))
-            down, across = line - row, pixel - col
-            row, col = row - first_line, col - first_pixel
-            total = weight = 0.0
-            closest = best = 0.0
-            for r in range(2):
-                for c in range(2):
-                    if not (0 <= row + r < rows and 0 <= col + c < cols):
-                        continue
-                    share = (down if r else 1 - down) * (across if c else 1 - across)
-                    value = image[row + r, col + c]
-                    if share > best:
-                        best, closest = share, value
-                    if value != 0:
-                        total += share * value
-                        weight += share
-            if closest != 0:
-                out[i, j] = total / weight
+            col = np.uint64(j)
+            line, pixel = lines[row, col], pixels[row, col]
+            inside = (line >= start_line) & (line < last_line)
+            inside &= (pixel >= start_pixel) & (pixel < last_pixel)
+            a = b = c = d = np.float32(0)
+            down = across = 0.0
+            if inside:
+                top = np.uint32(np.int32(line - start_line))
+                left = np.uint32(np.int32(pixel - start_pixel))
+                down, across = line - start_line - top, pixel - start_pixel - left
+                a, b = image[top, left], image[top, left + one]
+                c, d = image[top + one, left], image[top + one, left + one]
+            if (a != 0) & (b != 0) & (c != 0) & (d != 0):
+                upper = (1 - across) * a + across * b
+                lower = (1 - across) * c + across * d
+                out[row, col] = (1 - down) * upper + down * lower
+            elif -0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5:
+                out[row, col] = _of_those_with_a_value(
+                    image, line - start_line, pixel - start_pixel
+                )
+            else:
+                out[row, col] = 0
+
+
+@compiled
+def _of_those_with_a_value(image, line, pixel):
+    """Return the mean of those of four pixels that are in the image and have a value."""
+    rows, cols = image.shape
+    top, left = int(np.floor(line)), int(np.floor(pixel))
+    down, across = line - top, pixel - left
+    total = weight = closest = best = 0.0
+    for r in range(2):
+        for c in range(2):
+            if 0 <= top + r < rows and 0 <= left + c < cols:
+                share = (down if r else 1 - down) * (across if c else 1 - across)
+                value = image[top + r, left + c]
+                if share > best:
+                    best, closest = share, value
+                if value != 0:
+                    total += share * value
+                    weight += share
+    return total / weight if closest != 0 else 0.0

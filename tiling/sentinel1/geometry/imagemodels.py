@@ -3,8 +3,8 @@
 The truth is the geolocation grid that the product itself brings. The time of a line is not the
 first time plus lines times the interval: half of the travel time, less that at a reference range,
 is left in it (the processor corrects the bistatic delay at one range only). The share, 1/2 or 0,
-and the reference are found from the grid. What then remains of the grid, a constant shift in lines
-of old products and the end of their list of polynomials, is taken away where it is worth it.
+and the reference are found from the grid. What then remains of the grid, nearly a constant shift in
+lines of old products, is taken away where it is worth it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ import numpy.typing as npt
 
 from tiling.sentinel1.errors import CorruptedDataSAFEError
 from tiling.sentinel1.geometry.orbits import LIGHT, Orbit, earth_fixed_points, fit_orbit
-from tiling.sentinel1.geometry.slantranges import GroundRanges, RangeMode, ground_ranges
+from tiling.sentinel1.geometry.slantranges import (
+    GroundRanges,
+    RangeMode,
+    completed,
+    ground_ranges,
+)
 from tiling.sentinel1.products.annotations import Annotation, StateVectors
 
 __all__ = ["Bistatic", "GridCorrection", "ImageModel", "Residuals", "image_model"]
@@ -168,7 +173,7 @@ class ImageModel:
         """Return what a report says of the geometry."""
         return {
             "orbit": {"source": self.orbit.source, "residual_m": self.orbit.residual},
-            "ground_ranges": self.ranges.mode,
+            "ground_ranges": {"mode": self.ranges.mode, "polynomials_added": self.ranges.added},
             "bistatic": {"share": self.bistatic.share, "slope": self.bistatic.slope},
             "grid_correction": self.correction is not None,
             "points": self.residuals.points,
@@ -198,7 +203,8 @@ def image_model(
         the nearer one.
     correct
         Whether what is left at the product's own grid is taken away, where it is more than 0.02
-        lines or pixels.
+        lines or pixels. Never with other `vectors`: the grid was made with the product's orbit, and
+        what is left then is how far the two orbits are apart.
 
     Raises
     ------
@@ -206,11 +212,12 @@ def image_model(
         If the geolocation grid is no grid, or its points do not lie abeam of the orbit.
     """
     orbit = fit_orbit(vectors or annotation.vectors)
+    grid, spacing = annotation.grid, annotation.pixel_spacing
+    polynomials = completed(annotation.ranges, grid, spacing)
     ranges = ground_ranges(
-        annotation.ranges,
-        spacing=annotation.pixel_spacing, samples=annotation.shape[1], mode=mode,
+        polynomials, spacing=spacing, samples=annotation.shape[1], mode=mode,
+        added=len(polynomials.times) - len(annotation.ranges.times),
     )  # fmt: skip
-    grid = annotation.grid
     times, distances = orbit.zero_doppler(
         earth_fixed_points(grid.longitudes, grid.latitudes, grid.heights)
     )
@@ -227,7 +234,8 @@ def image_model(
     _, linear = plain.uncorrected(times, distances, "linear")
     of_lines, of_pixels = lines - grid.lines, nearest - grid.pixels
     correction = None
-    if correct and max(np.abs(of_lines).max(), np.abs(of_pixels).max()) > WORTH_CORRECTING:
+    own = vectors is None
+    if correct and own and max(np.abs(of_lines).max(), np.abs(of_pixels).max()) > WORTH_CORRECTING:
         correction = _correction(annotation, of_lines, of_pixels)
     left = of_lines, of_pixels
     if correction is not None:

@@ -26,7 +26,7 @@ __all__ = ["STEP", "GroundLattice", "ImageLattice", "ground_lattice", "image_lat
 Floats = npt.NDArray[np.float64]
 
 STEP = 32
-"""Pixels of 10 m between nodes; the error is 0.002 pixels of an image."""
+"""Pixels of 10 m between nodes; the error is 0.002 pixels of an image, up to the highest peaks."""
 
 BEYOND = 10.0
 """Metres by which the heights of a lattice reach beyond those of the ground."""
@@ -113,7 +113,7 @@ class ImageLattice:
         return lines, pixels
 
 
-def ground_lattice(grid: GeoBox, step: int = STEP) -> GroundLattice:
+def ground_lattice(grid: GeoBox, step: int | None = None) -> GroundLattice:
     """Make the lattice of a grid.
 
     Parameters
@@ -121,10 +121,11 @@ def ground_lattice(grid: GeoBox, step: int = STEP) -> GroundLattice:
     grid
         North up, in a CRS that pyproj knows.
     step
-        Pixels between nodes.
+        Pixels between nodes; by default as many as lie in 320 m, which are 32 of 10 m.
     """
     from workbench.rasters.grids import transformer
 
+    step = step or _usual_step(grid)
     rows, cols = (np.arange(-(-(side - 1) // step) + 1) * step for side in grid.shape)
     rows, cols = (np.append(at, at[-1] + step) if len(at) < 2 else at for at in (rows, cols))
     east = grid.affine.c + grid.affine.a * (cols + 0.5)
@@ -163,6 +164,13 @@ def image_lattice(
         taken = model.correction.at(lines, np.nan_to_num(pixels))
         table[6:] = np.reshape(taken, (2, *shape))
     return ImageLattice(ground, model, (middle, half), table)
+
+
+def _usual_step(grid: GeoBox) -> int:
+    metres = abs(grid.affine.a)
+    if grid.crs is not None and grid.crs.geographic:
+        metres *= 111_320
+    return max(round(STEP * 10 / metres), 1)
 
 
 def _solved(model: ImageModel, ground: GroundLattice, height: float) -> Floats:

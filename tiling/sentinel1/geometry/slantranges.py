@@ -2,7 +2,8 @@
 
 Those from ground to slant range are the reference, one for each second or so. Which one holds
 between them is not said: the geolocation grid of products is made with the nearest in time, others
-take the linear mean of two. Both are offered.
+take the linear mean of two. Both are offered. The list of old products (IPF 2.36) ends before the
+image does; what is missing, up to 17 m, is found again in the geolocation grid.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tiling.sentinel1.products.annotations import RangePolynomials
+from tiling.sentinel1.geometry.orbits import LIGHT
+from tiling.sentinel1.products.annotations import GeolocationGrid, RangePolynomials
 
-__all__ = ["GroundRanges", "RangeMode", "ground_ranges"]
+__all__ = ["GroundRanges", "RangeMode", "completed", "ground_ranges"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,6 +45,8 @@ class GroundRanges:
         (k, n) pixels.
     step
         Metres between columns.
+    added
+        Polynomials at the ends that are not in the product's list; see `completed`.
     """
 
     polynomials: RangePolynomials
@@ -51,6 +55,7 @@ class GroundRanges:
     first: float
     table: Floats
     step: float = STEP
+    added: int = 0
 
     def pixels(self, times: Floats, ranges: Floats, mode: RangeMode | None = None) -> Floats:
         """Return the pixels at which slant ranges lie, exactly; NaN where there is none.
@@ -83,7 +88,12 @@ class GroundRanges:
 
 
 def ground_ranges(
-    polynomials: RangePolynomials, *, spacing: float, samples: int, mode: RangeMode = "linear"
+    polynomials: RangePolynomials,
+    *,
+    spacing: float,
+    samples: int,
+    mode: RangeMode = "linear",
+    added: int = 0,
 ) -> GroundRanges:
     """Invert the polynomials of a product.
 
@@ -95,7 +105,7 @@ def ground_ranges(
         Metres of a pixel.
     samples
         Of a line; the table reaches a little beyond.
-    mode
+    mode, added
         See `GroundRanges`.
     """
     ends = np.array([-50.0, samples + 50.0]) * spacing
@@ -106,7 +116,79 @@ def ground_ranges(
     first, last = float(np.min(slant)), float(np.max(slant))
     columns = np.asarray(first + STEP * np.arange(int((last - first) // STEP) + 2), np.float64)
     rows = [_ground(polynomials, k, columns) / spacing for k in range(len(polynomials.times))]
-    return GroundRanges(polynomials, spacing, mode, first, np.array(rows))
+    return GroundRanges(polynomials, spacing, mode, first, np.array(rows), added=added)
+
+
+def completed(
+    polynomials: RangePolynomials, grid: GeolocationGrid, spacing: float
+) -> RangePolynomials:
+    """Add the polynomials that a list lacks at the ends of an image, from the geolocation grid.
+
+    The first and the last row of the grid are made with the polynomial nearest in time. Where that
+    is none of the list, because the next one would be nearer, it is fitted to the slant ranges of
+    the row.
+
+    Parameters
+    ----------
+    polynomials
+        Of the annotation.
+    grid
+        Of the same annotation.
+    spacing
+        Metres of a pixel.
+
+    Returns
+    -------
+    RangePolynomials
+        The same where nothing is missing.
+    """
+    at = polynomials.times
+    if len(at) < 2:
+        return polynomials
+    first, last = grid.lines == grid.lines.min(), grid.lines == grid.lines.max()
+    before, after = at[1] - at[0], at[-1] - at[-2]
+    if at[0] - grid.times[first].max() > before / 2:
+        polynomials = _with_row(
+            polynomials, grid, first, spacing, end=0, time=float(at[0] - before)
+        )
+    if grid.times[last].min() - at[-1] > after / 2:
+        polynomials = _with_row(
+            polynomials, grid, last, spacing, end=-1, time=float(at[-1] + after)
+        )
+    return polynomials
+
+
+def _with_row(
+    polynomials: RangePolynomials,
+    grid: GeolocationGrid,
+    row: npt.NDArray[np.bool_],
+    spacing: float,
+    *,
+    end: Literal[0, -1],
+    time: float,
+) -> RangePolynomials:
+    """Add the polynomial of a row of the grid in front of the first (0) or behind the last (-1)."""
+    degree = polynomials.to_slant.shape[1] - 1
+    if row.sum() <= degree:
+        return polynomials
+    ground = grid.pixels[row] * spacing - polynomials.ground_origins[end]
+    fitted = np.polynomial.Polynomial.fit(ground, grid.slant_times[row] * LIGHT / 2, degree)
+    to_slant = np.zeros(degree + 1)
+    coefficients = fitted.convert().coef
+    to_slant[: len(coefficients)] = coefficients
+    place = 0 if end == 0 else len(polynomials.times)
+
+    def extended(values: Floats, value: Floats | float) -> Floats:
+        return np.asarray(np.insert(values, place, value, axis=0), np.float64)
+
+    return RangePolynomials(
+        extended(polynomials.times, time),
+        extended(polynomials.ground_origins, polynomials.ground_origins[end]),
+        extended(polynomials.slant_origins, polynomials.slant_origins[end]),
+        extended(polynomials.to_slant, to_slant),
+        # the inverse only says where the search for the true one begins
+        extended(polynomials.to_ground, polynomials.to_ground[end]),
+    )
 
 
 def _ground(polynomials: RangePolynomials, index: int, slant: Floats) -> Floats:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tiling.sentinel1.errors import CorruptedDataSAFEError
 from tiling.sentinel1.products.annotations import Annotation, read_annotation
@@ -41,6 +42,10 @@ class Image:
 
     folder: Path
     polarisation: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what was read of it."""
+        return {"folder": self.folder, "polarisation": self.polarisation}
 
     @cached_property
     def manifest(self) -> Manifest:
