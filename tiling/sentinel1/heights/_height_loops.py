@@ -1,6 +1,6 @@
 """Compiled loops: heights between the pixels of elevation models, and the geoid below them.
 
-Import this module only where it is used (it loads numba); `mosaics` and `surfaces` are the doors.
+Import this module only where it is used (it loads numba); `mosaics` and `geoids` are the doors.
 """
 
 # numba infers the types of these loops from their arguments.
@@ -12,98 +12,203 @@ import numpy as np
 
 from workbench.machinecode import compiled
 
-__all__ = ["fill_heights", "fill_undulations", "limits"]
-
+__all__ = ["fill_heights", "fill_heights_on_lattice", "fill_undulations"]
 
 FIRST = -0.5 - 1e-6  # of a pixel: the edge of a model, as `mosaics` counts it
 
+GROUND, SEA, MISSING = 0, 1, 2
 
-@compiled
-def limits(longitudes, latitudes):
-    """Return least and largest longitude and latitude; what is not a number takes no part."""
-    west = south = np.inf
-    east = north = -np.inf
-    for i in range(longitudes.shape[0]):
-        for j in range(longitudes.shape[1]):
-            x, y = longitudes[i, j], latitudes[i, j]
-            if x < west:
-                west = x
-            if x > east:
-                east = x
-            if y < south:
-                south = y
-            if y > north:
-                north = y
-    return west, south, east, north
+MANY, FEW = 128, 16  # places that are filled at once where they lie inside one model
 
 
 @compiled
-def fill_heights(
-    longitudes, latitudes, turn, region, pixels, models, windows, sea, empty,
-    undulations, geoid, out,
-):  # fmt: skip
-    """Fill heights; the first model that has a value at a place gives it.
+def fill_heights(longitudes, latitudes, turn, ground, geoid, out):
+    """Fill (r, c) heights at places, and return how many have a height, are sea, have none.
 
-    `models` has for each: latitude of its first row, rows in a degree, longitude of its first
-    column, columns in a degree, number of rows and of columns less one half. `windows` has for
-    each: where its pixels begin in `pixels`, their number in a row, their first row and column.
-    `sea` has west, south, east, north. `geoid` is the latitude, rows in a degree, longitude and
-    columns in a degree of `undulations`. `empty` is the height where no model has one.
-
-    Returns how many places are sea, have no value, and lie outside the region.
+    `turn` is added to longitudes. `ground` has pixels, models, windows, boxes of sea and the
+    height where no model has one. Of each model there are: latitude of its first row, rows in a
+    degree, longitude of its first column, columns in a degree; number of rows and of columns less
+    one half; and first and last row and column of pixels that no model before it has. Of each
+    window: where its pixels begin, their number in a row, their first row and column. `geoid` has
+    undulations, and latitude, rows in a degree, longitude, columns in a degree.
     """
-    at_sea = without = outside = 0
+    counts = np.zeros(3, np.int64)
     for i in range(longitudes.shape[0]):
-        for j in range(longitudes.shape[1]):
-            x, y = longitudes[i, j] + turn, latitudes[i, j]
-            if not (region[0] <= x <= region[2] and region[1] <= y <= region[3]):
-                out[i, j] = np.nan
-                outside += 1
-                continue
-            height = np.nan
-            void = False
-            for k in range(len(models)):
-                row = (models[k, 0] - y) * models[k, 1]
-                col = (x - models[k, 2]) * models[k, 3]
-                if row < FIRST or col < FIRST or row >= models[k, 4] or col >= models[k, 5]:
-                    continue
-                height = _between(pixels, windows, k, row, col)
-                if height == height:
-                    break
-                void = True
-            if height != height and not void:
-                height = _beside(pixels, models, windows, x, y)
-            if height != height:
-                if not void and _inside(sea, x, y):
-                    height = 0.0
-                    at_sea += 1
-                else:
-                    height = empty
-                    without += 1
-            out[i, j] = height + _undulation(undulations, geoid, x, y)
-    return at_sea, without, outside
+        _fill_row(longitudes[i], latitudes[i], turn, ground, geoid, out[i], counts)
+    return counts
 
 
 @compiled
-def _beside(pixels, models, windows, x, y):
-    """Return the height in a gap between models of different spacing: one pixel beyond one."""
+def fill_heights_on_lattice(
+    longitudes, latitudes, step, first_row, first_col, turn, ground, geoid, out
+):
+    """Fill (r, c) heights of a window of a grid whose places are bilinear between nodes."""
+    counts = np.zeros(3, np.int64)
+    x, y = np.empty(out.shape[1]), np.empty(out.shape[1])
+    shares = np.arange(step) / step
+    for i in range(out.shape[0]):
+        north = first_row + i
+        node = max(min(north // step, longitudes.shape[0] - 2), 0)
+        down = (north - node * step) / step
+        _fill_between(longitudes, node, down, step, shares, first_col, x)
+        _fill_between(latitudes, node, down, step, shares, first_col, y)
+        _fill_row(x, y, turn, ground, geoid, out[i], counts)
+    return counts
+
+
+@compiled
+def _fill_between(nodes, node, down, step, shares, first_col, out):
+    """Fill a row of values between two rows of nodes."""
+    j = 0
+    while j < len(out):
+        east = first_col + j
+        left = max(min(east // step, nodes.shape[1] - 2), 0)
+        start = east - left * step
+        if start < 0 or start >= step:  # beyond the nodes
+            share = start / step
+            a = nodes[node, left] + share * (nodes[node, left + 1] - nodes[node, left])
+            b = nodes[node + 1, left]
+            b += share * (nodes[node + 1, left + 1] - b)
+            out[j] = a + down * (b - a)
+            j += 1
+            continue
+        count = min(step - start, len(out) - j)
+        above, over = nodes[node, left], nodes[node, left + 1] - nodes[node, left]
+        below, under = nodes[node + 1, left], nodes[node + 1, left + 1] - nodes[node + 1, left]
+        for c in range(count):
+            a = above + shares[start + c] * over
+            b = below + shares[start + c] * under
+            out[j + c] = a + down * (b - a)
+        j += count
+
+
+@compiled
+def _fill_row(xs, ys, turn, ground, geoid, out, counts):
+    """Fill a row of heights: quickly where many places lie inside one model, else with care.
+
+    Both ways do the same operations on a place in the same order, so they give the same height.
+    """
+    pixels, models, windows, sea, empty = ground
+    undulations, place = geoid
+    shares = np.empty((4, MANY))
+    corners = np.empty((4, MANY), np.float32)
+    starts = np.empty(MANY, np.int64)
+    j, k, careful, few = 0, -1, 0, 0
+    while j < len(out):
+        count = min(FEW if j < few else MANY, len(out) - j)
+        if k >= 0 and j >= careful:
+            some = slice(j, j + count)
+            if _fill_inside(
+                xs[some], ys[some], turn, pixels, models[k], windows[k], undulations, place,
+                shares, corners, starts, out[some],
+            ):  # fmt: skip
+                counts[GROUND] += count
+                j += count
+                continue
+            if j >= few:
+                few = j + MANY
+                continue
+            careful = j + count
+        x, y = xs[j] + turn, ys[j]
+        height, kind, k = _height(pixels, models, windows, sea, empty, x, y)
+        out[j] = height + _undulation(undulations, place, x, y)
+        counts[kind] += 1
+        j += 1
+        if kind == SEA and len(models) == 0 and len(sea) == 1:
+            j = _sea_after(xs, ys, turn, sea, geoid, out, counts, j)
+
+
+@compiled
+def _fill_inside(
+    xs, ys, turn, pixels, model, window, undulations, geoid, shares, corners, starts, out
+):
+    """Fill heights of places that all lie well inside a model and in one cell of the geoid.
+
+    Returns whether they do and all have a height. In steps, so that each becomes vector code.
+    """
+    top, down, left, across = model[0], model[1], model[2], model[3]
+    first, last, start, end = model[6], model[7], model[8], model[9]
+    width = window[1]
+    begin = window[0] - window[2] * width - window[3]
+    north, rows, west, columns = geoid
+    g_row, g_col = int((north - ys[0]) * rows), int((xs[0] + turn - west) * columns)
+    if not (0 <= g_row < undulations.shape[0] - 1 and 0 <= g_col < undulations.shape[1] - 1):
+        return False
+    inside = 0
+    for c in range(len(out)):
+        x, y = xs[c] + turn, ys[c]
+        row, col = (top - y) * down, (x - left) * across
+        g_down, g_across = (north - y) * rows - g_row, (x - west) * columns - g_col
+        inside += (
+            (row >= first) & (row < last) & (col >= start) & (col < end)
+            & (g_down >= 0) & (g_down < 1) & (g_across >= 0) & (g_across < 1)
+        )  # fmt: skip
+        r, n = np.int32(row), np.int32(col)
+        shares[0, c], shares[1, c] = row - r, col - n
+        shares[2, c], shares[3, c] = g_down, g_across
+        starts[c] = begin + r * width + n
+    if inside < len(out):
+        return False
+    for c in range(len(out)):
+        at = starts[c]
+        corners[0, c], corners[1, c] = pixels[at], pixels[at + 1]
+        corners[2, c], corners[3, c] = pixels[at + width], pixels[at + width + 1]
+    a, b = undulations[g_row, g_col], undulations[g_row + 1, g_col]
+    over, under = undulations[g_row, g_col + 1] - a, undulations[g_row + 1, g_col + 1] - b
+    without = 0
+    for c in range(len(out)):
+        p, q = float(corners[0, c]), float(corners[1, c])
+        s, t = float(corners[2, c]), float(corners[3, c])
+        above = p + shares[1, c] * (q - p)
+        below = s + shares[1, c] * (t - s)
+        height = above + shares[0, c] * (below - above)
+        without += height != height
+        above, below = a + shares[3, c] * over, b + shares[3, c] * under
+        out[c] = height + (above + shares[2, c] * (below - above))
+    return without == 0
+
+
+@compiled
+def _sea_after(xs, ys, turn, sea, geoid, out, counts, j):
+    """Fill places from j on that lie in the one box of sea; return the first that does not."""
+    undulations, place = geoid
+    before = j
+    while j < len(out):
+        x, y = xs[j] + turn, ys[j]
+        if not (sea[0, 0] <= x <= sea[0, 2] and sea[0, 1] <= y <= sea[0, 3]):
+            break
+        out[j] = 0.0 + _undulation(undulations, place, x, y)
+        j += 1
+    counts[SEA] += j - before
+    return j
+
+
+@compiled
+def _height(pixels, models, windows, sea, empty, x, y):
+    """Return the height of a place, what it is, and the model that gave it."""
+    void = False
     for k in range(len(models)):
         row = (models[k, 0] - y) * models[k, 1]
         col = (x - models[k, 2]) * models[k, 3]
-        if -1 <= row < models[k, 4] + 0.5 - 1e-6 and -1 <= col < models[k, 5] + 0.5 - 1e-6:
-            height = _between(pixels, windows, k, row, col)
-            if height == height:
-                return height
-    return np.nan
-
-
-@compiled
-def _inside(boxes, x, y):
-    """Return whether a place lies in one of some boxes."""
-    for k in range(len(boxes)):
-        if boxes[k, 0] <= x <= boxes[k, 2] and boxes[k, 1] <= y <= boxes[k, 3]:
-            return True
-    return False
+        if row < FIRST or col < FIRST or row >= models[k, 4] or col >= models[k, 5]:
+            continue
+        height = _between(pixels, windows, k, row, col)
+        if height == height:
+            return height, GROUND, k
+        void = True
+    if not void:
+        # In a gap between models of different spacing: up to one pixel beyond one of them.
+        for k in range(len(models)):
+            row = (models[k, 0] - y) * models[k, 1]
+            col = (x - models[k, 2]) * models[k, 3]
+            if -1 <= row < models[k, 4] + 0.5 - 1e-6 and -1 <= col < models[k, 5] + 0.5 - 1e-6:
+                height = _between(pixels, windows, k, row, col)
+                if height == height:
+                    return height, GROUND, k
+        for k in range(len(sea)):
+            if sea[k, 0] <= x <= sea[k, 2] and sea[k, 1] <= y <= sea[k, 3]:
+                return 0.0, SEA, -1
+    return empty, MISSING, -1
 
 
 @compiled
@@ -117,11 +222,7 @@ def _between(pixels, windows, k, row, col):
     down, across = row - top, col - left
     width = windows[k, 1]
     at = windows[k, 0] + (top - windows[k, 2]) * width + (left - windows[k, 3])
-    a, b = float(pixels[at]), float(pixels[at + 1])
-    c, d = float(pixels[at + width]), float(pixels[at + width + 1])
-    above = a + across * (b - a)
-    below = c + across * (d - c)
-    height = above + down * (below - above)
+    height = _bilinear(pixels, at, width, down, across)
     if height == height:
         return height
     own = pixels[at + (width if down >= 0.5 else 0) + (1 if across >= 0.5 else 0)]
@@ -135,6 +236,16 @@ def _between(pixels, windows, k, row, col):
             total += share * value
             weight += share
     return total / weight
+
+
+@compiled
+def _bilinear(pixels, at, width, down, across):
+    """Return the value between four pixels; not a number where one of them is none."""
+    a, b = float(pixels[at]), float(pixels[at + 1])
+    c, d = float(pixels[at + width]), float(pixels[at + width + 1])
+    above = a + across * (b - a)
+    below = c + across * (d - c)
+    return above + down * (below - above)
 
 
 @compiled

@@ -65,6 +65,9 @@ class DemFile:
     reference: str | None
     plane: Plane | None
 
+    def __hash__(self) -> int:
+        return hash((self.path, self.stamp))
+
     @property
     def bounds(self) -> Bounds:
         """West, south, east, north of its pixels, degrees."""

@@ -7,17 +7,19 @@ models of different spacing meet without a step and without a gap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from tiling.sentinel1.heights.demfiles import SIDE, DemFile
+from workbench.errors import BadInput
 from workbench.rasters.grids import Bounds
 from workbench.rasters.windows import Window, windows
 
-__all__ = ["Counts", "Mosaic", "Part", "turned"]
+__all__ = ["NO_GEOID", "Counts", "Grid", "Mosaic", "Part", "turned"]
 
 Floats = npt.NDArray[np.float64]
 Heights = npt.NDArray[np.float32]
@@ -26,7 +28,14 @@ _GROWN = 0.002  # degrees; cells of sea reach under the edges of their neighbour
 
 _SHARED = 1e-6  # of a pixel, at the edge of two models; rounding must leave no gap between them
 
-_NO_GEOID = (np.zeros((2, 2)), (90.0, 1 / 180.0, -180.0, 1 / 360.0))
+_APART = 1e-3  # of a pixel, between what is one model's alone and the next
+
+_ROUNDING = 1e-9  # degrees
+
+Grid = tuple[Floats, tuple[float, float, float, float]]
+"""Values of a geoid and their place, as the loops take them."""
+
+NO_GEOID: Grid = (np.zeros((2, 2)), (90.0, 1 / 180.0, -180.0, 1 / 360.0))
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,33 @@ class Part:
             (max(int(np.floor(start)), -1), min(int(np.floor(end)) + 2, width + 1)),
         )
 
+    def apart_from(self, others: Sequence[Bounds]) -> tuple[float, float, float, float]:
+        """Return first and last row and column of a box of its pixels that no other model meets.
+
+        Between the centres of its pixels, so that nothing beyond its edge is needed; not always the
+        largest such box.
+        """
+        top, down, left, across = self.place[:4]
+        height, width = self.file.shape
+        low, high = [0.0, 0.0], [height - 1.0, width - 1.0]
+        for west, south, east, north in others:
+            first = ((top - north) * down - _APART, (west - left) * across - _APART)
+            last = ((top - south) * down + _APART, (east - left) * across + _APART)
+            shared = [
+                max(min(last[n], high[n]) - max(first[n], low[n]), 0.0) / max(high[n] - low[n], 1.0)
+                for n in (0, 1)
+            ]
+            if min(shared) <= 0:
+                continue
+            axis = int(shared[1] < shared[0])
+            if first[axis] <= low[axis]:
+                low[axis] = last[axis]
+            elif last[axis] >= high[axis]:
+                high[axis] = first[axis]
+            else:
+                high[axis] = low[axis]
+        return low[0], high[0], low[1], high[1]
+
 
 def turned(bounds: Bounds, region: Bounds) -> tuple[int, ...]:
     """Return the turns, degrees, by which bounds meet a region."""
@@ -113,17 +149,20 @@ class Mosaic:
     sea: tuple[Bounds, ...]
     region: Bounds
 
+    def __hash__(self) -> int:
+        return hash((self.region, *(part.file for part in self.parts)))
+
     def heights(
         self,
         longitudes: Floats,
         latitudes: Floats,
-        undulations: tuple[Floats, tuple[float, ...]] | None = None,
+        undulations: Grid = NO_GEOID,
         *,
         empty: float = 0.0,
         frames: int = 2,
         without: Part | None = None,
-    ) -> tuple[Heights, Counts, int]:
-        """Return heights at places, and how many places had none or lie outside the region.
+    ) -> tuple[Heights, Counts]:
+        """Return heights at places, and how many places had none.
 
         Parameters
         ----------
@@ -138,18 +177,86 @@ class Mosaic:
             row of a finer model needs what lies between the last columns of two coarser ones.
         without
             A model that is left out.
-        """
-        from tiling.sentinel1.heights._height_loops import fill_heights, limits
 
-        bounds = limits(longitudes, latitudes)
+        Raises
+        ------
+        BadInput
+            If places lie outside the region, or are not finite.
+        """
+        from tiling.sentinel1.heights._height_loops import fill_heights
+
+        around = _bounds(longitudes, latitudes)
+        if around[2] - around[0] > 180:
+            longitudes = np.where(longitudes < 0, longitudes + 360, longitudes)
+            around = _bounds(longitudes, latitudes)
+        bounds, turn = self._turned(around)
+        if not _holds(self.region, bounds):
+            raise self._refusal(longitudes + turn, latitudes)
+        ground = self._packed(bounds, frames, without)
         out = np.empty(longitudes.shape, np.float32)
-        longitudes, bounds, turn = _continued(longitudes, bounds, self.region)
-        pixels, models, windows_ = self._packed(bounds, frames, without)
-        sea, missing, outside = fill_heights(
-            longitudes, latitudes, turn, self.region, pixels, models, windows_, self._boxes(bounds),
-            empty, *(undulations or _NO_GEOID), out,
+        counts = fill_heights(longitudes, latitudes, turn, (*ground, empty), undulations, out)
+        return out, Counts(int(counts[1]), int(counts[2]))
+
+    def heights_on_lattice(
+        self,
+        longitudes: Floats,
+        latitudes: Floats,
+        step: int,
+        window: Window,
+        undulations: Grid = NO_GEOID,
+    ) -> tuple[Heights, Counts]:
+        """Return heights of a window of a grid, and how many of its pixels had none.
+
+        Parameters
+        ----------
+        longitudes, latitudes
+            (ny, nx) degrees at every `step` pixels of the grid, bilinear between.
+        window
+            Of the grid; up to `step` pixels beyond the nodes, where places go on as in the last of
+            their cells.
+        undulations
+            As for `heights`.
+
+        Raises
+        ------
+        BadInput
+            If places lie outside the region, or are not finite.
+        """
+        from tiling.sentinel1.heights._height_loops import fill_heights_on_lattice
+
+        x, y = _outline(longitudes, latitudes, step, window)
+        bounds, turn = self._turned(_bounds(x, y))
+        if not _holds(self.region, bounds):
+            raise self._refusal(x + turn, y)
+        west, south, east, north = bounds
+        bounds = (west - _ROUNDING, south - _ROUNDING, east + _ROUNDING, north + _ROUNDING)
+        ground = self._packed(bounds, 2, None)
+        out = np.empty(window.shape, np.float32)
+        counts = fill_heights_on_lattice(
+            longitudes, latitudes, step, window.rows[0], window.cols[0], turn, (*ground, 0.0),
+            undulations, out,
         )  # fmt: skip
-        return out, Counts(sea, missing), outside
+        return out, Counts(int(counts[1]), int(counts[2]))
+
+    def _turned(self, bounds: Bounds) -> tuple[Bounds, float]:
+        """Return bounds on this side of the region, and the turn that brings them there."""
+        west, south, east, north = bounds
+        if not np.isfinite(west + east):
+            return bounds, 0.0
+        middle = (self.region[0] + self.region[2]) / 2
+        turn = 360.0 * round((middle - (west + east) / 2) / 360)
+        return (west + turn, south, east + turn, north), turn
+
+    def _refusal(self, longitudes: Floats, latitudes: Floats) -> BadInput:
+        """Say how many places lie outside the region."""
+        west, south, east, north = self.region
+        inside = (longitudes >= west) & (longitudes <= east)
+        inside &= (latitudes >= south) & (latitudes <= north)
+        return BadInput(
+            f"{inside.size - np.count_nonzero(inside)} of {inside.size} places lie outside "
+            f"{west:.3f} to {east:.3f} degrees east, {south:.3f} to {north:.3f} north, for which "
+            "the surface was made"
+        )
 
     def extremes(self, bounds: Bounds) -> tuple[float, float, Counts]:
         """Return least and largest pixel within bounds, NaN where there is none, and the counts.
@@ -184,23 +291,32 @@ class Mosaic:
 
     def _packed(
         self, bounds: Bounds, frames: int, without: Part | None
-    ) -> tuple[Heights, Floats, Any]:
-        """Return the pixels that places within bounds need, one model after the other."""
+    ) -> tuple[Heights, Floats, npt.NDArray[np.int64], Floats]:
+        """Return what the loops take of the models that places within bounds need, and of sea."""
         pixels: list[Heights] = []
         places, starts, begin = [], [], 0
-        for part in self.parts:
+        for part, own in zip(self.parts, self._own, strict=True):
             window = part.window(bounds)
             if window is None or part == without:
                 continue
             found = self._window(part, window, frames)
             pixels.append(found.ravel())
-            places.append(part.place)
+            places.append((*part.place, *own))
             starts.append((begin, window.shape[1], window.rows[0], window.cols[0]))
             begin += found.size
         return (
             np.concatenate(pixels) if pixels else np.empty(0, np.float32),
-            np.array(places, np.float64).reshape(-1, 6),
+            np.array(places, np.float64).reshape(-1, 10),
             np.array(starts, np.int64).reshape(-1, 4),
+            self._boxes(bounds),
+        )
+
+    @cached_property
+    def _own(self) -> tuple[tuple[float, float, float, float], ...]:
+        """First and last row and column, for each model, of pixels that none before it has."""
+        return tuple(
+            part.apart_from([before.bounds for before in self.parts[:k]])
+            for k, part in enumerate(self.parts)
         )
 
     def _window(self, part: Part, window: Window, frames: int) -> Heights:
@@ -216,13 +332,19 @@ class Mosaic:
         ]
         if not frames:
             return np.pad(own, margins, mode="edge")
-        out = np.full(window.shape, np.nan, np.float32)
+        out = np.empty(window.shape, np.float32)
         out[inside.within(window)] = own
-        for strip in _strips(window, inside):
-            out[strip.within(window)] = self._across(part, strip, frames - 1)
+        if frames < 2:
+            for strip in _strips(window, inside):
+                out[strip.within(window)] = self.across(part, strip, frames - 1)
+            return out
+        for strip, heights in _frame(self, part):
+            common = strip.common(window)
+            if common is not None:
+                out[common.within(window)] = heights[common.within(strip)]
         return out
 
-    def _across(self, part: Part, strip: Window, frames: int) -> Heights:
+    def across(self, part: Part, strip: Window, frames: int) -> Heights:
         """Return what lies at pixels beyond the edge of a model, NaN where nothing does."""
         (down, across), file = part.file.steps, part.file
         latitudes = file.north - np.arange(*strip.rows) * down
@@ -230,20 +352,59 @@ class Mosaic:
         x, y = np.meshgrid(longitudes, latitudes)
         middle = float(x.mean())  # of a region around it, so that nothing is turned
         everywhere = replace(self, region=(middle - 1e3, -1e3, middle + 1e3, 1e3))
-        found, _, _ = everywhere.heights(x, y, empty=np.nan, frames=frames, without=part)
-        return found
+        return everywhere.heights(x, y, empty=np.nan, frames=frames, without=part)[0]
 
 
-def _continued(longitudes: Floats, bounds: Bounds, region: Bounds) -> tuple[Floats, Bounds, float]:
-    """Return longitudes without a jump, their bounds, and the turn that brings them to a region."""
-    west, south, east, north = bounds
-    if east - west > 180:
-        longitudes = np.where(longitudes < 0, longitudes + 360, longitudes)
-        west, east = float(np.nanmin(longitudes)), float(np.nanmax(longitudes))
-    if not np.isfinite(west):
-        return longitudes, (0.0, 0.0, -1.0, -1.0), 0.0
-    turn = 360.0 * round(((region[0] + region[2]) / 2 - (west + east) / 2) / 360)
-    return longitudes, (west + turn, south, east + turn, north), turn
+@lru_cache(maxsize=64)
+def _frame(mosaic: Mosaic, part: Part) -> tuple[tuple[Window, Heights], ...]:
+    """Return what lies across the edges of a model as far as the region goes, in strips."""
+    window = part.window(mosaic.region)
+    inside = None if window is None else window.common(Window.whole(part.file.shape))
+    if window is None or inside is None:
+        return ()
+    return tuple((strip, mosaic.across(part, strip, 1)) for strip in _strips(window, inside))
+
+
+def _bounds(longitudes: Floats, latitudes: Floats) -> Bounds:
+    """Return the bounds of places; not a number where one of them is."""
+    return (
+        float(longitudes.min()), float(latitudes.min()),
+        float(longitudes.max()), float(latitudes.max()),
+    )  # fmt: skip
+
+
+def _outline(
+    longitudes: Floats, latitudes: Floats, step: int, window: Window
+) -> tuple[Floats, Floats]:
+    """Return the places of a window at its edges and at the nodes inside; no other is beyond them.
+
+    Raises
+    ------
+    BadInput
+        If the window reaches farther than a cell beyond the nodes.
+    """
+    shares = []
+    for (first, end), size in zip(window, longitudes.shape, strict=True):
+        if not -step <= first < end <= size * step + 1:
+            raise BadInput(
+                f"{window}: farther than {step} pixels from a grid of which there are "
+                f"{longitudes.shape} nodes"
+            )
+        inner = np.arange(first // step + 1, (end - 2) // step + 1) * step
+        at = np.unique(np.concatenate([[first, end - 1], inner]))
+        node = np.clip(at // step, 0, size - 2)
+        share = np.zeros((len(at), size))
+        share[np.arange(len(at)), node + 1] = at / step - node
+        share[np.arange(len(at)), node] = 1 + node - at / step
+        shares.append(share)
+    return shares[0] @ longitudes @ shares[1].T, shares[0] @ latitudes @ shares[1].T
+
+
+def _holds(region: Bounds, bounds: Bounds) -> bool:
+    return (
+        region[0] <= bounds[0] and region[1] <= bounds[1]
+        and bounds[2] <= region[2] and bounds[3] <= region[3]
+    )  # fmt: skip
 
 
 def _aligned(window: Window) -> list[Window]:

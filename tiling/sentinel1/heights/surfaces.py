@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,14 @@ from tiling.sentinel1.heights.demfolders import (
     find_dem,
 )
 from tiling.sentinel1.heights.geoids import Geoid, Undulations, geoid_differences, open_geoid
-from tiling.sentinel1.heights.mosaics import Counts, Mosaic, Part, turned
+from tiling.sentinel1.heights.mosaics import NO_GEOID, Counts, Grid, Mosaic, Part, turned
 from tiling.sentinel1.heights.references import ELLIPSOID, Verdict, judge, stated
 from workbench.errors import BadInput
 from workbench.rasters.grids import Bounds
 from workbench.rasters.regions import parts_in_degrees
+from workbench.rasters.windows import Window
 
-__all__ = ["MARGIN", "Surface", "surface"]
+__all__ = ["MARGIN", "Lattice", "Surface", "surface"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,25 @@ Heights = npt.NDArray[np.float32]
 
 _PIXELS = 0.006  # degrees: two pixels of the coarsest model, 10 seconds
 
-MARGIN = 0.02
-"""Degrees of latitude by which a surface reaches beyond its region: room for halos of blocks."""
+MARGIN = 0.05
+"""Degrees of latitude, some 5 km, by which a surface reaches beyond its region: room for halos of
+blocks and for the last cells of lattices."""
+
+
+class Lattice(Protocol):
+    """Longitudes and latitudes at every few pixels of a grid."""
+
+    @property
+    def step(self) -> int:
+        """Pixels between nodes; the first lies on the centre of pixel (0, 0)."""
+
+    @property
+    def longitudes(self) -> npt.NDArray[np.float64]:
+        """(ny, nx) degrees, without a jump at the antimeridian."""
+
+    @property
+    def latitudes(self) -> npt.NDArray[np.float64]:
+        """(ny, nx) degrees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +123,36 @@ class Surface:
         x, y = (np.ascontiguousarray(at, dtype=np.float64) for at in (longitudes, latitudes))
         if not x.size:
             return np.empty(shape, np.float32), Counts()
-        flat = (x.shape[0], -1) if x.ndim > 1 else (1, -1)
-        below = self.undulations
-        found, counts, outside = self.mosaic.heights(
-            x.reshape(flat), y.reshape(flat), None if below is None else (below.values, below.place)
-        )
-        if outside:
-            west, south, east, north = self.bounds
-            raise BadInput(
-                f"{outside} of {x.size} places lie outside {west:.3f} to {east:.3f} degrees east, "
-                f"{south:.3f} to {north:.3f} north, for which the surface was made"
-            )
+        flat = (shape[0], -1) if len(shape) > 1 else (1, -1)
+        found, counts = self.mosaic.heights(x.reshape(flat), y.reshape(flat), self._geoid)
         return found.reshape(shape), counts
+
+    def over(self, lattice: Lattice, window: Window) -> tuple[Heights, Counts]:
+        """Return heights of a window of a grid, and how many of its pixels had only the geoid.
+
+        The same heights as `at` gives at the places of the window, without the places: faster.
+
+        Parameters
+        ----------
+        lattice
+            Longitudes and latitudes on a lattice of the grid, as `geometry.lattices` makes it.
+        window
+            Of the grid; it may reach beyond by a halo, where places go on as in the cell of the
+            lattice beside it.
+
+        Raises
+        ------
+        BadInput, MissingDEMError
+            As for `at`.
+        """
+        return self.mosaic.heights_on_lattice(
+            lattice.longitudes, lattice.latitudes, lattice.step, window, self._geoid
+        )
+
+    @property
+    def _geoid(self) -> Grid:
+        below = self.undulations
+        return NO_GEOID if below is None else (below.values, below.place)
 
     @cached_property
     def survey(self) -> tuple[float, float, int]:

@@ -7,9 +7,13 @@ import pytest
 import shapely
 
 from tiling.sentinel1.errors import MissingDEMError, WrongHeightsError
+from tiling.sentinel1.geometry.lattices import ground_lattice
+from tiling.sentinel1.heights.cells import cells_touching
+from tiling.sentinel1.heights.mosaics import Counts
 from tiling.sentinel1.heights.surfaces import surface
 from workbench.errors import BadInput
 from workbench.rasters.tilegrid import tile_footprint, tile_grid
+from workbench.rasters.windows import Window, windows
 
 
 def flat(height):
@@ -122,9 +126,6 @@ def test_a_surface_serves_its_whole_tile(tile, tmp_path, level):
     """Every pixel of a tile and of a halo around it lies in the surface; here all is sea."""
     ground = surface(tmp_path, level, tile_footprint(tile), absent="sea")
     grid = tile_grid(tile, 600).pad(3)
-    from tiling.sentinel1.geometry.lattices import ground_lattice
-    from workbench.rasters.windows import Window
-
     heights, counts = ground.look(*ground_lattice(grid).places(Window.whole(grid.shape)))
     assert (heights == 40).all()
     assert counts.sea == heights.size
@@ -255,3 +256,50 @@ def test_files_must_agree(tmp_path, models, level):
     models.hgt(tmp_path, 41, 13)
     with pytest.raises(WrongHeightsError, match=r"different things.*EGM96"):
         surface(tmp_path, level, (12.5, 41.2, 13.5, 41.8))
+
+
+@pytest.mark.parametrize(("tile", "resolution"), [("33TVG", 100), ("01KAB", 100), ("60WWV", 300)])
+def test_heights_over_a_lattice_are_those_of_its_places(tile, resolution, tmp_path, models, egm96):
+    """Bit for bit, in any block, with models, sea and a hole, also across the antimeridian."""
+    fold = lambda x, y: np.where(  # noqa: E731
+        (np.abs(x) % 1 > 0.6) & (y % 1 > 0.7), -32768, models.relief(x % 360, y)
+    )
+    footprint = tile_footprint(tile)
+    cells = cells_touching(shapely.get_parts(footprint))
+    for cell in cells[1:]:
+        models.cell(tmp_path, *cell, heights=fold)
+    ground = surface(tmp_path, egm96, footprint, absent="sea")
+    grid = tile_grid(tile, resolution)
+    lattice = ground_lattice(grid)
+    height, width = grid.shape
+    x, y = lattice.places(Window.whole(grid.shape))
+    whole, counts = ground.look(x, y)
+    found, again = ground.over(lattice, Window.whole(grid.shape))
+    assert found.tobytes() == whole.tobytes()
+    assert counts == again
+    assert counts.missing > 0
+    total = Counts()
+    for window in windows(grid.shape, 77):
+        part, counted = ground.over(lattice, window)
+        assert part.tobytes() == whole[window.slices].tobytes()
+        total += counted
+    assert total == counts
+    # a halo goes on as the places do
+    halo, _ = ground.over(lattice, Window((-1, height + 1), (-1, width + 1)))
+    assert halo[1:-1, 1:-1].tobytes() == whole.tobytes()
+    on = ground.at(2 * x[:, :1] - x[:, 1:2], 2 * y[:, :1] - y[:, 1:2])
+    np.testing.assert_allclose(halo[1:-1, :1], on, atol=0.05)
+    with pytest.raises(BadInput, match="farther than 32 pixels"):
+        ground.over(lattice, Window((-40, 10), (0, 10)))
+    other = ground_lattice(tile_grid("33NWB", 100))
+    with pytest.raises(BadInput, match="places lie outside"):
+        ground.over(other, Window((0, 10), (0, 10)))
+
+
+def test_places_one_by_one_have_the_heights_of_a_block(four_cells, egm96):
+    """Single places take the careful way, blocks the quick one."""
+    ground = surface(four_cells, egm96, (12.3, 41.2, 13.7, 42.8))
+    x, y = np.meshgrid(np.linspace(12.9, 13.1, 700), np.linspace(42.1, 41.9, 9))
+    whole = ground.at(x, y)
+    one_by_one = [ground.at(*place) for place in zip(x.ravel(), y.ravel(), strict=True)]
+    assert np.array(one_by_one, np.float32).tobytes() == whole.tobytes()
