@@ -118,9 +118,18 @@ def find_dem(
     if missing:
         _refuse(folder, dem_format, missing, known is not None)
     boxes = tuple((float(w), float(s), w + 1.0, s + 1.0) for s, w in sea)
-    covers = [shapely.box(*file.bounds) for file in files] + [shapely.box(*box) for box in boxes]
+    covers = [_reach(file) for file in files] + [shapely.box(*box) for box in boxes]
     names = tuple(cell.srtm for cell in needed if cell not in sea)
     return DemSelection(tuple(files), names, boxes, _covered(parts, covers))
+
+
+def _reach(file: DemFile) -> Any:
+    """Return what a file covers; Copernicus files lie half a pixel off the cells of the sea."""
+    import shapely
+
+    west, south, east, north = file.bounds
+    down, across = file.steps
+    return shapely.box(west - across, south - down, east + across, north + down)
 
 
 def _first(folder: Path, form: str, cell: Cell) -> Path | None:
