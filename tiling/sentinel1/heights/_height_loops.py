@@ -16,23 +16,27 @@ __all__ = ["fill_heights", "fill_heights_on_lattice", "fill_undulations"]
 
 FIRST = -0.5 - 1e-6  # of a pixel: the edge of a model, as `mosaics` counts it
 
-GROUND, SEA, MISSING = 0, 1, 2
+GROUND, SEA, MISSING, BEYOND = 0, 1, 2, 3
 
 MANY, FEW = 128, 16  # places that are filled at once where they lie inside one model
 
 
 @compiled
 def fill_heights(longitudes, latitudes, turn, ground, geoid, out):
-    """Fill (r, c) heights at places, and return how many have a height, are sea, have none.
+    """Fill (r, c) heights at places.
 
-    `turn` is added to longitudes. `ground` has pixels, models, windows, boxes of sea and the
-    height where no model has one. Of each model there are: latitude of its first row, rows in a
-    degree, longitude of its first column, columns in a degree; number of rows and of columns less
-    one half; and first and last row and column of pixels that no model before it has. Of each
-    window: where its pixels begin, their number in a row, their first row and column. `geoid` has
-    undulations, and latitude, rows in a degree, longitude, columns in a degree.
+    `turn` is added to longitudes. `ground` has pixels, models, windows, boxes of sea, bounds (west,
+    south, east, north) and the height where no model has one. Of each model there are: latitude of
+    its first row, rows in a degree, longitude of its first column, columns in a degree; number of
+    rows and of columns less one half; and first and last row and column of pixels that no model
+    before it has. Of each window: where its pixels begin, their number in a row, their first row
+    and column. `geoid` has undulations, and latitude, rows in a degree, longitude, columns in a
+    degree.
+
+    Returns how many have a height, are sea, have none, and lie beyond the bounds that pixels were
+    read for; the last are not filled.
     """
-    counts = np.zeros(3, np.int64)
+    counts = np.zeros(4, np.int64)
     for i in range(longitudes.shape[0]):
         _fill_row(longitudes[i], latitudes[i], turn, ground, geoid, out[i], counts)
     return counts
@@ -43,43 +47,39 @@ def fill_heights_on_lattice(
     longitudes, latitudes, step, first_row, first_col, turn, ground, geoid, out
 ):
     """Fill (r, c) heights of a window of a grid whose places are bilinear between nodes."""
-    counts = np.zeros(3, np.int64)
-    x, y = np.empty(out.shape[1]), np.empty(out.shape[1])
-    shares = np.arange(step) / step
+    counts = np.zeros(4, np.int64)
+    first_cell, last_cell = first_col // step, (first_col + out.shape[1] - 1) // step
+    cells = last_cell - first_cell + 1
+    x, y = np.empty((cells, step)), np.empty((cells, step))
+    start = first_col - first_cell * step
+    xs = x.reshape(-1)[start : start + out.shape[1]]
+    ys = y.reshape(-1)[start : start + out.shape[1]]
+    shares = np.empty((3, step))  # in the cell before the first, in a cell, after the last
+    for c in range(step):
+        shares[0, c], shares[1, c], shares[2, c] = (c - step) / step, c / step, (c + step) / step
     for i in range(out.shape[0]):
         north = first_row + i
         node = max(min(north // step, longitudes.shape[0] - 2), 0)
         down = (north - node * step) / step
-        _fill_between(longitudes, node, down, step, shares, first_col, x)
-        _fill_between(latitudes, node, down, step, shares, first_col, y)
-        _fill_row(x, y, turn, ground, geoid, out[i], counts)
+        _fill_cells(longitudes, node, down, shares, first_cell, x)
+        _fill_cells(latitudes, node, down, shares, first_cell, y)
+        _fill_row(xs, ys, turn, ground, geoid, out[i], counts)
     return counts
 
 
 @compiled
-def _fill_between(nodes, node, down, step, shares, first_col, out):
-    """Fill a row of values between two rows of nodes."""
-    j = 0
-    while j < len(out):
-        east = first_col + j
-        left = max(min(east // step, nodes.shape[1] - 2), 0)
-        start = east - left * step
-        if start < 0 or start >= step:  # beyond the nodes
-            share = start / step
-            a = nodes[node, left] + share * (nodes[node, left + 1] - nodes[node, left])
-            b = nodes[node + 1, left]
-            b += share * (nodes[node + 1, left + 1] - b)
-            out[j] = a + down * (b - a)
-            j += 1
-            continue
-        count = min(step - start, len(out) - j)
-        above, over = nodes[node, left], nodes[node, left + 1] - nodes[node, left]
-        below, under = nodes[node + 1, left], nodes[node + 1, left + 1] - nodes[node + 1, left]
-        for c in range(count):
-            a = above + shares[start + c] * over
-            b = below + shares[start + c] * under
-            out[j + c] = a + down * (b - a)
-        j += count
+def _fill_cells(nodes, node, down, shares, first_cell, out):
+    """Fill a row of (cells, step) values between two rows of nodes."""
+    for q in range(out.shape[0]):
+        cell = first_cell + q
+        left = max(min(cell, nodes.shape[1] - 2), 0)
+        k = cell - left + 1
+        above, below = nodes[node, left], nodes[node + 1, left]
+        over, under = nodes[node, left + 1] - above, nodes[node + 1, left + 1] - below
+        for c in range(out.shape[1]):
+            a = above + shares[k, c] * over
+            b = below + shares[k, c] * under
+            out[q, c] = a + down * (b - a)
 
 
 @compiled
@@ -88,7 +88,7 @@ def _fill_row(xs, ys, turn, ground, geoid, out, counts):
 
     Both ways do the same operations on a place in the same order, so they give the same height.
     """
-    pixels, models, windows, sea, empty = ground
+    pixels, models, windows, sea, bounds, empty = ground
     undulations, place = geoid
     shares = np.empty((4, MANY))
     corners = np.empty((4, MANY), np.float32)
@@ -99,7 +99,7 @@ def _fill_row(xs, ys, turn, ground, geoid, out, counts):
         if k >= 0 and j >= careful:
             some = slice(j, j + count)
             if _fill_inside(
-                xs[some], ys[some], turn, pixels, models[k], windows[k], undulations, place,
+                xs[some], ys[some], turn, bounds, pixels, models[k], windows[k], undulations, place,
                 shares, corners, starts, out[some],
             ):  # fmt: skip
                 counts[GROUND] += count
@@ -110,17 +110,21 @@ def _fill_row(xs, ys, turn, ground, geoid, out, counts):
                 continue
             careful = j + count
         x, y = xs[j] + turn, ys[j]
+        if not (bounds[0] <= x <= bounds[2] and bounds[1] <= y <= bounds[3]):
+            counts[BEYOND] += 1
+            j += 1
+            continue
         height, kind, k = _height(pixels, models, windows, sea, empty, x, y)
         out[j] = height + _undulation(undulations, place, x, y)
         counts[kind] += 1
         j += 1
         if kind == SEA and len(models) == 0 and len(sea) == 1:
-            j = _sea_after(xs, ys, turn, sea, geoid, out, counts, j)
+            j = _sea_after(xs, ys, turn, sea, bounds, geoid, out, counts, j)
 
 
 @compiled
 def _fill_inside(
-    xs, ys, turn, pixels, model, window, undulations, geoid, shares, corners, starts, out
+    xs, ys, turn, bounds, pixels, model, window, undulations, geoid, shares, corners, starts, out
 ):
     """Fill heights of places that all lie well inside a model and in one cell of the geoid.
 
@@ -140,7 +144,8 @@ def _fill_inside(
         row, col = (top - y) * down, (x - left) * across
         g_down, g_across = (north - y) * rows - g_row, (x - west) * columns - g_col
         inside += (
-            (row >= first) & (row < last) & (col >= start) & (col < end)
+            (x >= bounds[0]) & (y >= bounds[1]) & (x <= bounds[2]) & (y <= bounds[3])
+            & (row >= first) & (row < last) & (col >= start) & (col < end)
             & (g_down >= 0) & (g_down < 1) & (g_across >= 0) & (g_across < 1)
         )  # fmt: skip
         r, n = np.int32(row), np.int32(col)
@@ -169,13 +174,15 @@ def _fill_inside(
 
 
 @compiled
-def _sea_after(xs, ys, turn, sea, geoid, out, counts, j):
+def _sea_after(xs, ys, turn, sea, bounds, geoid, out, counts, j):
     """Fill places from j on that lie in the one box of sea; return the first that does not."""
     undulations, place = geoid
     before = j
     while j < len(out):
         x, y = xs[j] + turn, ys[j]
         if not (sea[0, 0] <= x <= sea[0, 2] and sea[0, 1] <= y <= sea[0, 3]):
+            break
+        if not (bounds[0] <= x <= bounds[2] and bounds[1] <= y <= bounds[3]):
             break
         out[j] = 0.0 + _undulation(undulations, place, x, y)
         j += 1

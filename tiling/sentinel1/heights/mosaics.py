@@ -183,19 +183,34 @@ class Mosaic:
         BadInput
             If places lie outside the region, or are not finite.
         """
+        # Places at the edges of a block nearly always bound those inside; the loops look.
+        found = self._filled(_edges(longitudes), _edges(latitudes), longitudes, latitudes,
+                             undulations, empty, frames, without)  # fmt: skip
+        if found is None:
+            if longitudes.max() - longitudes.min() > 180:
+                longitudes = np.where(longitudes < 0, longitudes + 360, longitudes)
+            found = self._filled(longitudes, latitudes, longitudes, latitudes,
+                                 undulations, empty, frames, without)  # fmt: skip
+        if found is None:
+            raise self._refusal(longitudes, latitudes)
+        return found
+
+    def _filled(
+        self, x: Floats, y: Floats, longitudes: Floats, latitudes: Floats, undulations: Grid,
+        empty: float, frames: int, without: Part | None,
+    ) -> tuple[Heights, Counts] | None:  # fmt: skip
+        """Return heights at places that lie within the bounds of some; None where some do not."""
         from tiling.sentinel1.heights._height_loops import fill_heights
 
-        around = _bounds(longitudes, latitudes)
-        if around[2] - around[0] > 180:
-            longitudes = np.where(longitudes < 0, longitudes + 360, longitudes)
-            around = _bounds(longitudes, latitudes)
-        bounds, turn = self._turned(around)
+        bounds, turn = self._turned(_bounds(x, y))
         if not _holds(self.region, bounds):
-            raise self._refusal(longitudes + turn, latitudes)
+            return None
         ground = self._packed(bounds, frames, without)
         out = np.empty(longitudes.shape, np.float32)
-        counts = fill_heights(longitudes, latitudes, turn, (*ground, empty), undulations, out)
-        return out, Counts(int(counts[1]), int(counts[2]))
+        counts = fill_heights(
+            longitudes, latitudes, turn, (*ground, bounds, empty), undulations, out
+        )
+        return None if counts[3] else (out, Counts(int(counts[1]), int(counts[2])))
 
     def heights_on_lattice(
         self,
@@ -227,14 +242,14 @@ class Mosaic:
         x, y = _outline(longitudes, latitudes, step, window)
         bounds, turn = self._turned(_bounds(x, y))
         if not _holds(self.region, bounds):
-            raise self._refusal(x + turn, y)
+            raise self._refusal(x, y)
         west, south, east, north = bounds
         bounds = (west - _ROUNDING, south - _ROUNDING, east + _ROUNDING, north + _ROUNDING)
         ground = self._packed(bounds, 2, None)
         out = np.empty(window.shape, np.float32)
         counts = fill_heights_on_lattice(
-            longitudes, latitudes, step, window.rows[0], window.cols[0], turn, (*ground, 0.0),
-            undulations, out,
+            longitudes, latitudes, step, window.rows[0], window.cols[0], turn,
+            (*ground, bounds, 0.0), undulations, out,
         )  # fmt: skip
         return out, Counts(int(counts[1]), int(counts[2]))
 
@@ -250,6 +265,9 @@ class Mosaic:
     def _refusal(self, longitudes: Floats, latitudes: Floats) -> BadInput:
         """Say how many places lie outside the region."""
         west, south, east, north = self.region
+        finite = np.isfinite(longitudes)
+        middle = float(np.mean(longitudes[finite])) if finite.any() else 0.0
+        longitudes = longitudes + 360 * round(((west + east) / 2 - middle) / 360)
         inside = (longitudes >= west) & (longitudes <= east)
         inside &= (latitudes >= south) & (latitudes <= north)
         return BadInput(
@@ -365,6 +383,11 @@ def _frame(mosaic: Mosaic, part: Part) -> tuple[tuple[Window, Heights], ...]:
     return tuple((strip, mosaic.across(part, strip, 1)) for strip in _strips(window, inside))
 
 
+def _edges(places: Floats) -> Floats:
+    """Return the places at the edges of a block."""
+    return np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]])
+
+
 def _bounds(longitudes: Floats, latitudes: Floats) -> Bounds:
     """Return the bounds of places; not a number where one of them is."""
     return (
@@ -383,8 +406,8 @@ def _outline(
     BadInput
         If the window reaches farther than a cell beyond the nodes.
     """
-    shares = []
-    for (first, end), size in zip(window, longitudes.shape, strict=True):
+    found = [longitudes, latitudes]
+    for axis, ((first, end), size) in enumerate(zip(window, longitudes.shape, strict=True)):
         if not -step <= first < end <= size * step + 1:
             raise BadInput(
                 f"{window}: farther than {step} pixels from a grid of which there are "
@@ -393,11 +416,11 @@ def _outline(
         inner = np.arange(first // step + 1, (end - 2) // step + 1) * step
         at = np.unique(np.concatenate([[first, end - 1], inner]))
         node = np.clip(at // step, 0, size - 2)
-        share = np.zeros((len(at), size))
-        share[np.arange(len(at)), node + 1] = at / step - node
-        share[np.arange(len(at)), node] = 1 + node - at / step
-        shares.append(share)
-    return shares[0] @ longitudes @ shares[1].T, shares[0] @ latitudes @ shares[1].T
+        share = np.expand_dims(at / step - node, 1 - axis)
+        for k, nodes in enumerate(found):
+            one, other = nodes.take(node, axis), nodes.take(node + 1, axis)
+            found[k] = one + share * (other - one)
+    return found[0], found[1]
 
 
 def _holds(region: Bounds, bounds: Bounds) -> bool:
