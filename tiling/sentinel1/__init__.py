@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         NoS1ImageError,
         NoS2TileError,
         NotCompatibleInput,
+        WrongHeightsError,
     )
+    from tiling.sentinel1.heights.surfaces import Surface, surface
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -42,4 +44,7 @@ __all__ = [
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
+    "Surface",
+    "WrongHeightsError",
+    "surface",
 ]
