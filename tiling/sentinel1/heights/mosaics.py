@@ -281,22 +281,18 @@ class Mosaic:
 
         Pixels of models that overlap count in each. Only voids are counted as missing.
         """
-        least, most, missing = np.inf, -np.inf, 0
+        least, most, missing = np.nan, np.nan, 0
         for part in self.parts:
             window = part.window(bounds)
             inside = None if window is None else window.common(Window.whole(part.file.shape))
             if inside is None:
                 continue
             for block in _aligned(inside):
-                heights = part.file.pixels(block)
-                valid = heights[~np.isnan(heights)]
-                missing += heights.size - valid.size
-                if valid.size:
-                    least, most = min(least, float(valid.min())), max(most, float(valid.max()))
-        return (
-            (least, most, Counts(missing=missing)) if most >= least
-            else (np.nan, np.nan, Counts(missing=missing))
-        )  # fmt: skip
+                heights = part.file.pixels(block).ravel()
+                missing += int(np.count_nonzero(np.isnan(heights)))
+                least = float(np.fmin(least, np.fmin.reduce(heights)))
+                most = float(np.fmax(most, np.fmax.reduce(heights)))
+        return least, most, Counts(missing=missing)
 
     def _boxes(self, bounds: Bounds) -> Floats:
         """Return the boxes of sea that may hold a place within bounds."""

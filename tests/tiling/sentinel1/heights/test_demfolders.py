@@ -6,6 +6,7 @@ import pickle
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from tiling.sentinel1.errors import (
@@ -22,6 +23,7 @@ from tiling.sentinel1.heights.mosaics import Counts
 from tiling.sentinel1.heights.surfaces import surface
 from workbench.errors import portable_errors
 from workbench.rasters.tilegrid import tile_footprint
+from workbench.rasters.windows import Window
 
 
 def flat(height):
@@ -93,8 +95,12 @@ def test_a_place_of_copernicus_files_is_half_a_pixel_off_the_corner(tmp_path, mo
     file = open_dem(models.cell(tmp_path, 41, 12))
     assert (file.north, file.west) == pytest.approx((42.0, 12.0), abs=1e-12)
     assert file.bounds == pytest.approx((12 - 1 / 120, 41 + 1 / 120, 13 - 1 / 120, 42 + 1 / 120))
-    srtm = open_dem(models.hgt(tmp_path, -42, -13))
+    srtm = open_dem(models.hgt(tmp_path, -42, -13, heights=lambda x, y: 3 * x * y))
     assert (srtm.north, srtm.west, srtm.steps) == (-41.0, -13.0, (1 / 1200, 1 / 1200))
+    with rasterio.open(srtm.path) as gdal:
+        assert srtm.bounds == pytest.approx(tuple(gdal.bounds), abs=1e-9)
+        window = Window((1000, 1201), (900, 1100))
+        assert (srtm.pixels(window) == gdal.read(1, window=window)).all()
 
 
 def test_a_cell_on_the_disk_by_its_neighbour_is_taken_but_not_asked_for(tmp_path, models):
