@@ -27,7 +27,8 @@ from tiling.sentinel1.heights.demfolders import (
     find_dem,
 )
 from tiling.sentinel1.heights.geoids import Geoid, Undulations, geoid_differences, open_geoid
-from tiling.sentinel1.heights.mosaics import NO_GEOID, Counts, Grid, Mosaic, Part, turned
+from tiling.sentinel1.heights.mosaicparts import Part, turned
+from tiling.sentinel1.heights.mosaics import NO_GEOID, Counts, Grid, Mosaic
 from tiling.sentinel1.heights.references import ELLIPSOID, Verdict, judge, stated
 from workbench.errors import BadInput
 from workbench.rasters.grids import Bounds
