@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NoS1ImageError,
         NoS2TileError,
         NotCompatibleInput,
+        WrongHeightsError,
     )
     from tiling.sentinel1.radiometry.calibration import Calibration, calibration
     from tiling.sentinel1.radiometry.margins import Margins, margins
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from tiling.sentinel1.geometry.reports import residual_report, residual_table
     from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
     from tiling.sentinel1.products.safefolders import open_image
+    from tiling.sentinel1.heights.surfaces import Surface, surface
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -98,4 +100,7 @@ __all__ = [
     "orbit_vectors",
     "residual_report",
     "residual_table",
+    "Surface",
+    "WrongHeightsError",
+    "surface",
 ]

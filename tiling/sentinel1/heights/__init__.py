@@ -1,1 +1,1 @@
-"""Heights above the ellipsoid: elevation models in degrees, geoids, what they count from."""
+"""Heights above the ellipsoid: elevation models, geoids, and whether the two go together."""
