@@ -132,7 +132,7 @@ def fill_places(lattice, step, first_row, first_col, heights, timing, ranges, li
     k = 0
     for i in range(rows):
         north = first_row + i
-        node = min(north // step, lattice.shape[1] - 2)
+        node = max(min(north // step, lattice.shape[1] - 2), 0)
         down = (north - node * step) / step
         for c in range(8):
             for j in range(width):
@@ -140,7 +140,7 @@ def fill_places(lattice, step, first_row, first_col, heights, timing, ranges, li
                 here[c, j] = above + down * (lattice[c, node + 1, j] - above)
         for j in range(cols):
             east = first_col + j
-            left = min(east // step, width - 2)
+            left = max(min(east // step, width - 2), 0)
             across = (east - left * step) / step
             h = (heights[i, j] - middle) / half
             time = 0.0
@@ -184,11 +184,11 @@ def fill_between(nodes, step, first_row, first_col, out):
     """Fill (rows, cols) values of a block, bilinear between nodes."""
     for i in range(out.shape[0]):
         north = first_row + i
-        node = min(north // step, nodes.shape[0] - 2)
+        node = max(min(north // step, nodes.shape[0] - 2), 0)
         down = (north - node * step) / step
         for j in range(out.shape[1]):
             east = first_col + j
-            left = min(east // step, nodes.shape[1] - 2)
+            left = max(min(east // step, nodes.shape[1] - 2), 0)
             across = (east - left * step) / step
             a = nodes[node, left] + across * (nodes[node, left + 1] - nodes[node, left])
             b = nodes[node + 1, left]
