@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyproj import Transformer
+from radarground import rough, rough_window, towards_the_radar
 
-from tests.tiling.sentinel1.incidence.conftest import rough, rough_window
 from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.geometry.lattices import ground_lattice
 from tiling.sentinel1.geometry.orbits import earth_fixed_points, fit_orbit
@@ -122,21 +122,6 @@ def test_a_plane_tilted_towards_the_radar(grid, looks, model, slope):
     along = np.tan(np.radians(slope)) * 10 * ((cols - col - 1) * north + (rows - row - 1) * east)
     if abs(slope) <= 15:
         np.testing.assert_allclose(signed_incidence(looks, along, window), level, atol=0.3)
-
-
-def towards_the_radar(grid, orbit, row, col):
-    """The unit vector in the grid (east, north) of the foot of the line of sight."""
-    east = grid.affine.c + 10 * (col + 0.5)
-    north = grid.affine.f - 10 * (row + 0.5)
-    to_degrees = Transformer.from_crs(grid.crs.epsg, 4326, always_xy=True)
-    place = earth_fixed_points(*to_degrees.transform(east, north), 0.0)[None]
-    times, _ = orbit.zero_doppler(place)
-    step = orbit.at(times)[0][0] - place[0]
-    geocentric = Transformer.from_crs(4978, grid.crs.epsg, always_xy=True)
-    low = place[0] + 1e-4 * step
-    x, y, _ = geocentric.transform(*low)
-    along = np.array([x - east, y - north])
-    return along / np.linalg.norm(along)
 
 
 def test_blocks_do_not_matter(looks):

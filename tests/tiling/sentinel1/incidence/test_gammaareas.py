@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyproj import Transformer
+from radarground import rough_window, towards_the_radar
 from scipy.ndimage import map_coordinates
 
-from tests.tiling.sentinel1.incidence.conftest import rough_window
-from tests.tiling.sentinel1.incidence.test_angles import towards_the_radar
 from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.geometry.lattices import ground_lattice, image_lattice
 from tiling.sentinel1.geometry.orbits import earth_fixed_points

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyproj import Transformer
+from radarground import rough_window, towards_the_radar
 from scipy.ndimage import binary_dilation, map_coordinates
 
-from tests.tiling.sentinel1.incidence.conftest import rough_window
-from tests.tiling.sentinel1.incidence.test_angles import towards_the_radar
 from tiling.sentinel1.geometry.orbits import earth_fixed_points
 from tiling.sentinel1.incidence.angles import signed_incidence
 from tiling.sentinel1.incidence.hiddenground import (

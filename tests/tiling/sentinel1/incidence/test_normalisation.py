@@ -7,8 +7,8 @@ import shutil
 
 import numpy as np
 import pytest
+from radarground import rough_window
 
-from tests.tiling.sentinel1.incidence.conftest import rough_window
 from tiling.sentinel1.errors import NoS1ImageError
 from tiling.sentinel1.incidence.acquisitions import (
     best_acquisition,
