@@ -101,17 +101,20 @@ def _spread(lines, pixels, i, j, down, across, share, top, left, bins):
             pixel = pixel_west + u * (pixel_east - pixel_west) - left
             row, col = int(np.floor(line)), int(np.floor(pixel))
             beyond, aside = line - row, pixel - col
+            upper, lower = share * (1 - beyond), share * beyond
             if 0 <= row < bins.shape[0] - 1 and 0 <= col < bins.shape[1] - 1:
-                bins[row, col] += share * (1 - beyond) * (1 - aside)
-                bins[row, col + 1] += share * (1 - beyond) * aside
-                bins[row + 1, col] += share * beyond * (1 - aside)
-                bins[row + 1, col + 1] += share * beyond * aside
+                bins[row, col] += upper * (1 - aside)
+                bins[row, col + 1] += upper * aside
+                bins[row + 1, col] += lower * (1 - aside)
+                bins[row + 1, col + 1] += lower * aside
                 continue
             for k in range(2):
                 for m in range(2):
                     if 0 <= row + k < bins.shape[0] and 0 <= col + m < bins.shape[1]:
-                        weight = (beyond if k else 1 - beyond) * (aside if m else 1 - aside)
-                        bins[row + k, col + m] += share * weight
+                        # The same products as above, to the last bit.
+                        bins[row + k, col + m] += (lower if k else upper) * (
+                            aside if m else 1 - aside
+                        )
 
 
 @compiled

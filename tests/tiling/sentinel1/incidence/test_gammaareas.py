@@ -71,7 +71,7 @@ def test_level_ground_has_the_cotangent(annotations, product, tile, height):
 
 
 def test_what_facets_show_is_all_in_the_image(grid, areas, image, model):
-    """Every square metre lands once; nothing is lost in layover, nothing made of shadow."""
+    """Every square metre lands once: none is lost in layover, none is made of shadow."""
     window = Window((4800, 4861), (7000, 7091))
     heights = rough_window(window, 0) * np.float32(1.1)
     rows, cols = np.mgrid[slice(*window.rows), slice(*window.cols)]
