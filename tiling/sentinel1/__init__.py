@@ -52,6 +52,13 @@ if TYPE_CHECKING:
     from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
     from tiling.sentinel1.products.safefolders import open_image
     from tiling.sentinel1.heights.surfaces import Surface, surface
+    from tiling.sentinel1.incidence.acquisitions import best_acquisition
+    from tiling.sentinel1.incidence.angles import level_incidence, local_incidence, signed_incidence
+    from tiling.sentinel1.incidence.gammaareas import area_lattice, gamma_area
+    from tiling.sentinel1.incidence.hiddenground import hidden_ground
+    from tiling.sentinel1.incidence.looks import look_lattice
+    from tiling.sentinel1.incidence.normalisation import gamma_naught, normlim
+    from tiling.sentinel1.incidence.tiles import TileIncidence
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -103,4 +110,15 @@ __all__ = [
     "Surface",
     "WrongHeightsError",
     "surface",
+    "TileIncidence",
+    "area_lattice",
+    "best_acquisition",
+    "gamma_area",
+    "gamma_naught",
+    "hidden_ground",
+    "level_incidence",
+    "local_incidence",
+    "look_lattice",
+    "normlim",
+    "signed_incidence",
 ]

@@ -142,7 +142,7 @@ def fill_places(lattice, step, first_row, first_col, heights, timing, ranges, li
         _row_of_nodes(lattice, step, first_row + i, first_col, cols, here, change)
         start = 0
         while start < cols:
-            left = min((first_col + start) // step, lattice.shape[2] - 2)
+            left = max(min((first_col + start) // step, lattice.shape[2] - 2), 0)
             end = _end_of_cell(left, step, first_col, cols, lattice.shape[2])
             t0, t1, t2 = here[0, left], here[1, left], here[2, left]
             r0, r1, r2 = here[3, left], here[4, left], here[5, left]
@@ -177,7 +177,7 @@ def _shares(first_col, cols, step, width):
     """Return how far each column is from the node before it to the next, 0 to 1."""
     across = np.empty(cols)
     for j in range(cols):
-        left = min((first_col + j) // step, width - 2)
+        left = max(min((first_col + j) // step, width - 2), 0)
         across[j] = (first_col + j - left * step) / step
     return across
 
@@ -196,10 +196,10 @@ def _row_of_nodes(lattice, step, north, first_col, cols, here, change):
 
     Only those that a block needs.
     """
-    node = min(north // step, lattice.shape[1] - 2)
+    node = max(min(north // step, lattice.shape[1] - 2), 0)
     down = (north - node * step) / step
-    left = min(first_col // step, lattice.shape[2] - 2)
-    right = min((first_col + cols - 1) // step, lattice.shape[2] - 2) + 1
+    left = max(min(first_col // step, lattice.shape[2] - 2), 0)
+    right = max(min((first_col + cols - 1) // step, lattice.shape[2] - 2), 0) + 1
     for c in range(lattice.shape[0]):
         for j in range(left, right + 1):
             above = lattice[c, node, j]
@@ -270,7 +270,7 @@ def fill_between(nodes, step, first_row, first_col, out):
         _row_of_nodes(lattice, step, first_row + i, first_col, cols, here, change)
         start = 0
         while start < cols:
-            left = min((first_col + start) // step, width - 2)
+            left = max(min((first_col + start) // step, width - 2), 0)
             end = _end_of_cell(left, step, first_col, cols, width)
             value, slope = here[0, left], change[0, left]
             for col in range(start, end):

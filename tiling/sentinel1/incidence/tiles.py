@@ -1,0 +1,141 @@
+"""How the ground of one tile faces one orbit, block by block.
+
+The heights that a block needs around it are asked for here. Lattices are solved once; a process
+keeps one of these for all blocks of a tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tiling.sentinel1.geometry.imagemodels import ImageModel
+from tiling.sentinel1.geometry.lattices import (
+    GroundLattice,
+    ImageLattice,
+    ground_lattice,
+    image_lattice,
+)
+from tiling.sentinel1.incidence.angles import Vertical, level_incidence, local_incidence
+from tiling.sentinel1.incidence.gammaareas import (
+    LEAST,
+    AreaLattice,
+    area_lattice,
+    area_reach,
+    gamma_area,
+)
+from tiling.sentinel1.incidence.hiddenground import hidden_ground, hidden_reach
+from tiling.sentinel1.incidence.looks import LookLattice, look_lattice
+from workbench.rasters.windows import Window
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = ["BEYOND", "Ground", "TileIncidence"]
+
+Floats = npt.NDArray[np.float64]
+Heights = npt.NDArray[np.float32]
+
+BEYOND = 4500.0
+"""Metres around a tile in which heights are asked for; a surface reaches a little further. Ground
+further away than that is taken as unknown: it neither hides nor adds anything."""
+
+
+class Ground(Protocol):
+    """Heights of a tile above the ellipsoid, as `heights.surfaces.Surface` has them."""
+
+    @property
+    def least(self) -> float:
+        """No height is below this, metres."""
+
+    @property
+    def most(self) -> float:
+        """No height is above this, metres."""
+
+    def at(self, longitudes: Floats, latitudes: Floats) -> Heights:
+        """Return heights at (rows, cols) places in degrees, metres; NaN for unknown."""
+
+
+@dataclass(frozen=True, eq=False)
+class TileIncidence:
+    """Incidence, hidden ground and areas of a tile, as one orbit sees it.
+
+    Attributes
+    ----------
+    grid
+        Pixels of the tile.
+    model
+        The geometry of the image, with its own or a precise orbit.
+    surface
+        Heights of the tile and `BEYOND` metres around it.
+    """
+
+    grid: GeoBox
+    model: ImageModel
+    surface: Ground
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the lattices behind when it is sent to another process."""
+        return {name: getattr(self, name) for name in ("grid", "model", "surface")}
+
+    def incidence(self, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
+        """Return sines and hundredths of degrees of a window, see `local_incidence`."""
+        return local_incidence(self.looks, self.heights(window, 1), window)
+
+    def level(
+        self, window: Window, vertical: Vertical = "ellipsoid"
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
+        """Return the same as of level ground, see `level_incidence`."""
+        return level_incidence(self.looks, self.heights(window, 1), window, vertical)
+
+    def hidden(self, window: Window) -> npt.NDArray[np.uint8]:
+        """Return layover and shadow of a window, see `hidden_ground`."""
+        halo = hidden_reach(self.looks, self._span)
+        return hidden_ground(self.looks, self.heights(window, halo), window, halo)
+
+    def gamma_area(self, window: Window, least: float = LEAST) -> npt.NDArray[np.float32]:
+        """Return the areas of a window, see `gamma_area`.
+
+        They belong to the pixels of this very image, not to another of the same orbit.
+        """
+        halo = area_reach(self.looks, self._span)
+        heights = self.heights(window, halo)
+        return gamma_area(self.areas, self.image, heights, window, halo, least=least)
+
+    def heights(self, window: Window, halo: int) -> Heights:
+        """Return heights of a window and so many pixels around it; NaN `BEYOND` the tile."""
+        around = window.grown(halo)
+        found = np.full(around.shape, np.nan, np.float32)
+        reach = int(BEYOND / abs(self.grid.affine.a))
+        known = around.common(Window.whole(self.grid.shape).grown(max(reach, 1)))
+        if known is not None:
+            found[known.within(around)] = self.surface.at(*self.ground.places(known))
+        return found
+
+    @cached_property
+    def ground(self) -> GroundLattice:
+        """The lattice of the tile, 320 m between nodes."""
+        return ground_lattice(self.grid, max(round(320 / abs(self.grid.affine.a)), 1))
+
+    @cached_property
+    def looks(self) -> LookLattice:
+        """From where the radar looks at it."""
+        return look_lattice(self.ground, self.model.orbit)
+
+    @cached_property
+    def image(self) -> ImageLattice:
+        """Where it lies in the image."""
+        return image_lattice(self.model, self.ground, self._span)
+
+    @cached_property
+    def areas(self) -> AreaLattice:
+        """Reference areas of the image."""
+        return area_lattice(self.looks, self.model)
+
+    @property
+    def _span(self) -> tuple[float, float]:
+        return float(self.surface.least), float(self.surface.most)
