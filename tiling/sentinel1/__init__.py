@@ -27,8 +27,28 @@ if TYPE_CHECKING:
         NotCompatibleInput,
         WrongHeightsError,
     )
+    from tiling.sentinel1.geocoding.tiles import TileJob
+    from tiling.sentinel1.geometry.imagemodels import image_model
+    from tiling.sentinel1.geometry.reports import residual_report, residual_table
+    from tiling.sentinel1.heights.surfaces import Surface, surface
+    from tiling.sentinel1.incidence.acquisitions import best_acquisition
+    from tiling.sentinel1.incidence.angles import level_incidence, local_incidence, signed_incidence
+    from tiling.sentinel1.incidence.gammaareas import area_lattice, gamma_area
+    from tiling.sentinel1.incidence.hiddenground import hidden_ground
+    from tiling.sentinel1.incidence.looks import look_lattice
+    from tiling.sentinel1.incidence.normalisation import gamma_naught, normlim
+    from tiling.sentinel1.incidence.tiles import TileIncidence
+    from tiling.sentinel1.outputs.names import Names
+    from tiling.sentinel1.outputs.rasters import TileFile, write_tile
+    from tiling.sentinel1.processing import s1_process, s1_process_lia
+    from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
+    from tiling.sentinel1.products.safefolders import open_image
     from tiling.sentinel1.radiometry.calibration import Calibration, calibration
     from tiling.sentinel1.radiometry.margins import Margins, margins
+    from tiling.sentinel1.sample.wholesamples import write_sample
+    from tiling.sentinel1.selection.coverage import coverage
+    from tiling.sentinel1.selection.inputs import Product, local_products
+    from tiling.sentinel1.situation import Situation
     from tiling.sentinel1.speckle.filters import (
         SpeckleFilter,
         frost,
@@ -39,26 +59,6 @@ if TYPE_CHECKING:
     )
     from tiling.sentinel1.speckle.labelled import despeckle
     from tiling.sentinel1.speckle.multitemporal import Texture, quegan_yu
-    from tiling.sentinel1.processing import s1_process, s1_process_lia
-    from tiling.sentinel1.situation import Situation
-    from tiling.sentinel1.outputs.names import Names
-    from tiling.sentinel1.outputs.rasters import TileFile, write_tile
-    from tiling.sentinel1.selection.coverage import coverage
-    from tiling.sentinel1.selection.inputs import Product, local_products
-    from tiling.sentinel1.sample.wholesamples import write_sample
-    from tiling.sentinel1.geocoding.tiles import TileJob
-    from tiling.sentinel1.geometry.imagemodels import image_model
-    from tiling.sentinel1.geometry.reports import residual_report, residual_table
-    from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
-    from tiling.sentinel1.products.safefolders import open_image
-    from tiling.sentinel1.heights.surfaces import Surface, surface
-    from tiling.sentinel1.incidence.acquisitions import best_acquisition
-    from tiling.sentinel1.incidence.angles import level_incidence, local_incidence, signed_incidence
-    from tiling.sentinel1.incidence.gammaareas import area_lattice, gamma_area
-    from tiling.sentinel1.incidence.hiddenground import hidden_ground
-    from tiling.sentinel1.incidence.looks import look_lattice
-    from tiling.sentinel1.incidence.normalisation import gamma_naught, normlim
-    from tiling.sentinel1.incidence.tiles import TileIncidence
 else:
     __getattr__, __dir__ = lazy_face(__name__)
 
@@ -80,45 +80,45 @@ __all__ = [
     "NoS1ImageError",
     "NoS2TileError",
     "NotCompatibleInput",
-    "SpeckleFilter",
-    "Texture",
-    "calibration",
-    "despeckle",
-    "frost",
-    "gamma_map",
-    "kuan",
-    "lee",
-    "local_mean",
-    "margins",
-    "quegan_yu",
-    "Situation",
-    "s1_process",
-    "s1_process_lia",
     "Product",
-    "TileFile",
-    "coverage",
-    "local_products",
-    "write_tile",
-    "write_sample",
-    "TileJob",
-    "find_orbit_file",
-    "image_model",
-    "open_image",
-    "orbit_vectors",
-    "residual_report",
-    "residual_table",
+    "Situation",
+    "SpeckleFilter",
     "Surface",
-    "WrongHeightsError",
-    "surface",
+    "Texture",
+    "TileFile",
     "TileIncidence",
+    "TileJob",
+    "WrongHeightsError",
     "area_lattice",
     "best_acquisition",
+    "calibration",
+    "coverage",
+    "despeckle",
+    "find_orbit_file",
+    "frost",
     "gamma_area",
+    "gamma_map",
     "gamma_naught",
     "hidden_ground",
+    "image_model",
+    "kuan",
+    "lee",
     "level_incidence",
     "local_incidence",
+    "local_mean",
+    "local_products",
     "look_lattice",
+    "margins",
     "normlim",
+    "open_image",
+    "orbit_vectors",
+    "quegan_yu",
+    "residual_report",
+    "residual_table",
+    "s1_process",
+    "s1_process_lia",
     "signed_incidence",
+    "surface",
+    "write_sample",
+    "write_tile",
 ]
