@@ -47,8 +47,8 @@ class TileDownloads:
     ----------
     tile
         Its name.
-    wanted
-        What was to be downloaded.
+    found, wanted
+        What there is for the tile, and what of it was to be downloaded.
     fetched
         What became of it; empty in a dry run.
     search_error
@@ -56,6 +56,7 @@ class TileDownloads:
     """
 
     tile: str
+    found: tuple[Offer, ...] = ()
     wanted: tuple[Offer, ...] = ()
     fetched: tuple[Fetched, ...] = ()
     search_error: SearchFailed | None = None
@@ -126,7 +127,7 @@ def download_tile(
         for offer in wanted if dryrun else ():
             logger.info("%s: would be downloaded: %s", tile, offer.name)
         if dryrun or not wanted:
-            return TileDownloads(tile, tuple(wanted))
+            return TileDownloads(tile, tuple(offers), tuple(wanted))
         fetched = fetch(
             provider, wanted, folder, wait=pace.wait, timeout=pace.timeout, parallel=pace.parallel
         )
@@ -138,4 +139,4 @@ def download_tile(
             raise
         logger.exception("%s: the download failed", tile)
         raise DownloadS1FileError(tile) from reason
-    return TileDownloads(tile, tuple(wanted), tuple(fetched))
+    return TileDownloads(tile, tuple(offers), tuple(wanted), tuple(fetched))

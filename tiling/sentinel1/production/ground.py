@@ -12,9 +12,16 @@ __all__ = ["surfaces"]
 
 logger = logging.getLogger(__name__)
 
+_KM_A_DEGREE = 111.0
 
-def surfaces(tiles: Iterable[str], cfg: Any) -> dict[str, Any]:
+
+def surfaces(tiles: Iterable[str], cfg: Any, *, around: float = 0) -> dict[str, Any]:
     """Return the heights of each tile; of files that are missing all are named.
+
+    Parameters
+    ----------
+    around
+        Kilometres about each tile whose heights are needed too.
 
     Raises
     ------
@@ -34,7 +41,7 @@ def surfaces(tiles: Iterable[str], cfg: Any) -> dict[str, Any]:
             found[tile] = surface(
                 cfg.dem,
                 cfg.GeoidFile,
-                tile_footprint(tile),
+                _grown(tile_footprint(tile), around),
                 dem_format=cfg.dem_filename_format,
                 dem_database=getattr(cfg, "dem_database", None),
                 absent="sea" if getattr(cfg, "absent_dem_cells", "") == "sea" else "error",
@@ -45,3 +52,20 @@ def surfaces(tiles: Iterable[str], cfg: Any) -> dict[str, Any]:
     if missing:
         raise MissingDEMError("; ".join(missing))
     return found
+
+
+def _grown(footprint: Any, kilometres: float) -> Any:
+    """Return a footprint in degrees with what lies around it."""
+    if not kilometres:
+        return footprint
+    import numpy as np
+    import shapely
+
+    _, south, _, north = footprint.bounds
+    degrees = kilometres / _KM_A_DEGREE
+    aside = degrees / float(np.cos(np.radians(min(max(abs(south), abs(north)), 85.0))))
+    boxes = [
+        shapely.box(max(w - aside, -180), s - degrees, min(e + aside, 180), n + degrees)
+        for w, s, e, n in (part.bounds for part in getattr(footprint, "geoms", [footprint]))
+    ]
+    return shapely.MultiPolygon(boxes) if len(boxes) > 1 else boxes[0]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from tiling.sentinel1.production.jobs import IncidenceJob, ItemJob, MadeFrom, TileJobs
+from tiling.sentinel1.production.jobs import ItemJob, MadeFrom, TileJobs
 from tiling.sentinel1.production.settings import Settings
 from workbench.errors import BadInput
 from workbench.rasters.windows import Window, windows
 
 __all__ = [
     "make_filtered",
-    "make_incidence",
     "make_item",
     "make_mask",
     "make_quicklook",
@@ -173,89 +171,6 @@ def make_item(job: ItemJob) -> Told:
     )
     write_item(job.target, item)
     return {}
-
-
-def make_incidence(job: IncidenceJob) -> Told:
-    """Make the maps of the terrain of a tile, as seen from an orbit.
-
-    Returns
-    -------
-    dict
-        ``decisions``: the product whose orbit was taken, and where that is from. Whatever comes
-        later, the map stands.
-    """
-    from tiling.sentinel1.incidence.acquisitions import best_acquisition
-    from tiling.sentinel1.products.safefolders import Image
-
-    images = {folder: Image(folder, job.acquired.polarisation) for folder, _ in job.candidates}
-    chosen = best_acquisition(images.values(), job.tile)
-    orbit_file = dict(job.candidates)[chosen.folder]
-    orbit, orbit_source = _orbit(chosen, orbit_file)
-    _write_angles(job, orbit, orbit_source)
-    return {
-        "decisions": {
-            "product": chosen.folder.name.removesuffix(".SAFE"),
-            "orbit_source": orbit_source,
-        }
-    }
-
-
-def _orbit(image: Any, file: Path | None) -> tuple[Any, str]:
-    from tiling.sentinel1.geometry.orbits import fit_orbit
-
-    if file is None:
-        return fit_orbit(image.annotation.vectors), "annotation"
-    from tiling.sentinel1.products.orbitfiles import orbit_vectors
-
-    return fit_orbit(orbit_vectors(file, image.annotation)), file.name
-
-
-def _write_angles(job: IncidenceJob, orbit: Any, orbit_source: str) -> None:
-    from tiling.sentinel1.geometry.lattices import ground_lattice
-    from tiling.sentinel1.incidence.angles import local_incidence
-    from tiling.sentinel1.incidence.looks import look_lattice
-    from tiling.sentinel1.outputs.encodings import encoding
-    from tiling.sentinel1.outputs.rasters import strips, write_tile
-    from tiling.sentinel1.outputs.tags import incidence_tags
-    from workbench.rasters.tilegrid import tile_grid
-
-    settings = job.settings
-    grid = tile_grid(job.tile, settings.resolution)
-    ground = ground_lattice(grid, settings.step)
-    looks = look_lattice(ground, orbit)
-    heights = job.surface.description()
-
-    def blocks(part: int) -> Iterator[tuple[Window, Any]]:
-        for window in strips(grid.shape, settings.rows):
-            around = job.surface.at(*ground.places(window.grown(1)))
-            yield window, local_incidence(looks, around, window)[part]
-
-    kinds = {"sin_LIA": ("lia_sin", 0), "LIA": ("lia_deg", 1)}
-    for shows, target in job.targets.items():
-        kind, part = kinds[shows]
-        stored = encoding(
-            kind,
-            settings.creation_options.get(kind),
-            nodata=settings.nodata.get("LIA") if part == 0 else None,
-            cog=settings.cog,
-        )
-        write_tile(
-            target,
-            blocks(part),
-            grid,
-            stored,
-            incidence_tags(
-                job.acquired,
-                job.tile,
-                shows,
-                resolution=settings.resolution,
-                dems=heights.get("dem_names", ()),
-                dem_info=heights.get("warning") or "",
-                orbit_source=orbit_source,
-                further=settings.further,
-            ),
-            overwrite=True,
-        )
 
 
 def _blocks(source: Any, shape: Sequence[int], settings: Settings) -> Iterator[tuple[Window, Any]]:

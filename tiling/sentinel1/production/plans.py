@@ -15,6 +15,7 @@ from typing import Any
 
 from tiling.sentinel1.production import making
 from tiling.sentinel1.production.jobs import ImageJob, IncidenceJob, ItemJob, MadeFrom, TileJobs
+from tiling.sentinel1.production.mapping import make_incidence
 from tiling.sentinel1.production.preparing import make_image
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.steps import Kind, Step
@@ -199,7 +200,7 @@ def _maps(planner: _Planner, passes: Sequence[Products]) -> dict[tuple[str, int]
             "storage": planner.settings.storage("lia_sin", "LIA"),
         }
         found[direction, orbit] = Step(
-            outputs[0].name, "incidence", planner.tile, making.make_incidence, job, outputs,
+            outputs[0].name, "incidence", planner.tile, make_incidence, job, outputs,
             planner.manifest((), parameters),
         )  # fmt: skip
     return found

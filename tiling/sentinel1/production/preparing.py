@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tiling.sentinel1.production.jobs import ImageJob
@@ -13,6 +16,16 @@ __all__ = ["make_image"]
 
 _SIDE = 512  # of the tiles of the file, pixels
 _ROWS = 2048  # of the blocks that are calibrated
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let rasterio say nothing of a raster without a transform: an image has none."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def make_image(job: ImageJob) -> dict[str, Any]:
@@ -46,6 +59,7 @@ def make_image(job: ImageJob) -> dict[str, Any]:
         "compress": "zstd", "zstd_level": 1, "predictor": 3, "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
     with (
+        _quiet(),
         atomic_path(job.target, overwrite=True, check=written_raster) as temporary,
         rasterio.open(temporary, "w", **form) as file,
     ):

@@ -32,6 +32,9 @@ __all__ = ["process"]
 
 logger = logging.getLogger(__name__)
 
+_LAYOVER_KM = 15.0
+"""Ground that far from a tile can lie over it: 8 km of height at an incidence of 29 degrees."""
+
 
 @dataclass(frozen=True)
 class _Modes:
@@ -181,7 +184,8 @@ def _run(
 
     settings, filters = Settings.of(cfg), Filters.of(cfg)
     tiles = _tiles(cfg, filters, settings)
-    heights = surfaces(tiles, cfg)
+    areas = settings.calibration == "gamma_naught_rtc" and not modes.maps_only
+    heights = surfaces(tiles, cfg, around=_LAYOVER_KM if areas else 0)
     found_any = False
     standing = Standing(bool(getattr(cfg, "overwrite", False)))
     with ExitStack() as stack:
@@ -195,7 +199,7 @@ def _run(
             plans = _plans(cfg, modes, settings, filters, group, heights, tally, planner,
                            products, broken, downloads)  # fmt: skip
             steps = [step for plan in plans.values() for step in plan]
-            found_any = found_any or bool(steps) or any(each.wanted for each in downloads)
+            found_any = found_any or any(each.found for each in downloads)
             todo = needed(list({step.name: step for step in steps}.values()), standing.stands)
             standing.refuse(todo)
             _draw(cfg, modes, tiles, plans, todo)
@@ -206,8 +210,11 @@ def _run(
             elif todo:
                 if not cluster:
                     cluster.append(stack.enter_context(_workers(cfg, modes, client)))
-                _carry(todo, cluster[0], modes, tally, settings)
-    if not found_any and not tally.skipped and not any(d.search_error for d in tally.downloads):
+                _carry(todo, cluster[0], modes, tally)
+            _remove_raw(cfg, modes)
+    if not (found_any or tally.products or tally.skipped) and not any(
+        d.search_error for d in tally.downloads
+    ):
         raise NoS1ImageError(
             f"no product in {cfg.raw_directory} is asked for and lies on {', '.join(tiles)}"
         )
@@ -328,7 +335,6 @@ def _carry(
     client: Client | None,
     modes: _Modes,
     tally: _Tally,
-    settings: Settings,
 ) -> None:
     carried = carry_out(todo, client=client, watch_ram=modes.watch_ram)
     tally.carried.made |= carried.made
@@ -343,6 +349,16 @@ def _carry(
         elif step.kind == "tile" and not modes.intermediates and _all_done(step, todo, carried):
             for path in (*step.outputs, step.record):
                 path.unlink(missing_ok=True)
+
+
+def _remove_raw(cfg: Any, modes: _Modes) -> None:
+    """Remove the oldest products beyond a limit, where the configuration asks for one."""
+    keep = getattr(cfg, "keep_latest_images", None)
+    if keep is None or modes.dryrun:
+        return
+    from tiling.sentinel1.selection.retention import remove_beyond_limit
+
+    remove_beyond_limit(Path(cfg.raw_directory), int(keep))
 
 
 def _all_done(step: Step, todo: Sequence[Step], carried: Carried) -> bool:

@@ -74,8 +74,19 @@ def images_on_tile(job: TileJobs) -> list[OnTile]:
         )
         source = one if prepared is None else CalibratedImage(one, prepared)
         name = "annotation" if orbit is None else orbit.name
-        found.append(OnTile(folder.name.removesuffix(".SAFE"), source, one.description(), name))
+        found.append(OnTile(folder.name.removesuffix(".SAFE"), source, _description(one), name))
     return found
+
+
+def _description(job: Any) -> dict[str, Any]:
+    """Return what a report says of an image, with what is left at the points of its own product."""
+    from tiling.sentinel1.geometry.reports import residual_report
+
+    told = {name: value for name, value in job.description().items() if name != "heights"}
+    cut = job.margins
+    if cut is not None:
+        told["margins"] = {side: getattr(cut, side) for side in ("top", "bottom", "left", "right")}
+    return {**told, **residual_report(job.image.annotation, job.model)}
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,38 @@ def calls(tmp_path):
         return log.read_text().split() if log.exists() else []
 
     return read
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """The sample, of one polarisation and two dates."""
+    samples = pytest.importorskip("tiling.sentinel1.sample.wholesamples")
+    folder = tmp_path_factory.mktemp("simulated")
+    samples.write_sample(folder, polarisations=("vv",), dates=2)
+    return folder
+
+
+@pytest.fixture
+def configured(simulated, tmp_path):
+    """Return the configuration of the sample, with coarse pixels and folders of the test's own."""
+    from tiling.sentinel1.configuration.configuration import Configuration
+
+    def make(**changes):
+        cfg = Configuration(simulated / "S1Processor.cfg", False)
+        usual = {
+            "output_preprocess": tmp_path / "out",
+            "lia_directory": tmp_path / "out" / "_LIA",
+            "gamma_area_directory": tmp_path / "out" / "_GAMMA_AREA",
+            "eof_directory": tmp_path / "out" / "_EOF",
+            "tmpdir": tmp_path / "tmp",
+            "first_date": "2023-06-12",
+            "last_date": "2023-06-12",
+            "polarisation": "VV VH",
+            "out_spatial_res": 100.0,
+            "produce_lia_map": False,
+        }
+        for name, value in {**usual, **changes}.items():
+            setattr(cfg, name, value)
+        return cfg
+
+    return make
