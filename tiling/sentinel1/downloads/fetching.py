@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 from tiling.sentinel1.downloads.archives import unpack
 from tiling.sentinel1.downloads.completeness import downloaded_whole
@@ -131,13 +132,25 @@ def _fetch_one(provider: Provider, offer: Offer, folder: Path, wait: float, time
     with writing(place), scratch(place) as temporary:
         temporary.mkdir()
         provider.download(offer, temporary, wait=wait, timeout=timeout)
-        for archive in sorted(temporary.glob("*.zip")):
+        for archive in _archives(temporary):
             unpack(archive, temporary)
         safe = _safe_in(temporary, offer.name)
         downloaded_whole(safe)
         if safe.name != f"{offer.name}.SAFE":
             safe = safe.rename(safe.with_name(f"{offer.name}.SAFE"))
         return _placed(safe, place)
+
+
+def _archives(folder: Path) -> list[Path]:
+    """Return the archives in a folder that holds no product, whatever they are called.
+
+    Providers put them deeper, or under names of their own; what ends in ``.zip`` and is none was
+    cut short.
+    """
+    if any(folder.rglob(MANIFEST)):
+        return []
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in found if path.suffix == ".zip" or is_zipfile(path)]
 
 
 def _safe_in(folder: Path, name: str) -> Path:

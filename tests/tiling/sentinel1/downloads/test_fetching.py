@@ -47,6 +47,20 @@ def test_products_get_their_places_whatever_form_they_come_in(provider, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)  # nothing beside
 
 
+@pytest.mark.parametrize("name", ["asset", "deeper/{}.zip", "{}/{}"])
+def test_an_archive_is_found_under_whatever_name(provider, tmp_path, name):
+    def rename(folder):
+        archive = next(folder.glob("*.zip"))
+        target = folder / name.format(archive.stem, archive.stem)
+        target.parent.mkdir(exist_ok=True)
+        archive.rename(target)
+
+    provider.zipped = True
+    provider.troubles[NAMES[0]] = [rename]
+    (fetched,) = fetch(provider, provider.offers[:1], tmp_path)
+    downloaded_whole(fetched.safe)
+
+
 def test_what_is_there_is_not_downloaded_again_and_what_is_torn_is(provider, tmp_path):
     put(tmp_path / NAMES[0] / f"{NAMES[0]}.SAFE", NAMES[0])
     put(tmp_path / f"{NAMES[1]}.SAFE", NAMES[1])
