@@ -97,10 +97,11 @@ def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) ->
     """
     found: dict[str, Path] = {}
     folder = settings.orbit_folder
-    wanted = settings.orbit_files != "never" and folder is not None
-    for product in one.products if wanted else ():
-        from tiling.sentinel1.products.orbitfiles import find_orbit_file
+    if settings.orbit_files == "never" or folder is None:
+        return Products(one.tile, tuple(one.products), found)
+    from tiling.sentinel1.products.orbitfiles import find_orbit_file
 
+    for product in one.products:
         polarisation = next(
             each for each in polarisations if each in product.manifest.polarisations
         )

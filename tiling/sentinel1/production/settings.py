@@ -37,12 +37,12 @@ class FilterSettings:
         As `tiling.sentinel1.speckle.filters` has them.
     """
 
-    name: str
+    name: Literal["lee", "kuan", "gammamap", "frost"]
     radius: int
     looks: float | None = None
     deramp: float | None = None
-    nodata: str = "exclude"
-    guard: str = "absolute"
+    nodata: Literal["exclude", "otb"] = "exclude"
+    guard: Literal["absolute", "relative"] = "absolute"
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _rows(megabytes: float, resolution: float) -> int:
 
 
 def _filter(cfg: Any) -> FilterSettings | None:
-    name = (_option(cfg, "filter", "") or "none").lower()
+    name: Any = (_option(cfg, "filter", "") or "none").lower()
     if name == "none":
         return None
     said = dict(_option(cfg, "filter_options", None) or {})
