@@ -44,7 +44,11 @@ def surfaces(tiles: Iterable[str], cfg: Any, *, around: float = 0) -> dict[str, 
                 _grown(tile_footprint(tile), around),
                 dem_format=cfg.dem_filename_format,
                 dem_database=getattr(cfg, "dem_database", None),
+                dem_cells=getattr(cfg, "dem_cells", None),
                 absent="sea" if getattr(cfg, "absent_dem_cells", "") == "sea" else "error",
+                dem_reference=getattr(cfg, "dem_reference", None),
+                geoid_reference=getattr(cfg, "geoid_reference", None),
+                compare_geoid=getattr(cfg, "compare_geoid", None),
             )
         except MissingDEMError as reason:
             logger.error("%s: %s", tile, reason)
