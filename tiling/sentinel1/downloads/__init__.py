@@ -1,1 +1,1 @@
-"""Products that are not on the disk yet."""
+"""Products that are not on the disk yet: searched at a provider, downloaded, looked through."""

@@ -1,0 +1,48 @@
+"""The cluster of a run: as many processes of this machine as the configuration says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["workers"]
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def workers(
+    client: Client | None, *, processes: int, megabytes: float, threads: int, serial: bool
+) -> Iterator[Client | None]:
+    """Give a client for a block: the one that is given, a new one of this machine, or None.
+
+    Parameters
+    ----------
+    client
+        Of the caller, who ends it; None for a cluster of this run's own, which ends with the block.
+    processes, megabytes, threads
+        Of that cluster: workers, memory of each, and threads that their libraries may use.
+    serial
+        None is given: work goes on in this thread.
+    """
+    if serial or client is not None:
+        yield None if serial else client
+        return
+    from workbench.clusters import connect
+
+    limits = {f"{library}_NUM_THREADS": str(threads) for library in ("NUMBA", "OMP", "OPENBLAS")}
+    options: dict[str, Any] = {
+        "threads_per_worker": 1,
+        "memory": f"{megabytes:g}MB",
+        "env": {**limits, "GDAL_CACHEMAX": str(max(int(megabytes / 8), 64))},
+        # A step is given back with its worker: `carrying` begins it again.
+        "scheduler_kwargs": {"allowed_failures": 0},
+    }
+    with connect("local", jobs=processes, **options) as own:
+        logger.info("%d workers of %g MB", processes, megabytes)
+        yield own
