@@ -48,6 +48,18 @@ def test_code_that_uses_too_much_is_ended(runtimes, case, code, family):
     assert family(wait=True) == []
 
 
+def test_memory_that_belongs_to_no_process_is_refused(runtimes, code):
+    """It would count for none of them, and segments of System V would outlive all."""
+    lines = [
+        "import ctypes",
+        "kernel = ctypes.CDLL(None, use_errno=True)",
+        "result = [kernel.shmget(0, 4096, 0o1600), kernel.msgget(0, 0o1600)]",
+        "try: result.append(os.write(os.memfd_create('x'), b'x'))",
+        "except PermissionError: result.append(-1)",
+    ]
+    assert runtimes.run(code(*lines), 1).value == [-1, -1, -1]
+
+
 RAISED = [
     ("len(bytearray(1 << 30))", "more memory than it may use"),
     ("sys.exit('enough')", r"called sys.exit\('enough'\)"),
