@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,25 @@ from workbench.rasters.windows import Window
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["GEOTIFF", "JPEG2000", "Plane", "RasterFile", "decode", "open_raster", "read_bands"]
+__all__ = [
+    "GEOTIFF",
+    "JPEG2000",
+    "Plane",
+    "RasterFile",
+    "decode",
+    "masks_of",
+    "open_raster",
+    "read_bands",
+    "read_masked",
+]
 
 GEOTIFF = ("GTiff",)
 JPEG2000 = ("JP2OpenJPEG",)
 """GDAL drivers that a reader admits. Others, such as VRT, could open files elsewhere."""
 
 Array = npt.NDArray[Any]
+
+_MOVED = 0.01  # of a pixel, by which grids that are stated may be off
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,8 @@ class RasterFile:
         Names of the bands, None for one without a name.
     tags
         Metadata items of the file.
+    scales, offsets
+        Of each band: physical value = pixel x scale + offset.
     """
 
     path: str
@@ -67,6 +82,8 @@ class RasterFile:
     nodata: float | None = None
     descriptions: tuple[str | None, ...] = ()
     tags: dict[str, str] = field(default_factory=dict, hash=False)
+    scales: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
 
     def plane(self, index: int = 0) -> Plane:
         """Return one band; `index` counts from 0."""
@@ -156,20 +173,92 @@ def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
     BadFile
         If the pixels cannot be read.
     """
+    with _reading(plane, window) as file:
+        values: Array = file.read(list(bands), window=tuple(window))
+    return values
+
+
+def read_masked(plane: Plane, bands: Sequence[int], window: Window) -> Array:
+    """Read a window of some bands, and where a mask of the file says that there is nothing.
+
+    Parameters
+    ----------
+    plane, bands, window
+        As for `read_bands`.
+
+    Returns
+    -------
+    numpy.ndarray
+        As of `read_bands`; of a file with a mask or a band of opacity a `numpy.ma.MaskedArray`.
+
+    Raises
+    ------
+    BadFile
+        If the pixels cannot be read.
+    """
+    with _reading(plane, window) as file:
+        values: Array = file.read(list(bands), window=tuple(window))
+        masks = masks_of(file, bands, window)
+    return values if masks is None else np.ma.MaskedArray(values, masks)
+
+
+def masks_of(file: Any, bands: Sequence[int], window: Window) -> npt.NDArray[np.bool_] | None:
+    """Return where masks of an open file say that there is nothing; None if it has no mask.
+
+    Parameters
+    ----------
+    file
+        Of rasterio.
+    bands, window
+        As for `read_bands`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (band, rows, cols); the value `nodata` is not looked at.
+    """
+    from rasterio.enums import MaskFlags
+
+    has = [MaskFlags.per_dataset in file.mask_flag_enums[band - 1] for band in bands]
+    if not any(has):
+        return None
+    found = file.read_masks(list(bands), window=tuple(window)) == 0
+    found[~np.array(has)] = False
+    return np.asarray(found)
+
+
+@contextmanager
+def _reading(plane: Plane, window: Window) -> Iterator[Any]:
+    """Open the file of a plane, on whose grid it still is; all faults are a BadFile."""
     import rasterio
 
-    rows, cols = window
-
+    rows = window.rows
     try:
         with _open(plane.path, plane.drivers) as file:
-            values: Array = file.read(list(bands), window=(rows, cols))
+            _check_grid(plane, file)
+            yield file
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(
             f"{plane.path}: cannot read band {plane.band}, rows {rows[0]} to {rows[1]}: "
             f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip',"
             " verify=True"
         ) from error
-    return values
+
+
+def _check_grid(plane: Plane, file: Any) -> None:
+    """Check that a file is on the grid that was found, or stated, before: it may be another now."""
+    if plane.grid is None:
+        return
+    known, pixel = plane.grid.affine, max(abs(plane.grid.affine.a), abs(plane.grid.affine.e))
+    moved = np.abs(np.subtract(tuple(file.transform)[:6], tuple(known)[:6]))
+    # the far corner lies as many steps away as there are pixels
+    off = max(moved[2], moved[5], *(max(file.shape) * moved[[0, 1, 3, 4]])) / pixel
+    if file.shape != tuple(plane.grid.shape) or off > _MOVED:
+        raise BadFile(
+            f"{plane.path}: it has changed: {file.shape[0]} x {file.shape[1]} pixels from "
+            f"{file.transform.c:g}, {file.transform.f:g}, after {plane.grid.shape[0]} x "
+            f"{plane.grid.shape[1]} from {known.c:g}, {known.f:g}; ask for the images again"
+        )
 
 
 def _open(path: str, drivers: Sequence[str]) -> Any:
@@ -249,6 +338,8 @@ def open_raster(
                 file.nodata,
                 tuple(file.descriptions),
                 dict(file.tags()),
+                tuple(file.scales),
+                tuple(file.offsets),
             )
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error

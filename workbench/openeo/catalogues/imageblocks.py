@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from workbench.errors import BadFile, portable_errors
 from workbench.rasters.grids import window_of
-from workbench.rasters.rasterfiles import Plane, read_bands
+from workbench.rasters.rasterfiles import Plane, read_masked
 from workbench.rasters.regridding import Source, nearest_on, resampled_on
 from workbench.rasters.windows import Window
 
@@ -148,9 +148,11 @@ def _on_target(read: _Reader, layer: Layer, band: Band, plan: Plan, window: Wind
 
     def pixels(part: Window) -> Array:
         raw = read(layer, part)
-        found = raw.astype(kind)
+        values = np.ma.getdata(raw)
+        found: Array = values.astype(kind)
         if nodata is not None and not np.isnan(nodata):
-            found[raw == nodata] = np.nan
+            found[values == nodata] = np.nan
+        found[np.ma.getmaskarray(raw)] = np.nan
         return found
 
     source = Source(layer.grid, pixels, kind)
@@ -169,7 +171,7 @@ class _Reader:
         self._held: dict[Any, Array] = {}
 
     def __call__(self, layer: Layer, window: Window) -> Array:
-        """Return the pixels of a layer, (rows, cols)."""
+        """Return the pixels of a layer, (rows, cols); masked where the file says so."""
         try:
             if not isinstance(layer, Plane):
                 return layer.pixels(window)
@@ -177,8 +179,8 @@ class _Reader:
             key = (layer.path, window)
             if key not in self._held:
                 bands = [mate.band for mate in mates]
-                self._held[key] = read_bands(layer, bands, window)
-            return np.asarray(self._held[key][mates.index(layer)])
+                self._held[key] = read_masked(layer, bands, window)
+            return self._held[key][mates.index(layer)]  # type: ignore[no-any-return]
         except BadFile as reason:  # users are not told where files lie
             file = PurePath(layer.path.partition("?")[0]).name
             shown = str(reason).replace(layer.path, file)

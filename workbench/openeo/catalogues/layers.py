@@ -39,7 +39,7 @@ class Layer(Protocol):
         """Value that is missing; NaN always is."""
 
     def pixels(self, window: Window) -> Array:
-        """Read a window of its grid, (rows, cols)."""
+        """Read a window of its grid, (rows, cols); a masked array where the file has a mask."""
 
 
 @dataclass(frozen=True)

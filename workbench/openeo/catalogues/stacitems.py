@@ -74,7 +74,9 @@ class Document:
             return unquote(parts.path)
         if len(parts.scheme) > 1:
             raise BadFile(f"{href!r:.80} is neither a file nor an address of the web")
-        return str(Path(self.place).parent / href)
+        folder = Path(self.place).parent
+        # a space is %20 in an address; not all that write documents do so
+        return str(folder / (href if (folder / href).exists() else unquote(href)))
 
 
 def items_at(

@@ -180,6 +180,8 @@ class StoredCube:
         if y is None or x is None:
             dims = ", ".join(map(str, dataset.sizes)) or "none"
             raise BadFile(f"no rows and columns among its dimensions ({dims})")
+        if bare := [name for name in names.values() if name not in (None, *dataset.coords)]:
+            raise BadFile(f"its dimension {bare[0]} has no coordinates along it")
         times = self._times(dataset, names["t"])
         crs = self._crs or _crs(dataset, x)
         grid, flips = _grid(dataset[x].values, dataset[y].values, crs)
