@@ -217,6 +217,13 @@ class StoredCube:
                 raise BadFile(f"there is no variable or band {held!r}, only {', '.join(found)}")
             variable = found[held]
             attrs = variable.attrs
+            if str(attrs.get("_Unsigned", "")).lower() == {"i": "true", "u": "false"}.get(
+                variable.dtype.kind
+            ):
+                raise BadFile(
+                    f"{held} is stored as {variable.dtype} and meant otherwise (_Unsigned): write "
+                    "it in its own type, or list other bands"
+                )
             nodata = attrs.get("_FillValue", attrs.get("missing_value"))
             bands[name] = (
                 stated.filled(

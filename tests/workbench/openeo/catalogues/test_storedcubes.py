@@ -187,6 +187,7 @@ def test_a_cube_without_times(stored):
     [
         (lambda d: d.assign_coords(lon=LON**3), "not in steps of one size"),
         (lambda d: d.rename(lon="x").drop_vars("x"), "its dimension x has no coordinates"),
+        (lambda d: d.ndvi.assign_attrs(_Unsigned="true").to_dataset(), "meant otherwise"),
         (lambda d: d.drop_vars("time"), "its dimension time has no coordinates"),
         (lambda d: d.isel(lon=[0]), "no two finite coordinates"),
         (lambda d: d.assign_coords(time=TIMES[[0, 0, 1]]), "a time twice"),
