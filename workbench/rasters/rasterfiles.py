@@ -56,6 +56,8 @@ class RasterFile:
         Names of the bands, None for one without a name.
     tags
         Metadata items of the file.
+    blocks
+        Rows and columns of the tiles or strips that are decoded at once; None if not known.
     """
 
     path: str
@@ -67,10 +69,13 @@ class RasterFile:
     nodata: float | None = None
     descriptions: tuple[str | None, ...] = ()
     tags: dict[str, str] = field(default_factory=dict, hash=False)
+    blocks: tuple[int, int] | None = None
 
     def plane(self, index: int = 0) -> Plane:
         """Return one band; `index` counts from 0."""
-        return Plane(self.path, index + 1, self.grid, self.drivers, self.dtype, self.nodata)
+        return Plane(
+            self.path, index + 1, self.grid, self.drivers, self.dtype, self.nodata, self.blocks
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Plane:
         Type of the pixels.
     nodata
         Value that is missing, None where the file states none.
+    blocks
+        Rows and columns of the tiles or strips that are decoded at once; None if not known.
     """
 
     path: str
@@ -99,6 +106,7 @@ class Plane:
     drivers: tuple[str, ...]
     dtype: str
     nodata: float | None = None
+    blocks: tuple[int, int] | None = None
 
     @property
     def placed(self) -> GeoBox:
@@ -249,6 +257,7 @@ def open_raster(
                 file.nodata,
                 tuple(file.descriptions),
                 dict(file.tags()),
+                file.block_shapes[0],
             )
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error

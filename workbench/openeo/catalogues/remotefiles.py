@@ -93,6 +93,7 @@ class RemotePlane:
     grid: GeoBox | None
     dtype: str
     nodata: float | None = None
+    blocks: tuple[int, int] | None = None
 
     def pixels(self, window: Window) -> npt.NDArray[Any]:
         """Read a window of the file's own pixels, (rows, cols).
@@ -118,7 +119,7 @@ def remote_header(remote: Remote, url: str) -> RasterFile:
         grid = make_grid(file.shape, file.transform, file.crs, _shown(url))
         return RasterFile(
             url, (file.driver,), grid, file.shape, file.count, file.dtypes[0], file.nodata,
-            tuple(file.descriptions), dict(file.tags()),
+            tuple(file.descriptions), dict(file.tags()), file.block_shapes[0],
         )  # fmt: skip
 
 

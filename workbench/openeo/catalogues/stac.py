@@ -189,8 +189,9 @@ class StacSource:
             raise BadFile(f"{shown_name(place)}: it has no band number {asset.index + 1}")
         if is_address(place):
             return RemotePlane(
-                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata
-            )
+                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata,
+                header.blocks,
+            )  # fmt: skip
         plane: Layer = header.plane(asset.index)
         return plane
 
