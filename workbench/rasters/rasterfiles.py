@@ -71,6 +71,8 @@ class RasterFile:
         Metadata items of the file.
     scales, offsets
         Of each band: physical value = pixel x scale + offset.
+    blocks
+        Rows and columns of the tiles or strips that are decoded at once; None if not known.
     """
 
     path: str
@@ -84,10 +86,13 @@ class RasterFile:
     tags: dict[str, str] = field(default_factory=dict, hash=False)
     scales: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()
+    blocks: tuple[int, int] | None = None
 
     def plane(self, index: int = 0) -> Plane:
         """Return one band; `index` counts from 0."""
-        return Plane(self.path, index + 1, self.grid, self.drivers, self.dtype, self.nodata)
+        return Plane(
+            self.path, index + 1, self.grid, self.drivers, self.dtype, self.nodata, self.blocks
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,8 @@ class Plane:
         Type of the pixels.
     nodata
         Value that is missing, None where the file states none.
+    blocks
+        Rows and columns of the tiles or strips that are decoded at once; None if not known.
     """
 
     path: str
@@ -116,6 +123,7 @@ class Plane:
     drivers: tuple[str, ...]
     dtype: str
     nodata: float | None = None
+    blocks: tuple[int, int] | None = None
 
     @property
     def placed(self) -> GeoBox:
@@ -340,6 +348,7 @@ def open_raster(
                 dict(file.tags()),
                 tuple(file.scales),
                 tuple(file.offsets),
+                file.block_shapes[0],
             )
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error

@@ -93,6 +93,7 @@ class RemotePlane:
     grid: GeoBox | None
     dtype: str
     nodata: float | None = None
+    blocks: tuple[int, int] | None = None
 
     def pixels(self, window: Window) -> npt.NDArray[Any]:
         """Read a window of the file's own pixels, (rows, cols); masked where the file says so.
@@ -121,6 +122,7 @@ def remote_header(remote: Remote, url: str) -> RasterFile:
         return RasterFile(
             url, (file.driver,), grid, file.shape, file.count, file.dtypes[0], file.nodata,
             tuple(file.descriptions), dict(file.tags()), tuple(file.scales), tuple(file.offsets),
+            file.block_shapes[0],
         )  # fmt: skip
 
 

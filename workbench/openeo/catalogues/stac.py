@@ -204,8 +204,9 @@ class StacSource:
         header = header if stated is None else replace(header, nodata=stated)
         if is_address(place):
             return RemotePlane(
-                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata
-            )
+                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata,
+                header.blocks,
+            )  # fmt: skip
         plane: Layer = header.plane(asset.index)
         return plane
 

@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
 from workbench.openeo.catalogues.bands import Band, read_bands
+from workbench.openeo.catalogues.chunking import side_of_blocks
 from workbench.openeo.catalogues.descriptions import described
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.grids import area_part, check_target
 from workbench.openeo.catalogues.imageblocks import masked
-from workbench.openeo.catalogues.images import check_size, labelled, side_of_blocks
+from workbench.openeo.catalogues.images import check_size, labelled
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube
