@@ -15,7 +15,7 @@ needs it finds by type and axis.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -56,6 +56,11 @@ class Dimension:
     bands: Mapping[str, BandTraits] = field(default_factory=dict, compare=False)
     """What is known of bands, by their labels; those of bands that were left out may stay."""
 
+    @property
+    def lies_in_crs(self) -> bool:
+        """Whether its labels are places in the CRS of the cube."""
+        return self.axis in ("x", "y") or self.kind == "geometry"
+
 
 @dataclass(frozen=True, eq=False)
 class Cube:
@@ -86,6 +91,8 @@ class Cube:
     def with_array(self, array: xr.DataArray, /, **changed: Dimension) -> Cube:
         """Return a cube of another array, whose dimensions are those of this one by their names.
 
+        The CRS goes with the last dimension that lies in it.
+
         Parameters
         ----------
         array
@@ -94,9 +101,9 @@ class Cube:
             Dimensions that this cube does not have, or has otherwise.
         """
         known = {**self.dimensions, **changed}
-        return replace(
-            self, array=array, dimensions={str(name): known[str(name)] for name in array.dims}
-        )
+        dimensions = {str(name): known[str(name)] for name in array.dims}
+        lies = any(each.lies_in_crs for each in dimensions.values())
+        return Cube(array, dimensions, self.crs if lies else None)
 
     def named(self, name: str, process: str) -> Dimension:
         """Return a dimension by name.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -125,14 +124,8 @@ def label_text(label: Label) -> str:
 
 
 def moment(instant: Instant) -> np.datetime64:
-    """Return an instant as datetime64[us], UTC.
-
-    Raises
-    ------
-    OverflowError
-        If it lies outside the years 1 to 9999.
-    """
-    return np.datetime64(instant.utc.astimezone(UTC).replace(tzinfo=None), "us")
+    """Return an instant as datetime64[us], UTC."""
+    return np.datetime64(instant.utc.replace(tzinfo=None), "us")
 
 
 def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
@@ -166,10 +159,7 @@ def step_of(centres: Coordinate, dimension: Dimension) -> float | None:
 def _times(labels: Sequence[Label]) -> npt.NDArray[np.datetime64] | None:
     """Return labels that are all dates as datetime64[ns]; None if one is none, or too far off."""
     instants = [read_instant(label) if isinstance(label, str) else None for label in labels]
-    try:
-        known = [moment(instant) for instant in instants if instant is not None]
-    except OverflowError:
-        return None
+    known = [moment(instant) for instant in instants if instant is not None]
     times = np.array(known, "datetime64[us]")
     if len(known) < len(labels) or not ((times >= FIRST) & (times < LAST)).all():
         return None

@@ -126,13 +126,9 @@ def _edge(text: str) -> np.datetime64 | time:
         return clock
     instant = read_instant(text)
     if instant is None:
-        reason = f"{text!r:.80} is neither a date nor a time of day"
+        reason = f"{text!r:.80} is neither a time of day nor a date in the years 1 to 9999 UTC"
         raise _invalid("aggregate_temporal", "intervals", reason)
-    try:
-        return moment(instant)
-    except OverflowError as cause:
-        reason = f"{text} lies outside the years 1 to 9999"
-        raise _invalid("aggregate_temporal", "intervals", reason) from cause
+    return moment(instant)
 
 
 def _interval_labels(spans: Sequence[Interval], given: Sequence[Label]) -> npt.NDArray[Any]:

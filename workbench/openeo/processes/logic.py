@@ -9,7 +9,7 @@ import numpy as np
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.lifting import Floats, along_truths, each_truth, over_blocks
-from workbench.openeo.values import elements, float_type, is_array, is_pixels, made_array
+from workbench.openeo.values import elements, float_type, is_array, is_pixels, length_of, made_array
 
 
 @process("and")
@@ -85,7 +85,7 @@ def _known(x: Floats, y: Floats, outcome: Any) -> Any:
 def _alike(accept: Any, reject: Any) -> tuple[list[Any], list[Any]]:
     """Return the elements of both arrays; null stands for an array of nulls."""
     arrays = [accept, reject]
-    lengths = {len(elements(array)) for array in arrays if is_array(array)}
+    lengths = {length_of(array) for array in arrays if is_array(array)}
     if len(lengths) > 1 or any(not is_array(array) for array in arrays if array is not None):
         raise _unfit("two arrays of one length, or two numbers")
     (length,) = lengths
