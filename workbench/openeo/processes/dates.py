@@ -9,6 +9,7 @@ from typing import Any
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import Instant, read_instant, read_time
+from workbench.openeo.values import plain_number
 
 LENGTHS = {
     "millisecond": timedelta(milliseconds=1),
@@ -52,9 +53,10 @@ def date_difference(date1: str, date2: str, unit: str) -> float:
         for text, name in ((date1, "date1"), (date2, "date2"))
     )
     if unit in MONTHS:
-        return _months_between(first.utc, second.utc) / MONTHS[unit]
-    found = (second.utc - first.utc) / LENGTHS[unit]
-    return int(found) if found.is_integer() else found
+        found = _months_between(first.utc, second.utc) / MONTHS[unit]
+    else:
+        found = (second.utc - first.utc) / LENGTHS[unit]
+    return plain_number(found, True)
 
 
 def _months_later(instant: Instant, months: int) -> Instant:
