@@ -141,6 +141,13 @@ class Cube:
         """Return the labels of a dimension, as graphs see them; times are texts."""
         return shown_labels(self.array[name].values)
 
+    def step(self, name: str) -> float | None:
+        """Return the step from one pixel to the next; None for a single one of unknown size."""
+        step, centres = self.dimensions[name].step, self.array[name].values
+        if step is None and len(centres) > 1:
+            return float((centres[-1] - centres[0]) / (len(centres) - 1))
+        return step
+
     def geobox(self) -> GeoBox:
         """Return the grid of its pixels: x and y, their step and the CRS.
 
@@ -157,7 +164,7 @@ class Cube:
             raise ValueError("a cube without x, y and their CRS lies nowhere")
         if 0 in (self.array.sizes[x], self.array.sizes[y]):
             raise ValueError("a cube without pixels lies nowhere")
-        across, down = self._step(x), self._step(y)
+        across, down = self.step(x) or 1.0, self.step(y) or 1.0
         left, top = (float(self.array[name].values[0]) for name in (x, y))
         transform = Affine(across, 0, left - across / 2, 0, down, top - down / 2)
         return GeoBox((self.array.sizes[y], self.array.sizes[x]), transform, self.crs)
@@ -172,13 +179,6 @@ class Cube:
         """
         rest = [other for other in self.array.dims if other != name]
         return PixelArray(self.array.transpose(name, *rest).data, self.labels(name))
-
-    def _step(self, name: str) -> float:
-        """Return the step of a dimension of pixels; of a single one without a step, 1."""
-        step, centres = self.dimensions[name].step, self.array[name].values
-        if step is None and len(centres) > 1:
-            return float((centres[-1] - centres[0]) / (len(centres) - 1))
-        return 1.0 if step is None else step
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.cubeprocesses.labels import SAME_PLACE, checked_coordinate, step_of
+from workbench.openeo.cubeprocesses.labels import SAME_PLACE, checked_coordinate
 from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.space.regrids import on_grid_of, same_crs
@@ -93,7 +93,7 @@ def pixels_joined(
 
 def _joined_along(name: str, one: Cube, other: Cube, refuse: Refuse) -> Joined | None:
     first, second = (cube.array[name].values for cube in (one, other))
-    steps = (step_of(first, one.dimensions[name]), step_of(second, other.dimensions[name]))
+    steps = (one.step(name), other.step(name))
     try:
         return _joined_centres(first, second, steps)
     except ValueError as cause:

@@ -26,7 +26,6 @@ __all__ = [
     "label_text",
     "moment",
     "picked",
-    "step_of",
 ]
 
 Coordinate = npt.NDArray[Any]
@@ -141,19 +140,9 @@ def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
     for name in places:
         dimension = cube.dimensions[name]
         if dimension.axis in ("x", "y"):  # a single pixel left still has a size
-            step = step_of(cube.array[name].values, dimension)
-            changed[name] = replace(dimension, step=step)
+            changed[name] = replace(dimension, step=cube.step(name))
     array = cube.array.isel({name: _indexer(each) for name, each in places.items()})
     return cube.with_array(array, **changed)
-
-
-def step_of(centres: Coordinate, dimension: Dimension) -> float | None:
-    """Return the step from one pixel to the next; None for a single one whose size is not known."""
-    if dimension.step is not None:
-        return dimension.step
-    if len(centres) < 2:
-        return None
-    return float((centres[-1] - centres[0]) / (len(centres) - 1))
 
 
 def _times(labels: Sequence[Label]) -> npt.NDArray[np.datetime64] | None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.openeo.cubeprocesses.joins import Joined, identical, joined, pixels_joined
-from workbench.openeo.cubeprocesses.labels import picked, step_of
+from workbench.openeo.cubeprocesses.labels import picked
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
@@ -162,7 +162,7 @@ class _Merge:
         if len(every) == 1:
             return every[0]
         one, two = every
-        step = step_of(self.cube1.array[name].values, one) if one.axis in ("x", "y") else one.step
+        step = self.cube1.step(name) if one.axis in ("x", "y") else one.step
         return replace(
             one, step=two.step if step is None else step, bands={**two.bands, **one.bands}
         )

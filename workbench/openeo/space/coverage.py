@@ -70,11 +70,8 @@ def pixels_of(cube: Cube, process: str, parameter: str = "data") -> Pixels:
     if x is None or y is None or cube.crs is None:
         reason = "it is no raster data cube with x, y and their CRS."
         raise error("ProcessParameterInvalid", process=process, parameter=parameter, reason=reason)
-    steps = (cube.dimensions[x].step or 1.0, cube.dimensions[y].step or 1.0)
+    steps = (cube.step(x) or 1.0, cube.step(y) or 1.0)
     centres = [np.asarray(cube.array[name].values, np.float64) for name in (x, y)]
-    if min(map(len, centres)):
-        grid = cube.geobox().affine
-        steps = (grid.a, grid.e)
     return Pixels(centres[0], centres[1], steps, cube.crs)
 
 
