@@ -422,3 +422,20 @@ def test_what_lies_beyond_one_border_does_not_lie_between_two():
 def test_counts_beyond_24_bits_are_exact():
     data = PixelArray(np.broadcast_to(np.float32(1), (2**24 + 1, 1)))
     assert run("count", data=data)[0] == 2**24 + 1
+
+
+@pytest.mark.parametrize(
+    ("reject", "labels"),
+    [
+        (None, ["a", "b"]),
+        (LabelledArray([3, 4], ["a", "b"]), ["a", "b"]),
+        (LabelledArray([3, 4], ["a", "c"]), None),
+        ([3, 4], None),
+    ],
+)
+def test_labels_stay_where_both_arrays_to_choose_from_have_them(reject, labels):
+    accept = LabelledArray([1, 2], ["a", "b"])
+    found = run("if", value=np.array([1.0, 0]), accept=accept, reject=reject)
+    others = [np.nan, np.nan] if reject is None else [3, 4]
+    np.testing.assert_array_equal(found.values, [[1, others[0]], [2, others[1]]])
+    assert found.labels == labels
