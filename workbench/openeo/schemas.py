@@ -25,6 +25,7 @@ from workbench.openeo.values import (
     is_array,
     is_number,
     is_pixels,
+    length_of,
 )
 
 __all__ = ["compatible", "misfit", "parameter_misfit"]
@@ -209,10 +210,7 @@ def _array_misfit(value: Any, schema: Schema, own: bool) -> str | None:
     if not is_array(value):
         return None
     fewest, most, items = (schema.get(word) for word in ("minItems", "maxItems", "items"))
-    if isinstance(value, PixelArray):
-        length = value.values.shape[0]
-    else:
-        length = len(value if isinstance(value, list) else value.values)
+    length = length_of(value)
     if (is_number(fewest) and length < fewest) or (is_number(most) and length > most):
         return f"an array of {length} elements is not one of {fewest or 0} to {most or 'any'}"
     if isinstance(value, PixelArray):

@@ -44,9 +44,11 @@ __all__ = [
     "is_number",
     "is_pixels",
     "labels_of",
+    "length_of",
     "made_array",
     "plain_number",
     "same_label",
+    "type_with",
 ]
 
 Label = float | str
@@ -112,6 +114,11 @@ def elements(data: Any) -> list[Any]:
     return data if isinstance(data, list) else list(data.values)
 
 
+def length_of(data: Any) -> int:
+    """Return how many elements an array has, without taking one over many pixels apart."""
+    return len(data if isinstance(data, list) else data.values)
+
+
 def labels_of(data: Any) -> list[Label] | None:
     """Return the labels of an array; None if it has none."""
     return None if isinstance(data, list) else data.labels
@@ -145,6 +152,17 @@ def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
     if kind.kind == "f":
         return np.dtype(np.float32) if kind.itemsize < 4 else kind
     return np.dtype(np.float32 if kind.itemsize <= 2 else np.float64)
+
+
+def type_with(kind: np.dtype[Any], value: bool | float | None) -> np.dtype[Any]:
+    """Return the type that holds numbers of a type, and a plain value beside them; None is null."""
+    if value is None:
+        return float_type(kind)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and abs(value) < 2**63:
+        return np.result_type(kind, np.min_scalar_type(value))
+    return np.result_type(float_type(kind), np.min_scalar_type(float(value)))
 
 
 def plain_number(value: Any, whole: bool) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.cubeprocesses.answers import Asking, others, placed, with_dimensions
+from workbench.openeo.cubeprocesses.answers import Asking, others, placed
 from workbench.openeo.cubeprocesses.labels import coordinate
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
@@ -135,7 +135,7 @@ def _moved(cube: Cube, name: str, target: str, found: PixelArray) -> Cube:
     array = xr.DataArray(
         values, coords | {n: cube.array[n].variable for n in kept}, (target, *kept)
     )
-    moved = with_dimensions(cube, array.transpose(*order), {**cube.dimensions, target: known})
+    moved = cube.with_array(array.transpose(*order), **{target: known})
     return moved if known.axis not in ("x", "y") else replace(moved, crs=None)
 
 
@@ -155,4 +155,4 @@ def _without(cube: Cube, rest: list[str], values: Any) -> Cube:
     import xarray as xr
 
     array = xr.DataArray(values, {n: cube.array[n].variable for n in rest}, rest)
-    return with_dimensions(cube, array, cube.dimensions)
+    return cube.with_array(array)

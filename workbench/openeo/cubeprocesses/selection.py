@@ -123,11 +123,8 @@ def _interval(extent: Sequence[str | None]) -> list[np.datetime64 | None]:
 
 def _moment(text: str, parameter: str) -> np.datetime64:
     instant = read_instant(text)
-    try:
-        if instant is not None:
-            return moment(instant)
-    except OverflowError:
-        pass
+    if instant is not None:
+        return moment(instant)
     reason = f"{text!r:.80} is no date in the years 1 to 9999, such as 2020-01-31T12:00:00Z"
     raise _invalid("filter_temporal", parameter, reason)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.lifting import Floats, over_blocks, reduced, taken
+from workbench.openeo.lifting import Floats, over_blocks, reduced, taken, whole_type
 from workbench.openeo.processes.comparisons import equal
 from workbench.openeo.values import (
     Label,
@@ -18,6 +18,7 @@ from workbench.openeo.values import (
     is_array,
     is_pixels,
     labels_of,
+    length_of,
     made_array,
     same_label,
 )
@@ -45,9 +46,8 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
     if is_pixels(index):
         return _element_by_pixel(data, index, return_nodata)
     place = int(index) if label is None else _place(data, label)
-    values = elements(data)
-    if place is not None and place < len(values):
-        return values[place]
+    if place is not None and place < length_of(data):
+        return (data if isinstance(data, list) else data.values)[place]
     if return_nodata:
         return None
     wanted = f"index {index}" if label is None else f"label {label!r}"
@@ -60,8 +60,8 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
 
 @process("array_create")
 def array_create(data: Any, repeat: int) -> Any:
-    if len(elements(data)) * repeat > MOST_ELEMENTS:
-        reason = f"{len(elements(data))} elements {repeat} times are more than {MOST_ELEMENTS:,}"
+    if length_of(data) * repeat > MOST_ELEMENTS:
+        reason = f"{length_of(data)} elements {repeat} times are more than {MOST_ELEMENTS:,}"
         raise _too_long("array_create", "repeat", reason)
     return made_array(elements(data) * int(repeat))
 
@@ -81,7 +81,7 @@ def array_create_labeled(data: Any, labels: Any) -> Any:
 @process("array_labels")
 def array_labels(data: Any) -> Any:
     labels = labels_of(data)
-    return list(range(len(elements(data)))) if labels is None else list(labels)
+    return list(range(length_of(data))) if labels is None else list(labels)
 
 
 @process("array_append")
@@ -176,14 +176,13 @@ def _place(data: Any, label: Label) -> int | None:
 
 def _element_by_pixel(data: Any, index: Any, return_nodata: bool) -> Any:
     """Return at each pixel the element whose index stands there, null where the index is null."""
-    values = made_array(elements(data))
-    length = len(elements(data))
     if return_nodata:
+        length = length_of(data)
         index = over_blocks(lambda v: np.where((v >= 0) & (v < length), v, np.nan), [index], float)
     missing = error(
         "ArrayElementNotAvailable", process="array_element", detail=f"{_described(data)}."
     )
-    return taken(values, PixelArray(index[None]), missing).values[0]
+    return taken(data, PixelArray(index[None]), missing).values[0]
 
 
 def _found(data: Any, value: Any, reverse: bool) -> Any:
@@ -196,10 +195,13 @@ def _found(data: Any, value: Any, reverse: bool) -> Any:
     elif is_pixels(value):
         hits = made_array([equal(element, value) for element in elements(data)])
     else:
-        places = range(len(elements(data)))
-        ordered = reversed(places) if reverse else places
-        return next((i for i in ordered if equal(elements(data)[i], value) is True), None)
-    return reduced(lambda v: _index_of(v == 1, reverse), hits) if elements(hits) else None
+        values = elements(data)
+        places = range(len(values))[:: -1 if reverse else 1]
+        return next((i for i in places if equal(values[i], value) is True), None)
+    if not length_of(hits):
+        return None
+    kind = whole_type(length_of(hits))
+    return reduced(lambda v: _index_of(v == 1, reverse), hits, kind=kind)
 
 
 def _index_of(hits: Any, reverse: bool) -> Any:
@@ -219,7 +221,7 @@ def _together(first: Any, second: Any, process: str) -> list[Label]:
 def _modified_labels(data: Any, values: Any, start: int, end: int) -> list[Label] | None:
     """Return the labels after a modification, if both arrays have some or one is empty."""
     old, new = labels_of(data), labels_of(values)
-    unlabelled = (old is None and elements(data)) or (new is None and elements(values))
+    unlabelled = (old is None and length_of(data)) or (new is None and length_of(values))
     if unlabelled or (old is None and new is None):
         return None
     kept = old or []
@@ -229,7 +231,7 @@ def _modified_labels(data: Any, values: Any, start: int, end: int) -> list[Label
 
 def _described(data: Any) -> str:
     labels = labels_of(data)
-    count = f"the array has {len(elements(data))} elements"
+    count = f"the array has {length_of(data)} elements"
     if labels is None:
         return count
     shown = ", ".join(repr(label) for label in labels[:20]) + (", ..." if len(labels) > 20 else "")
