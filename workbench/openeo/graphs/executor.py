@@ -12,7 +12,7 @@ from typing import Any
 from workbench.openeo.cubes import Surroundings
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs.calls import Graph, Node, argument_misfit, listed
+from workbench.openeo.graphs.calls import Graph, Node, argument_fault, listed
 from workbench.openeo.graphs.parsing import parse
 from workbench.openeo.graphs.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
@@ -209,14 +209,9 @@ def _check(node: Node, arguments: dict[str, Any]) -> None:
         name = parameter["name"]
         if name not in arguments:
             continue
-        reason = argument_misfit(node.process, parameter, arguments[name])
-        if reason is not None:
-            raise error(
-                "ProcessParameterInvalid",
-                process=node.process.id,
-                parameter=name,
-                reason=f"{reason}.",
-            )
+        fault = argument_fault(node.process, parameter, arguments[name])
+        if fault is not None:
+            raise fault
 
 
 def _called(process: Process, arguments: Mapping[str, Any], run: Evaluation) -> Any:

@@ -152,7 +152,9 @@ class Answers:
             if self._closed or len(self._busy) >= self._at_once:
                 detail = f"{self._at_once} requests are carried out: wait, or use a batch job."
                 raise error("InfrastructureBusy", detail=detail)
-            self._idle = [one for one in self._idle if one.process.is_alive]
+            for dead in [one for one in self._idle if not one.process.is_alive]:
+                self._idle.remove(dead)
+                dead.process.close()
             one = self._idle.pop() if self._idle else _Idle(WorkProcess())
             self._busy.add(one.process)
         try:

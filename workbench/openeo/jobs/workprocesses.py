@@ -77,7 +77,7 @@ class WorkProcess:
             yield {"kind": "end", "good": False, "entry": found, "status": 500, "number": ""}
 
     def close(self) -> None:
-        """Let it end, which it does at once if it has nothing to do."""
+        """Let it end, which it does at once if it has nothing to do; nobody reads of it then."""
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018
         with suppress(OSError):
             self._process.stdin.close()
@@ -85,6 +85,7 @@ class WorkProcess:
             self._process.wait(CLOSING_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._process.stdout.close()
 
     def kill(self) -> None:
         """End it at once, with all that it started, and wait for that."""

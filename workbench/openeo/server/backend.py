@@ -15,11 +15,18 @@ from workbench.openeo.server.store import Store
 if TYPE_CHECKING:
     from distributed import Client
 
+    from workbench.openeo.catalogues.remote import Remote
+
 __all__ = ["Backend", "Catalogue", "Settings"]
 
 
 class Catalogue(Protocol):
-    """The collections of a server."""
+    """The collections of a server, and what graphs may fetch beside them."""
+
+    @property
+    def remote(self) -> Remote:
+        """What may be fetched over the network."""
+        ...
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the STAC collections, as ``/collections`` lists them."""
