@@ -251,6 +251,17 @@ def test_a_job_that_takes_too_much_memory_ends_and_says_so(open_jobs, started, e
     assert "0.03 GB" in words
 
 
+def test_a_job_that_takes_too_long_ends_and_says_so(open_jobs, started, ended):
+    jobs = open_jobs(at_once=1, most_s=1.5)
+    number, following = started(jobs, "slow", seconds=60), started(jobs, "pi")
+    assert ended(jobs, number).status == "error"
+    (found,) = jobs.logs("ada", number, level="error").parts
+    assert "took more than 1.5 s, the limit of this server (--job-time)" in found["message"]
+    assert jobs.read("ada", following).run <= 1
+    assert jobs._running.pids.keys() <= {following}
+    jobs.delete("ada", following)
+
+
 def test_a_queued_job_that_is_canceled_never_runs(open_jobs, started):
     jobs = open_jobs(at_once=1)
     started(jobs, "slow", seconds=30)
