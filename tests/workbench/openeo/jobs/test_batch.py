@@ -14,6 +14,7 @@ import pytest
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.jobs import batch, running
+from workbench.openeo.jobs.workprocesses import WorkProcess
 from workbench.openeo.registry import Offer, UserProcess
 
 
@@ -375,3 +376,12 @@ def test_threads_and_processes_do_not_stay(open_jobs, started, ended):
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, signal.SIG_DFL)
     assert not [t for t in threading.enumerate() if t.name == f"openeo-{number}"]
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_process_that_has_ended_leaves_no_pipe_open(end):
+    process = WorkProcess()
+    getattr(process, end)()
+    process.close()
+    assert process._process.stdin.closed
+    assert process._process.stdout.closed
