@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.openeo.errors import error
-from workbench.openeo.values import Label, PixelArray, is_number
+from workbench.openeo.values import Label, PixelArray, is_lazy, is_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,6 +87,16 @@ class Cube:
             raise ValueError(f"dimensions {given} of an array with {has}")
         if set(self.array.coords) != set(self.array.dims):
             raise ValueError("a cube has a coordinate for each dimension, and no other")
+
+    def __repr__(self) -> str:
+        """Return what it is in one line, such as ``Cube(y: 9, x: 8; float32, lazy; EPSG:4326)``."""
+        sizes = ", ".join(f"{name}: {size}" for name, size in self.array.sizes.items())
+        kind = "lazy" if is_lazy(self.array.data) else "in memory"
+        parts = [sizes or "no dimensions", f"{self.array.dtype}, {kind}"]
+        if self.crs is not None:
+            code = self.crs.to_epsg()
+            parts.append(self.crs.name if code is None else f"EPSG:{code}")
+        return f"Cube({'; '.join(parts)})"
 
     def with_array(self, array: xr.DataArray, /, **changed: Dimension) -> Cube:
         """Return a cube of another array, whose dimensions are those of this one by their names.

@@ -51,6 +51,9 @@ __all__ = [
     "type_with",
 ]
 
+MOST_AT_PIXELS = 100_000
+"""Elements of an array at each pixel, where it is put together of elements."""
+
 Label = float | str
 """A number, or text."""
 
@@ -178,6 +181,11 @@ def same_label(one: Label, other: Label) -> bool:
 
 def _stacked(values: Sequence[Any]) -> Any:
     """Return elements, plain numbers among them, as one array (n, ...)."""
+    if len(values) > MOST_AT_PIXELS:
+        reason = f"{len(values):,} elements at each pixel are more than {MOST_AT_PIXELS:,}"
+        raise error(
+            "ProcessParameterInvalid", process="array_create", parameter="data", reason=reason
+        )
     for value in values:
         if not (value is None or isinstance(value, bool | int | float) or is_pixels(value)):
             raise error(

@@ -23,6 +23,8 @@ from workbench.openeo.values import LabelledArray, PixelArray, is_lazy, is_pixel
 __all__ = ["run_udf"]
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_FILE = re.compile(r"[\w./~@+,-]+|[^\\:'\"()=]+\.\w+")
+"""One line that can be the path of a file; any other is code, with what is wrong in it."""
 
 
 @process("run_udf", takes_run=True)
@@ -90,7 +92,7 @@ def _code(run: Any, udf: str) -> str:
             code = remote.read(udf, MOST_CODE).decode("utf-8")
         except UnicodeDecodeError:
             raise _invalid("udf", f"{udf:.200} is no text in UTF-8") from None
-    elif "\n" in udf or "\r" in udf:
+    elif "\n" in udf or "\r" in udf or not _FILE.fullmatch(udf):
         code = udf
     else:
         detail = "There are no workspaces here: give the code, in more than one line, or its URL."

@@ -23,7 +23,12 @@ from workbench.openeo.jobs.entries import entry, without_paths
 from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import Job
 from workbench.openeo.jobs.store import Store
-from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
+from workbench.openeo.jobs.workprocesses import (
+    TimeLimit,
+    WorkProcess,
+    reached_by,
+    share_of_memory,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,7 +50,7 @@ class Running:
     ----------
     store, folder
         Where jobs and their results are kept.
-    cluster, catalog, udfs, at_once, patience_s, memory
+    cluster, catalog, udfs, at_once, patience_s, memory, most_s
         As for `workbench.openeo.jobs.batch.Jobs`.
     """
 
@@ -60,8 +65,10 @@ class Running:
         at_once: int,
         patience_s: float,
         memory: int | None,
+        most_s: float,
     ) -> None:
         self._store, self._folder, self._at_once = store, folder, at_once
+        self._most_s = most_s
         self._request = {
             "cluster": reached_by(cluster),
             "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
@@ -208,11 +215,22 @@ class Running:
             "log_level": job.log_level,
             "folder": str(place),
         }
-        for event in process.carry_out(request):
-            if event["kind"] == "end":
-                self._settle(number, process, event)
-            else:
-                self._note(number, process, event)
+        with TimeLimit(process, self._most_s) as limit:
+            for event in process.carry_out(request):
+                if event["kind"] != "end":
+                    self._note(number, process, event)
+                    continue
+                late = limit.is_over and not event["good"]
+                self._settle(number, process, self._too_long() if late else event)
+
+    def _too_long(self) -> dict[str, Any]:
+        """Return the end of a job that took more time than it may."""
+        words = (
+            f"the job took more than {_clock(self._most_s)}, the limit of this server "
+            "(--job-time): ask for a smaller area or period, or whoever runs it can raise the limit"
+        )
+        found = error("Internal", message=words)
+        return {"good": False, "entry": entry("error", found.message, code=found.code)}
 
     def _note(self, number: str, process: WorkProcess, event: Mapping[str, Any]) -> None:
         """Store an event of a job that goes on; where the disk is full, end the job."""
@@ -260,6 +278,14 @@ class Running:
                 self._store.log(job.id, event["entry"])
                 self._store.settle(job.id, "error")
                 self._freeing.soon()
+
+
+def _clock(seconds: float) -> str:
+    """Return a time as the option is given."""
+    minutes, rest = divmod(seconds, 60)
+    return (
+        f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{rest:02.0f} hours" if minutes else f"{rest:g} s"
+    )
 
 
 def _no_storage(reason: NotWritten) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.openeo.amounts import MOST_ELEMENTS
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.lifting import Floats, over_blocks, reduced, taken, whole_type
@@ -22,9 +23,6 @@ from workbench.openeo.values import (
     made_array,
     same_label,
 )
-
-MOST_ELEMENTS = 10_000_000
-"""Of an array that a few words make: one that is put to itself, again and again, doubles."""
 
 
 @process("first")
@@ -87,6 +85,8 @@ def array_labels(data: Any) -> Any:
 @process("array_append")
 def array_append(data: Any, value: Any, label: Label | None) -> Any:
     values, labels = elements(data), labels_of(data)
+    if len(values) >= MOST_ELEMENTS:
+        raise _too_long("array_append", "data", f"it has {MOST_ELEMENTS:,} elements, the most")
     if labels is None:
         if label is not None:
             raise error("ArrayNotLabeled", process="array_append")
@@ -212,8 +212,9 @@ def _index_of(hits: Any, reverse: bool) -> Any:
 
 def _together(first: Any, second: Any, process: str) -> list[Label]:
     """Return the labels of both arrays, which must differ."""
+    known = {(isinstance(label, str), label) for label in first}
     for label in second:
-        if any(same_label(label, known) for known in first):
+        if (isinstance(label, str), label) in known:
             raise error("ArrayLabelConflict", process=process, detail=f"It is {label!r}.")
     return [*first, *second]
 

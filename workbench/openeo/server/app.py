@@ -97,6 +97,7 @@ def _working(settings: Settings) -> tuple[Jobs, Answers]:
         settings.state / "jobs",
         at_once=settings.jobs_at_once,
         patience_s=settings.patience_s,
+        most_s=settings.job_s,
         **given,
     )
     return jobs, Answers(settings.state / "answers", most_s=settings.answer_s, **given)

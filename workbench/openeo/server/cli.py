@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from workbench.errors import BadInput
-from workbench.options import MemorySize, cluster_options, example
+from workbench.options import MemorySize, Walltime, cluster_options, example
 
 if TYPE_CHECKING:
     from workbench.openeo.server.store import Store
@@ -110,6 +110,10 @@ state_option = click.option(
     "of this machine's]",
 )  # fmt: skip
 @click.option(
+    "--job-time", type=Walltime(), default="24:00:00", show_default=True,
+    help="That a batch job may take, as H:MM:SS or D-H:MM:SS; one that takes longer is ended.",
+)  # fmt: skip
+@click.option(
     "--answer-seconds", type=click.IntRange(min=1), default=300, show_default=True, metavar="S",
     help="That a synchronous request may take.",
 )  # fmt: skip
@@ -189,6 +193,7 @@ def _serve(
     udfs: bool,
     at_once: int,
     job_memory: str | None,
+    job_time: str,
     answer_seconds: int,
     patience_seconds: int,
     cluster: dict[str, Any],
@@ -220,10 +225,17 @@ def _serve(
             title=title,
             jobs_at_once=at_once,
             job_memory=None if job_memory is None else parse_bytes(job_memory),
+            job_s=_seconds(job_time),
             answer_s=answer_seconds,
             patience_s=patience_seconds,
         )
         serve_app(create_app(settings), place, click.echo)
+
+
+def _seconds(clock: str) -> float:
+    """Return a time that `Walltime` has read in seconds."""
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return 3600.0 * hours + 60 * minutes + seconds
 
 
 @click.group()

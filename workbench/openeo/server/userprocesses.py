@@ -73,8 +73,7 @@ def offer_of(request: Request, user: User | None) -> Offer:
     backend = backend_of(request)
     if user is None:
         return Offer()
-    remote = getattr(backend.settings.catalogue, "remote", None)
-    fetch = None if remote is None else fetching(remote)
+    fetch = fetching(backend.settings.catalogue.remote)
     return Offer(user=Stored(backend.store, user), fetch=fetch)
 
 

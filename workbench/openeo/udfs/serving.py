@@ -135,6 +135,10 @@ def explained(error: BaseException, code: str) -> str:
     """Return an error in one line, and the lines of the code that it passed."""
     if isinstance(error, SystemExit):
         text = f"the code called sys.exit({error.code!r:.80})"
+    elif isinstance(error, SyntaxError) and error.filename == "<string>":
+        text = (
+            f"{type(error).__name__}: {error.msg}\nline {error.lineno}: {error.text or ''}".strip()
+        )
     elif isinstance(error, MemoryError):
         text = f"the code asked for more memory than it may use ({error})"
     else:

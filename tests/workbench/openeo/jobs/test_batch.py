@@ -14,6 +14,7 @@ import pytest
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
 from workbench.openeo.jobs import batch, running
+from workbench.openeo.jobs.workprocesses import WorkProcess
 from workbench.openeo.registry import Offer, UserProcess
 
 
@@ -251,6 +252,17 @@ def test_a_job_that_takes_too_much_memory_ends_and_says_so(open_jobs, started, e
     assert "0.03 GB" in words
 
 
+def test_a_job_that_takes_too_long_ends_and_says_so(open_jobs, started, ended):
+    jobs = open_jobs(at_once=1, most_s=1.5)
+    number, following = started(jobs, "slow", seconds=60), started(jobs, "pi")
+    assert ended(jobs, number).status == "error"
+    (found,) = jobs.logs("ada", number, level="error").parts
+    assert "took more than 1.5 s, the limit of this server (--job-time)" in found["message"]
+    assert jobs.read("ada", following).run <= 1
+    assert jobs._running.pids.keys() <= {following}
+    jobs.delete("ada", following)
+
+
 def test_a_queued_job_that_is_canceled_never_runs(open_jobs, started):
     jobs = open_jobs(at_once=1)
     started(jobs, "slow", seconds=30)
@@ -364,3 +376,12 @@ def test_threads_and_processes_do_not_stay(open_jobs, started, ended):
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, signal.SIG_DFL)
     assert not [t for t in threading.enumerate() if t.name == f"openeo-{number}"]
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_process_that_has_ended_leaves_no_pipe_open(end):
+    process = WorkProcess()
+    getattr(process, end)()
+    process.close()
+    assert process._process.stdin.closed
+    assert process._process.stdout.closed

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.errors import error
 
 
@@ -33,6 +34,8 @@ def server(tmp_path_factory, slow_package):
 
 class Nothing:
     """A catalogue without collections."""
+
+    remote = Remote()
 
     def documents(self):
         return []

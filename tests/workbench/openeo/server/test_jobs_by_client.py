@@ -10,6 +10,8 @@ import openeo
 import pytest
 import xarray as xr
 
+from workbench.openeo.catalogues.remote import Remote
+
 PASSWORD = "correct horse"
 
 
@@ -40,6 +42,8 @@ def served(state):
 
 class Nothing:
     """A catalogue without collections."""
+
+    remote = Remote()
 
     def documents(self):
         return []

@@ -232,6 +232,24 @@ def test_what_cannot_be_served_is_refused(tmp_path, arguments, words):
     assert (done.exit_code, words in done.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [((), 86_400), (("--job-time", "0:01:30"), 90), (("--job-time", "2-00:00:00"), 172_800)],
+)
+def test_the_time_that_a_job_may_take(tmp_path, monkeypatch, given, seconds):
+    found = {}
+
+    def seen(*_, **more):
+        found.update(more)
+        raise BadInput("seen")
+
+    monkeypatch.setattr("workbench.openeo.server.serving.settings_of", seen)
+    (catalog := tmp_path / "catalog.yml").write_text("collections: {}\n")
+    state = tmp_path / "state"
+    done = invoke("serve", "--catalog", catalog, "--state", state, "--no-accounts", *given)
+    assert found["job_s"] == seconds, done.output
+
+
 def test_the_command_stops_cleanly_and_finds_all_again(tmp_path):
     catalog, state = tmp_path / "catalog.yml", tmp_path / "state"
     done = invoke("user", "add", "ada", "--state", state, "--password-stdin", input=PASSWORD)
