@@ -73,6 +73,7 @@ class Running:
         self._working: dict[str, WorkProcess] = {}
         self._watching: set[threading.Thread] = set()
         self._freeing = Freeing(cluster)
+        self._turns: dict[str, int] = {}  # the last of each user, the numbers only grow
         self._closed = False
 
     @property
@@ -134,10 +135,11 @@ class Running:
         """Begin jobs as long as there is room; users take turns."""
         with self.lock, self._again_if_full():
             while not self._closed and len(self._working) < self._at_once:
-                number = self._next()
-                if number is None:
+                job = self._next()
+                if job is None:
                     return
-                self._begin(number)
+                self._turns[job.user] = max(self._turns.values(), default=0) + 1
+                self._begin(job.id)
 
     def _begin(self, number: str) -> None:
         """Start the process of a job, and a thread that watches it."""
@@ -168,11 +170,18 @@ class Running:
             later.daemon = True
             later.start()
 
-    def _next(self) -> str | None:
-        """Return the job that has waited longest, of the user of whom the fewest run."""
+    def _next(self) -> Job | None:
+        """Return the job that has waited longest, of the user of whom the fewest run.
+
+        Of several such users it is the one whose last turn was longest ago.
+        """
         running = [job.user for job in self._store.with_status("running")]
         waiting = self._store.with_status("queued")
-        return min(waiting, key=lambda job: running.count(job.user)).id if waiting else None
+
+        def turn(job: Job) -> tuple[int, int]:
+            return running.count(job.user), self._turns.get(job.user, 0)
+
+        return min(waiting, key=turn, default=None)
 
     def _watch(self, number: str, run: int, process: WorkProcess) -> None:
         """Store what the process of a job says, until its end."""
@@ -194,6 +203,7 @@ class Running:
         job, place = self._store.job(None, number), self.place(number, run)
         if job is None:
             return
+        shutil.rmtree(self.place(number), ignore_errors=True)  # of runs that came to nothing
         try:
             make_folder(place)
         except NotWritten as reason:

@@ -66,6 +66,8 @@ class WorkProcess:
             self._process.stdin.flush()
         ended = False
         for line in self._process.stdout:
+            if not line.endswith("\n"):  # it died in the middle of it
+                break
             event: dict[str, Any] = json.loads(line)
             if event["kind"] == "ready":
                 return
@@ -85,6 +87,7 @@ class WorkProcess:
             self._process.wait(CLOSING_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._process.stdout.close()
 
     def kill(self) -> None:
         """End it at once, with all that it started, and wait for that."""

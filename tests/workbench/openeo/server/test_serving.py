@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from workbench.cli import main
-from workbench.errors import BadFile, BadInput
+from workbench.errors import BadFile, BadInput, NotWritten
 from workbench.openeo.cli import openeo
 from workbench.openeo.server.app import create_app
-from workbench.openeo.server.serving import Place, in_background
+from workbench.openeo.server.serving import Place, in_background, serve
 
 PASSWORD = "correct horse"
 
@@ -56,11 +57,40 @@ def test_a_certificate_that_is_none(tmp_path):
         Place("127.0.0.1", key=path).check()
 
 
+@contextmanager
+def served(app, place):
+    """Serve as the command does, for the length of a block that never comes."""
+    serve(app, place, str)
+    yield
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "no.such.host.invalid"])
 def test_a_place_that_is_taken_or_is_none(host):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(BadInput, match="choose another port"):
             Place(host, taken.getsockname()[1]).listening()
+
+
+@pytest.mark.parametrize("serving", [in_background, served])
+def test_a_server_that_cannot_listen_lets_go_of_its_folder(settings, serving):
+    """Its jobs would run on, and nobody could reach or stop them."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = Place(port=taken.getsockname()[1])
+        with (
+            pytest.raises(BadInput, match="choose another port"),
+            serving(create_app(settings), place),
+        ):
+            pass
+    create_app(settings).state.backend.close()
+
+
+def test_a_server_that_cannot_be_made_lets_go_of_its_folder(settings):
+    settings.state.mkdir()
+    (settings.state / "answers").touch()
+    with pytest.raises(NotWritten, match="answers"):
+        create_app(settings)
+    (settings.state / "answers").unlink()
+    create_app(settings).state.backend.close()
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -260,7 +290,7 @@ def test_the_command_stops_cleanly_and_finds_all_again(tmp_path):
             body = {"process_graph": PROCESS}
             assert httpx.put(f"{url}process_graphs/three", json=body, headers=headers).is_success
             running.send_signal(signal.SIGTERM)
-            output, log = running.communicate(timeout=30)
+            output, log = running.communicate()
         finally:
             running.kill()
         assert running.returncode == 0, log
