@@ -153,7 +153,11 @@ class Answers:
                 detail = f"{self._at_once} requests are carried out: wait, or use a batch job."
                 raise error("InfrastructureBusy", detail=detail)
             self._idle = [one for one in self._idle if one.process.is_alive]
-            one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            try:
+                one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            except OSError as cause:
+                detail = "No process could be started: try again later."
+                raise error("InfrastructureBusy", detail=detail) from cause
             self._busy.add(one.process)
         try:
             yield one

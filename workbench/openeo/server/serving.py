@@ -274,9 +274,12 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
 def _server(app: Starlette, place: Place) -> uvicorn.Server:
     import uvicorn
 
+    from workbench.openeo.server.connections import Connection
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import pytest
 
 from workbench.errors import FolderInUse
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.jobs import batch, running
+from workbench.openeo.jobs import Answers, batch, running, synchronous
 from workbench.openeo.jobs.workprocesses import WorkProcess
 from workbench.openeo.registry import Offer, UserProcess
 
@@ -361,6 +362,38 @@ def test_the_end_of_a_job_is_stored_when_there_is_room_again(
         assert code(jobs.start, "ada", other) == "StorageFailure"  # nobody waits meanwhile
     assert ended(jobs, number).status == "error"
     assert jobs.last_error("ada", number)["code"] == "StorageFailure"
+
+
+def test_a_job_waits_while_there_is_no_process_to_be_had(
+    open_jobs, started, ended, wait_for, monkeypatch, caplog
+):
+    def none():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(running, "AGAIN_S", 0.05)
+    jobs = open_jobs(at_once=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "WorkProcess", none)
+        numbers = [started(jobs, "pi") for _ in range(2)]
+        wait_for(lambda: caplog.text.count("no job can begin yet") > 2)
+        assert {jobs.read("ada", number).status for number in numbers} == {"queued"}
+        again = jobs._running._fill_again
+        timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+        assert sum(timer.function == again for timer in timers) <= 2  # of which one ends
+    assert [ended(jobs, number).status for number in numbers] == ["finished"] * 2
+    assert [jobs.read("ada", number).run for number in numbers] == [1, 1]
+
+
+def test_an_answer_for_which_there_is_no_process_is_refused(slow_processes, tmp_path, monkeypatch):
+    def none():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    answers = Answers(tmp_path / "answers")
+    monkeypatch.setattr(synchronous, "WorkProcess", none)
+    process = {"process_graph": {"a": {"process_id": "pi", "arguments": {}, "result": True}}}
+    assert code(answers.answer, process) == "InfrastructureBusy"
+    assert not answers._busy
+    answers.close()
 
 
 def test_only_one_server_is_at_work_in_a_folder(jobs, open_jobs):

@@ -1,5 +1,6 @@
 """The server on the network, from the command line, and the real client of openEO."""
 
+import asyncio
 import dataclasses
 import re
 import signal
@@ -7,8 +8,10 @@ import socket
 import ssl
 import subprocess
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -129,6 +132,72 @@ def test_it_speaks_tls(settings, tmp_path):
         context = ssl.create_default_context(cafile=str(chain))
         answer = httpx.get(f"{url}.well-known/openeo", verify=context)
         assert answer.json()["versions"][0]["url"] == url
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """The connections of a server to come, in the order in which they were made."""
+    from workbench.openeo.server.connections import Connection
+
+    def begin(connection, transport):
+        original(connection, transport)
+        made.append(connection)
+
+    made, original = [], Connection.connection_made
+    monkeypatch.setattr(Connection, "connection_made", begin)
+    return made
+
+
+def look(connection, times):
+    """Let the server look after a connection as it does when its time has passed."""
+    for _ in range(times):
+        connection.loop.call_soon_threadsafe(connection._look)
+
+
+def is_closed(slow):
+    try:
+        return slow.recv(100) == b""
+    except ConnectionError:  # closed before all was read
+        return True
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
+def test_a_request_that_does_not_come_is_not_waited_for(settings, monkeypatch, begun):
+    from workbench.openeo.server import connections
+
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    with in_background(create_app(settings)) as url:
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        with socket.create_connection(address, timeout=60) as slow, suppress(ConnectionError):
+            slow.sendall(begun)
+            assert is_closed(slow)
+
+
+def test_a_request_that_came_is_answered_and_the_next_not_waited_for(connections, wait_for):
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def answer(request):
+        await asyncio.to_thread(go_on.wait, 60)
+        return Response("here")
+
+    go_on, head = threading.Event(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with in_background(Starlette(routes=[Route("/", answer)])) as url:
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        with socket.create_connection(address, timeout=60) as slow:
+            slow.sendall(head)
+            wait_for(lambda: connections and connections[0].cycle)
+            look(connections[0], 5)
+            go_on.set()
+            said = b""
+            while not said.endswith(b"here"):
+                said += (part := slow.recv(1000))
+                assert part
+            assert said.startswith(b"HTTP/1.1 200")
+            slow.sendall(head[:7])
+            look(connections[0], 2)
+            assert is_closed(slow)
 
 
 # The real client
