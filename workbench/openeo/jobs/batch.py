@@ -224,8 +224,9 @@ class Jobs:
             job = self._resting(user, number)
             process = found.pop("process", job.process)
             given = {k: v for k, v in {**job.given, **found}.items() if v is not None}
-            if found or process is not job.process:
-                self._store.alter(replace(job, given=given, process=process))
+            if process != job.process:  # what its last run took says nothing of the next
+                job = replace(job, process=process, seconds=None, size=None)
+            self._store.alter(replace(job, given=given))
 
     def delete(self, user: str, number: str) -> None:
         """Stop a job and remove it with all that it has written."""

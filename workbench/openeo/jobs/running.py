@@ -80,6 +80,8 @@ class Running:
         self._working: dict[str, WorkProcess] = {}
         self._watching: set[threading.Thread] = set()
         self._freeing = Freeing(cluster)
+        self._turns: dict[str, int] = {}  # the last of each user, the numbers only grow
+        self._later: threading.Timer | None = None
         self._closed = False
 
     @property
@@ -91,6 +93,8 @@ class Running:
         """End all processes, and put their jobs back into the queue."""
         with self.lock:
             self._closed = True
+            if self._later is not None:
+                self._later.cancel()
             for number, process in self._working.items():
                 process.kill()
                 with suppress(NotWritten):  # then they are found running, which comes to the same
@@ -139,24 +143,23 @@ class Running:
 
     def fill(self) -> None:
         """Begin jobs as long as there is room; users take turns."""
-        with self.lock, self._again_if_full():
+        with self.lock, self._again_later():
             while not self._closed and len(self._working) < self._at_once:
-                number = self._next()
-                if number is None:
+                job = self._next()
+                if job is None:
                     return
-                self._begin(number)
+                self._turns[job.user] = max(self._turns.values(), default=0) + 1
+                self._begin(job.id)
 
     def _begin(self, number: str) -> None:
         """Start the process of a job, and a thread that watches it."""
-        run = self._store.begin(number)
+        process = WorkProcess()
         try:
-            process = WorkProcess()
-        except OSError as reason:
-            logger.error("no process for job %s: %s", number, reason)
-            words = error("InfrastructureBusy", detail="No process could be started.").message
-            self._store.log(number, entry("error", words, code="InfrastructureBusy"))
-            self._store.settle(number, "error")
-            return
+            run = self._store.begin(number)
+        except BaseException:
+            process.kill()
+            process.close()
+            raise
         self._working[number] = process
         thread = threading.Thread(
             target=self._watch, args=(number, run, process), name=f"openeo-{number}"
@@ -165,21 +168,37 @@ class Running:
         thread.start()
 
     @contextmanager
-    def _again_if_full(self) -> Iterator[None]:
-        """Where the disk is full, begin the next jobs as soon as there is room."""
+    def _again_later(self) -> Iterator[None]:
+        """Where the disk is full, or there is no process to be had, try again until it is not so.
+
+        What others do to this machine is no reason for a job that waits to fail.
+        """
         try:
             yield
-        except NotWritten as reason:
-            logger.warning("no job can begin: %s", reason)
-            later = threading.Timer(AGAIN_S, self.fill)
-            later.daemon = True
-            later.start()
+        except (NotWritten, OSError) as reason:
+            if self._later is None:
+                logger.warning("no job can begin yet: %s", reason)
+                self._later = threading.Timer(AGAIN_S, self._fill_again)
+                self._later.daemon = True
+                self._later.start()
 
-    def _next(self) -> str | None:
-        """Return the job that has waited longest, of the user of whom the fewest run."""
+    def _fill_again(self) -> None:
+        with self.lock:
+            self._later = None
+            self.fill()
+
+    def _next(self) -> Job | None:
+        """Return the job that has waited longest, of the user of whom the fewest run.
+
+        Of several such users it is the one whose last turn was longest ago.
+        """
         running = [job.user for job in self._store.with_status("running")]
         waiting = self._store.with_status("queued")
-        return min(waiting, key=lambda job: running.count(job.user)).id if waiting else None
+
+        def turn(job: Job) -> tuple[int, int]:
+            return running.count(job.user), self._turns.get(job.user, 0)
+
+        return min(waiting, key=turn, default=None)
 
     def _watch(self, number: str, run: int, process: WorkProcess) -> None:
         """Store what the process of a job says, until its end."""
@@ -201,6 +220,7 @@ class Running:
         job, place = self._store.job(None, number), self.place(number, run)
         if job is None:
             return
+        shutil.rmtree(self.place(number), ignore_errors=True)  # of runs that came to nothing
         try:
             make_folder(place)
         except NotWritten as reason:

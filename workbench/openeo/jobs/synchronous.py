@@ -160,7 +160,11 @@ class Answers:
             for dead in [one for one in self._idle if not one.process.is_alive]:
                 self._idle.remove(dead)
                 dead.process.close()
-            one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            try:
+                one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            except OSError as cause:
+                detail = "No process could be started: try again later."
+                raise error("InfrastructureBusy", detail=detail) from cause
             self._busy.add(one.process)
         try:
             yield one

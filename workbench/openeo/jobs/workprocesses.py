@@ -69,6 +69,8 @@ class WorkProcess:
             self._process.stdin.flush()
         ended = False
         for line in self._process.stdout:
+            if not line.endswith("\n"):  # it died in the middle of it
+                break
             event: dict[str, Any] = json.loads(line)
             if event["kind"] == "ready":
                 return

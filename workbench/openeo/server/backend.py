@@ -86,3 +86,9 @@ class Backend:
     jobs: Jobs
     answers: Answers
     grants: Grants = field(default_factory=Grants)
+
+    def close(self) -> None:
+        """End the work and close the files."""
+        self.answers.close()
+        self.jobs.close()
+        self.store.close()

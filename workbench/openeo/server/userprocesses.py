@@ -56,7 +56,8 @@ class Stored(Mapping[str, UserProcess]):
         self._store, self._user = store, user
 
     def __getitem__(self, name: str) -> UserProcess:
-        found = self._store.process(self._user, name)
+        # A graph may hold any text as a name, also one that no file takes.
+        found = self._store.process(self._user, name) if NAME.fullmatch(name) else None
         if found is None:
             raise KeyError(name)
         return UserProcess(found)

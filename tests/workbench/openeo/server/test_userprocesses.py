@@ -291,3 +291,18 @@ def test_validating_with_a_token_that_is_none_is_refused(client):
     headers = {"Authorization": "Bearer basic//guess"}
     answer = client.post("/validation", json={"process_graph": PI}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "TokenInvalid")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "", "é", "x" * 300_000])
+def test_a_name_that_no_process_has_is_an_unknown_one(client, ada, name):
+    process = {"process_graph": {"a": {"process_id": name, "arguments": {}, "result": True}}}
+    body = json.dumps(process)  # as ASCII: half a letter can be written so
+    headers = {**ada, "Content-Type": "application/json"}
+    answer = client.post("/validation", content=body, headers=headers)
+    assert [fault["code"] for fault in answer.json()["errors"]] in (
+        ["ProcessUnsupported"],
+        ["ProcessGraphInvalid"],
+    )
+    for path in ("/jobs", "/result"):
+        answer = client.post(path, content=f'{{"process": {body}}}', headers=headers)
+        assert answer.status_code == 400, answer.text
