@@ -88,3 +88,15 @@ def test_processes_are_the_official_ones(client, shared_data):
     for definition in served:
         assert definition == official.get(definition["id"], definition)
     assert {"add", "array_element", "if"} <= {definition["id"] for definition in served}
+
+
+def test_no_answer_about_the_back_end_holds_null(client):
+    """As readers of JSON Schema 2020-12 do not know `nullable` of the API document."""
+
+    def nulls(value, path):
+        if isinstance(value, dict):
+            return [found for key in value for found in nulls(value[key], f"{path}.{key}")]
+        return [path] if value is None else []
+
+    for path in ("/", "/conformance", "/file_formats", "/udf_runtimes", "/credentials/oidc"):
+        assert nulls(client.get(path).json(), path) == []
