@@ -112,6 +112,11 @@ def is_array(value: object) -> bool:
     return isinstance(value, list | LabelledArray | PixelArray)
 
 
+def is_single(value: object) -> bool:
+    """Tell whether a value is one number, boolean or text, plain or at each of many pixels."""
+    return isinstance(value, bool | int | float | str) or is_pixels(value)
+
+
 def elements(data: Any) -> list[Any]:
     """Return the elements of an array, in order; those of a `PixelArray` are pixels."""
     return data if isinstance(data, list) else list(data.values)

@@ -226,6 +226,8 @@ ARRAYS = [
         LabelledArray([1.5, None, 3.5, 4], [*BANDS.labels, 3]),
     ),
     ("array_concat", {"array1": BANDS, "array2": [None]}, [1.5, None, 3.5, None]),
+    ("array_concat", {"array1": [1, "a"], "array2": 2.5}, [1, "a", 2.5]),
+    ("array_concat", {"array1": True, "array2": "b"}, [True, "b"]),
     (
         "array_concat",
         {"array1": LabelledArray([1], ["a"]), "array2": LabelledArray([2], [0])},

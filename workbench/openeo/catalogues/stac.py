@@ -43,6 +43,7 @@ from workbench.openeo.catalogues.stacitems import (
     query_of,
     shown_name,
     time_of,
+    where_they_lie,
 )
 from workbench.openeo.cubes import Cube
 from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000
@@ -104,9 +105,10 @@ class StacSource:
         if items and not held.any():
             raise out_of_period(request.process, times)
         items = [item for item, inside in zip(items, held, strict=True) if inside]
-        items = [item for item in items if may_lie_in(request.area, item.content)]
-        if not items:
-            raise no_data(request.process, "No item lies in the area.")
+        inside_area = [item for item in items if may_lie_in(request.area, item.content)]
+        if not inside_area:
+            raise no_data(request.process, f"No item lies in the area{where_they_lie(items)}.")
+        items = inside_area
         images, bands = self._images(collection, items)
         return cube_of_images(images, bands, request, *self._grid)
 

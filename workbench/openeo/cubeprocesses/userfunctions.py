@@ -37,7 +37,7 @@ def run_udf(run: Any, data: Any, udf: str, runtime: str, version: str | None, co
     """
     runtimes: Runtimes | None = run.context.get("udfs")
     if runtimes is None:
-        detail = "Code of users is not run here; who runs this back-end can allow it."
+        detail = "Code of users is not run here; who runs this can allow it (--udfs)."
         raise error("FeatureUnsupported", detail=detail)
     runtimes.check(runtime, version)
     call = Call(runtimes, _code(run, udf), _as_json(context, "context"))

@@ -12,7 +12,7 @@ from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.graphs.references import FromNode, FromParameter, references
 from workbench.openeo.registry import UserProcess
 from workbench.openeo.schemas import EMPTY_INTERVAL, compatible, parameter_misfit
-from workbench.openeo.values import Child
+from workbench.openeo.values import Child, is_single
 
 __all__ = [
     "Graph",
@@ -85,6 +85,8 @@ def argument_fault(
     own = isinstance(process, Process)
     if value is None and isinstance(process, Process) and parameter["name"] in process.nullable:
         return None
+    if isinstance(process, Process) and parameter["name"] in process.single and is_single(value):
+        value = [value]
     reason = parameter_misfit(value, parameter, own=own)
     if reason is None:
         return None
@@ -136,7 +138,10 @@ def link_faults(
         for parameter in node.process.parameters:
             value = node.arguments.get(parameter["name"])
             source = sources.get(value) if isinstance(value, FromNode | FromParameter) else None
-            if source is not None and not compatible(source, parameter["schema"]):
+            takes = [parameter["schema"]]
+            if parameter["name"] in node.process.single:
+                takes.append({"type": ["number", "boolean", "string"]})
+            if source is not None and not compatible(source, takes):
                 reason = "what it refers to is of another type"
                 yield _invalid(node.process, parameter["name"], reason, node.path)
 

@@ -18,6 +18,7 @@ from workbench.openeo.values import (
     elements,
     is_array,
     is_pixels,
+    is_single,
     labels_of,
     length_of,
     made_array,
@@ -97,8 +98,10 @@ def array_append(data: Any, value: Any, label: Label | None) -> Any:
     return made_array([*values, value], [*labels, added])
 
 
-@process("array_concat")
+@process("array_concat", single=("array1", "array2"))
 def array_concat(array1: Any, array2: Any) -> Any:
+    """Join arrays; clients also give one value, such as an index computed from the array."""
+    array1, array2 = _as_array(array1), _as_array(array2)
     first, second = elements(array1), elements(array2)
     if len(first) + len(second) > MOST_ELEMENTS:
         reason = f"{len(first):,} and {len(second):,} elements are more than {MOST_ELEMENTS:,}"
@@ -107,6 +110,10 @@ def array_concat(array1: Any, array2: Any) -> Any:
     if labels_of(array1) is not None and labels_of(array2) is not None:
         labels = _together(labels_of(array1), labels_of(array2), "array_concat")
     return made_array([*first, *second], labels)
+
+
+def _as_array(value: Any) -> Any:
+    return [value] if is_single(value) else value
 
 
 @process("array_modify")

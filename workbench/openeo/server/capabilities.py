@@ -48,7 +48,7 @@ def capabilities(request: Request) -> Response:
             "conformsTo": CONFORMS,
             "endpoints": _endpoints(request),
             "billing": {
-                "currency": None,  # required, and null says that nothing costs anything
+                "currency": "EUR",  # of which all costs none: readers of JSON Schema refuse null
                 "default_plan": "free",
                 "plans": [{"name": "free", "description": "Nothing is charged.", "paid": False}],
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,8 +151,21 @@ def serve(
         )
     known = _known_users(state)
     required = bool(known) or not alone if accounts is None else accounts
-    _say_who_is_let_in(required, known, state)
-    _serve(place, catalog=catalog, state=state, accounts=required, public_url=public_url, **options)
+
+    def started(address: str) -> None:
+        """Say who is let in once there is a server to be let into."""
+        _say_who_is_let_in(required, known, state)
+        click.echo(address)
+
+    _serve(
+        place,
+        started,
+        catalog=catalog,
+        state=state,
+        accounts=required,
+        public_url=public_url,
+        **options,
+    )
 
 
 def _known_users(state: Path) -> list[str]:
@@ -183,6 +196,7 @@ def _say_who_is_let_in(accounts: bool, known: list[str], state: Path) -> None:
 
 def _serve(
     place: Any,
+    started: Callable[[str], None],
     *,
     catalog: Path,
     state: Path,
@@ -229,7 +243,7 @@ def _serve(
             answer_s=answer_seconds,
             patience_s=patience_seconds,
         )
-        serve_app(create_app(settings), place, click.echo)
+        serve_app(create_app(settings), place, started)
 
 
 def _seconds(clock: str) -> float:

@@ -21,7 +21,8 @@ from workbench.openeo.server.store import Store, User
 
 __all__ = ["ROUTES", "Stored", "offer_of"]
 
-NAME = re.compile(r"\w{1,200}", re.ASCII)
+NAME = re.compile(r"[\w-]{1,200}", re.ASCII)
+"""Of a process of a user. The standard has no hyphen; clients that name processes by UUID do."""
 
 FORMS: dict[str, tuple[type, str]] = {
     "summary": (str, "text"),
@@ -112,7 +113,7 @@ def _keep(request: Request, user: User, name: str, body: dict[str, Any]) -> None
     if not NAME.fullmatch(name):
         raise error(
             "ProcessInvalid",
-            detail=f"Its name has 1 to 200 letters A to Z and a to z, digits and _: {name[:80]!r}.",
+            detail=f"Its name has 1 to 200 of A to Z, a to z, 0 to 9, _ and -: {name[:80]!r}.",
         )
     definition = _checked({**body, "id": name})
     offer = offer_of(request, user)

@@ -18,6 +18,11 @@ LINES = 6
 """Places of the code that an error names."""
 WORDS = 2000
 """Characters of an error."""
+FOUND_BY = (
+    "A function is found by its name, its parameters and their types, such as "
+    "def apply_datacube(cube: XarrayDataCube, context: dict) -> XarrayDataCube"
+)
+"""What the openEO client does not say of code in which it finds no function."""
 
 
 def main(told: dict[str, Any]) -> None:
@@ -143,6 +148,8 @@ def explained(error: BaseException, code: str) -> str:
         text = f"the code asked for more memory than it may use ({error})"
     else:
         text = "".join(traceback.format_exception_only(error)).strip()
+        if text.endswith("No UDF found."):
+            text += f" {FOUND_BY}"
     lines = code.splitlines()
     places = [
         f"line {frame.lineno}, in {frame.name}: {lines[frame.lineno - 1].strip():.200}"

@@ -123,6 +123,8 @@ def test_items_are_filtered_by_time_place_and_properties(start, catalogue_of):
         with pytest.raises(OpenEOError) as caught:
             catalogue.load("C", **extents)
         assert caught.value.code == "NoDataAvailable"
+        if "spatial_extent" in extents:
+            assert "No item lies in the area; those that there are lie in" in caught.value.message
 
 
 def test_bands_of_assets():

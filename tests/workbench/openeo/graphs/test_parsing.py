@@ -55,7 +55,7 @@ MALFORMED = [
     ("no result", {"a": node("e")}, "ProcessGraphInvalid", "", "not 0"),
     ("two results", {"a": ONE, "b": ONE}, "ProcessGraphInvalid", "", "not 2 (a, b)"),
     ("an unknown process", {"a": node("absolut", True, x=1)}, "ProcessUnsupported", "a",
-     "'absolut' is not available in namespace 'user or backend'"),
+     "'absolut' is not available in namespace 'user or backend'. Did you mean absolute?"),
     ("another namespace", {"a": ONE | {"namespace": "mars"}}, "ProcessUnsupported", "a", "'mars'"),
     ("not a user's process", {"a": ONE | {"namespace": "user"}}, "ProcessUnsupported", "a", "user"),
     ("a missing argument", {"a": node("add", True, x=1)}, "ProcessParameterRequired", "a", "'y'"),

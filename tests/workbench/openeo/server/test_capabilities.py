@@ -125,3 +125,15 @@ def test_every_address_of_the_api_answers_or_says_that_it_is_not_offered(client,
             answer = client.request(method, path.replace("{", "").replace("}", ""), headers=ada)
             fault = answer.json()["code"] if answer.status_code >= 400 else ""
             assert fault not in ("NotFound", "MethodNotAllowed"), (method, path)
+
+
+def test_no_answer_about_the_back_end_holds_null(client):
+    """As readers of JSON Schema 2020-12 do not know `nullable` of the API document."""
+
+    def nulls(value, path):
+        if isinstance(value, dict):
+            return [found for key in value for found in nulls(value[key], f"{path}.{key}")]
+        return [path] if value is None else []
+
+    for path in ("/", "/conformance", "/file_formats", "/udf_runtimes", "/credentials/oidc"):
+        assert nulls(client.get(path).json(), path) == []

@@ -82,7 +82,9 @@ def test_errors_are_told_and_the_process_serves_on(runtimes, code, family):
     assert len(family()) == count
     small.close()
     assert family(wait=True) == []
-    with pytest.raises(Failed, match="No UDF found"):
+    with pytest.raises(
+        Failed, match=r"No UDF found.*apply_datacube\(cube: XarrayDataCube, context: dict\)"
+    ):
         small.run("x = 1\n", 1)
     with pytest.raises(Failed, match="SyntaxError"):
         small.run("def run(\n", 1)
