@@ -7,6 +7,7 @@ Pixels are read later, only the window that a block needs; every read opens the 
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ JPEG2000 = ("JP2OpenJPEG",)
 """GDAL drivers that a reader admits. Others, such as VRT, could open files elsewhere."""
 
 Array = npt.NDArray[Any]
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
     rows, cols = window
 
     try:
-        with _open(plane.path, plane.drivers) as file:
+        with _opened_for_pixels(plane) as file:
             values: Array = file.read(list(bands), window=(rows, cols))
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(
@@ -172,18 +175,30 @@ def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
     return values
 
 
-def _open(path: str, drivers: Sequence[str]) -> Any:
+def _opened_for_pixels(plane: Plane) -> Any:
+    """Open the file of a plane without its CRS, three quarters of what opening a GeoTIFF costs.
+
+    A file at an address is opened as it is: there the way to it costs more, and nobody else should
+    wait for it.
+    """
+    if "://" in plane.path or plane.path.startswith("/vsi"):
+        return _open(plane.path, plane.drivers)
+    with _ONE_AT_A_TIME:  # filters of warnings are those of the process, not of a thread
+        return _open(plane.path, plane.drivers, GEOREF_SOURCES="NONE")
+
+
+def _open(path: str, drivers: Sequence[str], **options: str) -> Any:
     """Open a raster with the first of `drivers` that knows its format, and with no other."""
     import rasterio
 
-    for driver in drivers[:-1]:
-        try:
-            return rasterio.open(path, driver=driver)
-        except rasterio.errors.RasterioIOError:
-            continue
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        return rasterio.open(path, driver=drivers[-1])
+        for driver in drivers[:-1]:
+            try:
+                return rasterio.open(path, driver=driver, **options)
+            except rasterio.errors.RasterioIOError:
+                continue
+        return rasterio.open(path, driver=drivers[-1], **options)
 
 
 def open_raster(
