@@ -108,13 +108,13 @@ def _joined(run: Any, cube: Cube, callback: Callback, name: str, target: str, co
     values = ordered.data.reshape(ordered.shape[0] * size, *ordered.shape[2:])
     coords: dict[str, Any] = {n: cube.array[n].variable for n in rest}
     array = xr.DataArray(values, coords | {name: np.arange(len(values))}, (name, *rest))
-    flat = with_dimensions(cube, array, {**cube.dimensions, name: Dimension("other")})
+    flat = cube.with_array(array, **{name: Dimension("other")})
     found = Asking(run, "apply_dimension", "process", callback, context).several(flat, name)
     known = replace(cube.dimensions[target], step=None)
     labels = _labels(_own_labels(found, flat, name), found, known)
     filled = xr.DataArray(found.values, coords | {target: labels}, (target, *rest))
     order = [n for n in cube.dimensions if n != name]
-    moved = with_dimensions(cube, filled.transpose(*order), {**cube.dimensions, target: known})
+    moved = cube.with_array(filled.transpose(*order), **{target: known})
     return moved if known.axis not in ("x", "y") else replace(moved, crs=None)
 
 
