@@ -20,7 +20,7 @@ from workbench.tasks.places import cores
 if TYPE_CHECKING:
     from distributed import Client
 
-AT_ONCE = 4  # bands in this process; a full one takes 300 MB as a table
+AT_ONCE = 4  # bands in this process
 
 
 def deflate_bands(product: FinishedProduct, component: str, client: Client | None) -> Tasks:
@@ -40,7 +40,7 @@ def deflate_bands(product: FinishedProduct, component: str, client: Client | Non
 
 def deflate_band(band: Band, component: str, store: Path) -> Piece:
     """Format and deflate the CSV rows of a band into a file, and return the piece it holds."""
-    piece = deflate(l3_texts(band.table(component)))
+    piece = deflate(text for strip in band.strips(component) for text in l3_texts(strip))
     with atomic(store, overwrite=True) as file:
         file.write(piece.read())
     return replace(piece, data=store)
