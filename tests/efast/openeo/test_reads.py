@@ -11,7 +11,7 @@ from efast.openeo import nativeprocess
 from efast.openeo.sentinel2images import Sentinel2Images
 from efast.openeo.sentinel3passes import Sentinel3Passes
 from workbench.openeo.catalogues import catalogue as catalogues
-from workbench.openeo.catalogues import images
+from workbench.openeo.catalogues import imageblocks, images
 from workbench.openeo.catalogues import remote as remotes
 from workbench.openeo.catalogues.chunking import Tiles
 from workbench.openeo.graphs.executor import Evaluation, execute
@@ -54,17 +54,19 @@ def evaluated(products, landscape):
 def read(monkeypatch):
     """Collect what is read: by file, how often each of its pixels."""
     counts = Counter()
-    original = rasterfiles.read_bands
 
-    def spy(plane, bands, window):
-        where = np.zeros(plane.grid.shape, int)
-        where[slice(*window.rows), slice(*window.cols)] = 1
-        name = plane.path.rpartition("/")[2]
-        counts[name] = counts[name] + where
-        return original(plane, bands, window)
+    def spied(original):
+        def spy(plane, bands, window):
+            where = np.zeros(plane.grid.shape, int)
+            where[slice(*window.rows), slice(*window.cols)] = 1
+            name = plane.path.rpartition("/")[2]
+            counts[name] = counts[name] + where
+            return original(plane, bands, window)
 
-    monkeypatch.setattr(rasterfiles, "read_bands", spy)
-    monkeypatch.setattr("workbench.openeo.catalogues.imageblocks.read_bands", spy)
+        return spy
+
+    monkeypatch.setattr(rasterfiles, "read_bands", spied(rasterfiles.read_bands))
+    monkeypatch.setattr(imageblocks, "read_masked", spied(rasterfiles.read_masked))
     return counts
 
 

@@ -54,11 +54,15 @@ def answered(folder: Path, name: str) -> tuple[str, bytes]:
     numbers = (folder / f"{name}.bin").read_bytes()
     for part in ("json", "bin"):
         (folder / f"{name}.{part}").unlink()
+    own = os.getpid()
     try:
         answer, found = ran(question, numbers)
-        return json.dumps(answer), found
+        text = json.dumps(answer)
     except BaseException as error:  # SystemExit as well: it would end the process without a word
-        return json.dumps({"error": explained(error, question["code"])}), b""
+        text, found = json.dumps({"error": explained(error, question["code"])}), b""
+    if os.getpid() != own:  # a copy that the code has made of the process: one of them answers
+        os._exit(0)
+    return text, found
 
 
 def ran(question: dict[str, Any], numbers: bytes) -> tuple[dict[str, Any], bytes]:

@@ -25,7 +25,7 @@ from workbench.openeo.catalogues.chunking import (
 def read(monkeypatch):
     """Count what is read: by file, band and pixels."""
     counts = Counter()
-    original = imageblocks.read_bands
+    original = imageblocks.read_masked
 
     def spy(plane, bands, window):
         rows, cols = window
@@ -36,7 +36,7 @@ def read(monkeypatch):
             counts[key] = counts[key] + where
         return original(plane, bands, window)
 
-    monkeypatch.setattr(imageblocks, "read_bands", spy)
+    monkeypatch.setattr(imageblocks, "read_masked", spy)
     return counts
 
 

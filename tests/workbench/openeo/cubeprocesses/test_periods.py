@@ -165,7 +165,7 @@ FROM_YEAR_1 = ["0001-01-01T00:00:00+01:00", "2020-01-01"]
         (DISTINCT, "without a start", [[None, "2021-01-01"]], {}),
         (INVALID, "2 labels for 1", [YEAR], {"labels": ["a", "b"]}),
         (INVALID, "twice", [YEAR, YEAR], {"labels": ["a", "a"]}),
-        (INVALID, "twice", [["2020-01-01", "2020-01-01"]], {}),
+        ("TemporalExtentEmpty", "ends when it begins", [["2020-01-01", "2020-01-01"]], {}),
         (INVALID, "a date and a time of day", [["2020-01-01", "12:00:00"]], {}),
         (INVALID, "24:00:00", [["12:00:00", "24:00:00"]], {}),
         (INVALID, "no date-time", [FROM_YEAR_1], {}),

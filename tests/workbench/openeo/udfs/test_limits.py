@@ -48,6 +48,11 @@ def test_code_that_uses_too_much_is_ended(runtimes, case, code, family):
     assert family(wait=True) == []
 
 
+def test_a_copy_of_the_process_does_not_answer(runtimes, code):
+    for _ in range(3):
+        assert runtimes.run(code("copy = os.fork()", "result = copy > 0"), 1).value is True
+
+
 def test_memory_that_belongs_to_no_process_is_refused(runtimes, code):
     """It would count for none of them, and segments of System V would outlive all."""
     lines = [
