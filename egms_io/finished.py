@@ -6,7 +6,7 @@ is read and written together: memory does not grow with the area.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from egms_io.method.seriesmodels import STATISTICS
 from egms_io.plan import Method, Plan
 from egms_io.tiles import CRS
 from workbench.files import atomic
+
+STRIP_ROWS = 4000  # 10 MB with 300 dates
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,26 @@ class Band:
         import pyarrow as pa
 
         table = pa.concat_tables([block.table(component, columns) for block in self.blocks])
-        return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
+        return _by_key(table)
+
+    def strips(self, component: str) -> Iterator[Any]:
+        """Yield the rows of `table` a few thousand at a time, in the memory of these."""
+        import pyarrow as pa
+
+        tables = [block.table(component) for block in self.blocks]
+        keys = [table["cell"].to_numpy() for table in tables]
+        bounds = np.sort(np.concatenate(keys))[::STRIP_ROWS]  # the first key of each strip
+        cuts = [[*np.searchsorted(key, bounds), len(key)] for key in keys]
+        for strip in range(len(bounds)):
+            parts = (
+                table.slice(cut[strip], cut[strip + 1] - cut[strip])
+                for table, cut in zip(tables, cuts, strict=True)
+            )
+            yield _by_key(pa.concat_tables(parts))
+
+
+def _by_key(table: Any) -> Any:
+    return table.take(np.argsort(table["cell"].to_numpy(), kind="stable"))
 
 
 @dataclass

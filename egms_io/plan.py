@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as installed
@@ -16,6 +18,7 @@ from egms_io.method.decomposition import Combine
 from egms_io.method.timekernel import Kernel
 from workbench.files import file_record, quick_record
 from workbench.manifests import Manifest
+from workbench.tasks.places import cores
 
 OFFICIAL_STEP_DAYS = 6
 
@@ -116,6 +119,9 @@ class Plan:
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
     period_given: bool = False
     not_taken: tuple[str, ...] = ()
+    # What is known of files by path, and the state in which those hashed here were.
+    _records: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    _hashed: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -159,7 +165,27 @@ class Plan:
     @cached_property
     def inputs(self) -> tuple[dict[str, Any], ...]:
         """Path, size and MD5 of every file that is read."""
-        return tuple(file_record(path) for path in self._files())
+        with ThreadPoolExecutor(cores()) as threads:  # hashing lets other threads run
+            return tuple(threads.map(self._record, self._files()))
+
+    def know(self, records: Iterable[dict[str, Any]]) -> None:
+        """Take over the `inputs` of files that were hashed elsewhere already."""
+        self._records.update((record["path"], record) for record in records)
+
+    def known(self, burst: Burst) -> tuple[dict[str, Any], ...]:
+        """Return the `inputs` of a burst that were hashed here; none where a file has changed."""
+        paths = [part.path for part in burst.parts]
+        if any(self._hashed.get(str(path)) != quick_record(path) for path in paths):
+            return ()
+        return tuple(self._records[str(path)] for path in paths)
+
+    def _record(self, path: Path) -> dict[str, Any]:
+        name = str(path)
+        if name not in self._records:
+            state = quick_record(path)
+            self._records[name] = file_record(path)
+            self._hashed[name] = state
+        return self._records[name]
 
     def manifest(self, **more: Any) -> Manifest:
         """Return what a product is made from: inputs by content, and every parameter that counts.

@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 EVIDENCE = np.dtype([("flag", np.uint8), ("age", np.int16), ("support", np.float32)])
 """What an output date of a pixel rests on; see `spaceeye.solver.observations.Evidence`."""
 
-MOST_BYTES = 32_000_000
+MOST_BYTES = 32 * 2**20
 """Most bytes of one block of output; longer ones are divided in time, each part solved anew."""
 
 

@@ -2,7 +2,7 @@
 
 It takes what the user-defined process takes and gives the same numbers, in one pass over the
 images, block by block. Classes of images on Dask and the coarse series are read when it is called,
-the images when its result is computed.
+and kept if they are few; the images are read when its result is computed, but for a few cells.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ __all__ = ["DEFINITION", "processes"]
 NAME = "efast"
 CLOUD_BITS = 7
 CLEAR = (1, 2, 4, 5, 6, 7)
+
+MOST_HELD = 2**27
+"""Bytes of classes of images that are kept while the images are read; of more, twice read."""
 
 _CUBE = {"type": "object", "subtype": "datacube"}
 _COLLECTION = {"type": "string", "subtype": "collection-id"}
@@ -126,6 +129,7 @@ def _efast(run: Evaluation, *values: Any) -> Cube:
     targets = _targets(given)
     fine = _fine(run, given)
     coarse = _coarse(run, given, fine)
+    fine["weight"] = _held(fine["weight"])
     partners = [str(name) for name in coarse["band"].values]
     run.log.write(
         "info",
@@ -221,6 +225,13 @@ def _coarse(run: Evaluation, given: Mapping[str, Any], fine: xr.Dataset) -> xr.D
         clouds = series.sel(band=FLAGS, drop=True) % (CLOUD_BITS + 1)
         values = values.where((clouds == 0) | clouds.isnull())
     return values.astype(np.float32)
+
+
+def _held(weight: xr.DataArray) -> xr.DataArray:
+    """Return what is clear, computed once for the scores and the fusion if there is room for it."""
+    if weight.chunks is None or weight.nbytes > MOST_HELD:
+        return weight
+    return weight.persist()
 
 
 def _score(fine: xr.Dataset, given: Mapping[str, Any]) -> xr.DataArray:

@@ -173,5 +173,9 @@ class _Harmonised:
     def grid(self) -> GeoBox | None:
         return self.plane.grid
 
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        return self.plane.blocks
+
     def pixels(self, window: Window) -> npt.NDArray[Any]:
         return np.asarray(remove_offset(self.plane.pixels(window), self.offset))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from egms_io.dates import date_columns, to_days
 from egms_io.errors import BadArgument
 from egms_io.formats.pids import cell_centres, cell_pids
-from egms_io.formats.text import csv_rows, decimal_texts
 
+ROWS_AT_ONCE = 1000  # of text; 2 MB of it with 300 dates
 COMPONENTS = {"E": "east", "U": "up"}  # letter in file names -> word
 
 
@@ -138,18 +137,25 @@ def l3_table(
 
 def l3_text(table: Any, convention: OutputNamingConvention = L3_ORTHO) -> bytes:
     """Return the CSV rows of a table of unrounded values, without the header, each ended by LF."""
+    return b"".join(l3_texts(table, convention))
+
+
+def l3_texts(table: Any, convention: OutputNamingConvention = L3_ORTHO) -> Iterator[bytes]:
+    """Yield the text of `l3_text` a few rows at a time, in the memory of these."""
+    from egms_io.formats.printing import printed_rows  # loads numba
+
     dates = date_columns(table.column_names)
-    columns: list[Any] = []
-    for field in convention.field_list:
-        values = table[field.source].to_numpy()
-        if field.precision is None:
-            columns.append(values.astype("S"))
-        else:
-            columns.append(decimal_texts(values, field.precision))
-    series = np.array([table[date].to_numpy() for date in dates]).T
-    if dates:
-        columns.append(decimal_texts(series, convention.date_precision))
-    return csv_rows(columns)
+    names = [*(field.source for field in convention.field_list), *dates]
+    precisions = [field.precision for field in convention.field_list]
+    precisions += [convention.date_precision] * len(dates)
+    columns = [table[name].to_numpy() for name in names]
+    for start in range(0, table.num_rows, ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        some = [
+            column[rows].astype("S") if precision is None else column[rows].astype(float)
+            for column, precision in zip(columns, precisions, strict=True)
+        ]
+        yield printed_rows(some, [precision or 0 for precision in precisions])
 
 
 def l3_header(dates: Iterable[str], convention: OutputNamingConvention = L3_ORTHO) -> bytes:

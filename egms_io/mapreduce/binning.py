@@ -7,7 +7,7 @@ Sums of any batches, parts or permutations of a burst are the same to the last b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         usable &= _count_others(complete | ~usable, "incomplete", tally)
     order = np.flatnonzero(usable)
     order = order[np.argsort(key[order], kind="stable")]
-    cells, starts = np.unique(key[order], return_index=True)
+    cells, starts, place = np.unique(key[order], return_index=True, return_inverse=True)
     los = _units(points.los[[0, 2]][:, order], COSINE)
 
     def total(values: Ints) -> Ints:
@@ -56,37 +56,45 @@ def sum_points(points: Points, area: Area, *, per_point: bool, tally: Counter[st
         return total((~np.isnan(values[order])).astype(np.int64))
 
     height, gnss = points.height[order], points.gnss[order]
-    weights = np.ones((1, len(order)), np.int64)
+    number = total(np.ones(len(order), np.int64))
+    places = np.full(len(key), -1)
+    places[order] = place
+    series, squared, present = _sum_series(points.series, places, len(cells))
     if per_point:
-        weights = np.concatenate([los, weights])
-    squared = np.zeros(len(order))  # whole numbers too, far below 2^53 for one point
-    series = np.empty((len(weights), len(points.series), len(cells)), np.int64)
-    missing = False
-    for k, values in enumerate(points.series):
-        column = values[order]
-        series[:, k] = total(_units(column, MM) * weights)
-        steps = np.rint(column * SQUARED_MM)
-        if np.isnan(steps).any():
-            missing = True
-            steps = np.nan_to_num(steps)
-        squared += steps * steps
+        products = [
+            [total(_units(values[order], MM) * part) for values in points.series] for part in los
+        ]
+        series = np.concatenate(
+            [np.array(products, np.int64).reshape(2, *series.shape[1:]), series]
+        )
     sums = CellSums(
         key=cells,
-        points=total(np.ones(len(order), np.int64)),
+        points=number,
         heights=count(points.height),
         velocities=count(points.gnss),
         los=total(los),
         height=total(_units(height, MM)),
         gnss=total(_units(gnss, MM)),
         series=series,
-        squared=total(squared.astype(np.int64)),
+        squared=squared,
         squares=total(los[[0, 0, 1]] * los[[0, 1, 1]]) if per_point else None,
-        present=np.array([count(v) for v in points.series]) if missing else None,
+        present=None if (present == number).all() else present,
     )
     inside = area.contains(cells)
     tally["outside"] += int(sums.points[~inside].sum())
     tally["in the area"] += int(sums.points[inside].sum())
     return sums if inside.all() else sums.take(inside)
+
+
+def _sum_series(series: Sequence[Floats], places: Ints, cells: int) -> tuple[Ints, Ints, Ints]:
+    """Sum displacements by cell: (1, acquisitions, cells), their squares (cells,), and how many."""
+    from egms_io.method.additions import add_values  # loads numba
+
+    sums = np.zeros((1, len(series), cells), np.int64)
+    squared, present = np.zeros(cells, np.int64), np.zeros((len(series), cells), np.int64)
+    for values, total, known in zip(series, sums[0], present, strict=True):
+        _refuse_absurd(add_values(values, places, MM, SQUARED_MM, total, squared, known))
+    return sums, squared, present
 
 
 def sum_burst(
@@ -121,9 +129,13 @@ def _units(values: Floats, per_one: float) -> Ints:
     if np.isnan(largest):
         values = np.nan_to_num(values, posinf=np.inf, neginf=-np.inf)
         largest = np.max(np.abs(values), initial=0)
+    _refuse_absurd(largest)
+    return np.rint(values * per_one).astype(np.int64)
+
+
+def _refuse_absurd(largest: float) -> None:
     if largest > MAX_NUMBER:
         raise BadBurst(f"a value of {largest:g} is no displacement, height or velocity")
-    return np.rint(values * per_one).astype(np.int64)
 
 
 def _first_of_each(batches: Iterable[Points], tally: Counter[str]) -> Iterator[Points]:

@@ -42,30 +42,41 @@ _REMARKS = {
 }
 
 
-def map_burst(burst: Burst, area: Area, folder: Path, options: BurstOptions) -> Partial:
+def map_burst(
+    burst: Burst,
+    area: Area,
+    folder: Path,
+    options: BurstOptions,
+    records: Sequence[dict[str, Any]] = (),
+) -> Partial:
     """Read a burst, sum it by cell and store the sums; reuse a partial of the same content.
 
     Parameters
     ----------
     folder
         Holds the partials.
+    records
+        Of its files, as of `workbench.files.file_record`, where they are known; else they are read
+        for it.
 
     Raises
     ------
     BadBurst
         Naming the file and what is wrong with it.
     """
-    records = []
-    for part in burst.parts:
-        with readable(part.path):
-            records.append(file_record(part.path))
+    records = tuple(records) or tuple(_record(part.path) for part in burst.parts)
     notes = [*burst.notes, *_check_md5(burst, records, options.md5)]
     path = folder / f"partial_{burst.name}_{_key(records, area, options)}.arrow"
     partial = stored_partial(path)
     if partial is None:
         partial = _sum_to(path, burst, area, options)
     # Notes on the file are of this run; only what was met in its rows is stored.
-    return replace(partial, warnings=(*notes, *partial.warnings))
+    return replace(partial, warnings=(*notes, *partial.warnings), records=records)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    with readable(path):
+        return file_record(path)
 
 
 def _sum_to(path: Path, burst: Burst, area: Area, options: BurstOptions) -> Partial:

@@ -17,7 +17,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -125,7 +125,8 @@ def _steps(
     with Tasks(client, threads=min(cores(), AT_ONCE)) as tasks:
         for rank, number in enumerate(_south_first(plan.bursts)):
             burst = plan.bursts[number]
-            tasks.submit(_read_burst, burst, area, folder, plan.options, tag=number, priority=-rank)
+            arguments = (burst, area, folder, plan.options, plan.known(burst))
+            tasks.submit(_read_burst, *arguments, tag=number, priority=-rank)
         for tag, result in tasks:
             if isinstance(result, Block):
                 finished.append(result)
@@ -134,11 +135,12 @@ def _steps(
             number = int(tag)  # type: ignore[call-overload]
             if isinstance(result, Partial):
                 found[number] = result
+                plan.know(result.records)
                 waiting.arrived(number, result)
             for block in waiting.ready(number):
                 partials = [found[member] for member in sorted(waiting.members(block))]
-                arguments = (block, partials, area.lattice, plan.method, blocks)
-                tasks.submit(finish_block, *arguments, tag="block", priority=1)
+                needed = (block, partials, area.lattice, plan.method, blocks)
+                tasks.submit(finish_block, *needed, tag="block", priority=1)
             yield number, result
 
 
@@ -148,11 +150,15 @@ def _south_first(bursts: Sequence[Burst]) -> list[int]:
 
 
 def _read_burst(
-    burst: Burst, area: Area, folder: Path, options: BurstOptions
+    burst: Burst,
+    area: Area,
+    folder: Path,
+    options: BurstOptions,
+    records: Sequence[dict[str, Any]],
 ) -> Partial | BadBurst:
     """Map a burst; a bad file is a result, not an error that is worth another try."""
     try:
-        return map_burst(burst, area, folder, options)
+        return map_burst(burst, area, folder, options, records)
     except BadBurst as error:
         return error
 

@@ -51,6 +51,8 @@ class Partial:
         Points read and left out, by reason.
     warnings
         What a user should know.
+    records
+        Path, size and MD5 of the files of the burst, as this run found them; not stored.
     """
 
     path: Path | None
@@ -60,6 +62,7 @@ class Partial:
     blocks: tuple[int, ...] = ()
     tally: dict[str, int] = field(default_factory=Counter)
     warnings: tuple[str, ...] = ()
+    records: tuple[dict[str, Any], ...] = ()
 
     @property
     def days(self) -> Days:

@@ -107,6 +107,8 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
     """
     if combine not in ("burst", "pass", "point"):
         raise BadArgument(f"combine={combine!r}: choose 'burst', 'pass' or 'point'")
+    from egms_io.method.additions import add_projected, solve_pairs  # loads numba
+
     if combine == "pass":
         parts = _merge_passes(parts, cells, dates)
     # N and the passes seen are the same at every date until a series with gaps comes.
@@ -122,16 +124,19 @@ def solve(parts: Iterable[Means], cells: int, dates: int, *, combine: Combine) -
         elif normal.shape[1] == 1:
             normal, seen = (np.repeat(array, dates, axis=1) for array in (normal, seen))
         squares = _squares(part.los) if part.squares is None else part.squares[:, None]
-        products = part.los * part.series if part.products is None else part.products
         normal[:, :, part.cells] += np.where(present, squares, 0.0)
-        right[:, :, part.cells] += np.where(present, products, 0.0)
+        if part.products is None:
+            add_projected(right, part.cells, part.los, part.series)
+        else:
+            right[:, :, part.cells] += np.where(present, part.products, 0.0)
         seen[int(part.ascending)][:, part.cells] |= present
         known = ~np.isnan(part.gnss)
         velocity_normal[:, part.cells] += np.where(known, _squares(part.gnss_los), 0.0)
         velocity_right[:, part.cells] += np.where(known, part.gnss_los * part.gnss, 0.0)
     condition = _condition(normal)
     solvable = seen.all(axis=0) & (condition <= MAX_CONDITION)
-    east, up = np.where(solvable, _solve(normal, right), np.nan)
+    solve_pairs(normal, right, solvable)
+    east, up = right
     condition = np.where(seen.all(axis=0), condition, -np.inf).max(axis=0, initial=-np.inf)
     velocities = np.where(
         _condition(velocity_normal) <= MAX_CONDITION,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from egms_io.finished import Band, FinishedProduct
 from egms_io.formats.archive import write_md5
-from egms_io.formats.l3 import l3_header, l3_text
+from egms_io.formats.l3 import l3_header, l3_texts
 from egms_io.formats.metadata import generate_xml_content
 from egms_io.formats.zips import Piece, deflate, write_zip
 from workbench.files import atomic
@@ -20,7 +20,7 @@ from workbench.tasks.places import cores
 if TYPE_CHECKING:
     from distributed import Client
 
-AT_ONCE = 4  # bands in this process; a full one takes 400 MB as a table and as text
+AT_ONCE = 4  # bands in this process
 
 
 def deflate_bands(product: FinishedProduct, component: str, client: Client | None) -> Tasks:
@@ -40,7 +40,7 @@ def deflate_bands(product: FinishedProduct, component: str, client: Client | Non
 
 def deflate_band(band: Band, component: str, store: Path) -> Piece:
     """Format and deflate the CSV rows of a band into a file, and return the piece it holds."""
-    piece = deflate(l3_text(band.table(component)))
+    piece = deflate(text for strip in band.strips(component) for text in l3_texts(strip))
     with atomic(store, overwrite=True) as file:
         file.write(piece.read())
     return replace(piece, data=store)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from egms_io.finished import FinishedProduct
+from egms_io.finished import Band, FinishedProduct
 from egms_io.tiles import CRS
 from workbench.files import atomic
 
@@ -19,10 +19,10 @@ def write_geoparquet(product: FinishedProduct, component: str, path: Path) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables: Iterator[Any] = (_geo_table(band.table(component)) for band in product.bands)
+    tables: Iterator[Any] = (_geo_table(_narrow_band(band, component)) for band in product.bands)
     if not product.cells:
         frame = product.east.drop(columns="geometry")
-        tables = iter([_geo_table(pa.Table.from_pandas(frame, preserve_index=False))])
+        tables = iter([_geo_table(_narrow(pa.Table.from_pandas(frame, preserve_index=False)))])
     with atomic(path, overwrite=True) as file:
         first = next(tables)
         with pq.ParquetWriter(
@@ -33,16 +33,30 @@ def write_geoparquet(product: FinishedProduct, component: str, path: Path) -> No
                 writer.write_table(table)
 
 
+def _narrow_band(band: Band, component: str) -> Any:
+    """Return the rows of a band, numbers as float32; never all of them as float64."""
+    import pyarrow as pa
+
+    return pa.concat_tables([_narrow(strip) for strip in band.strips(component)]).combine_chunks()
+
+
+def _narrow(table: Any) -> Any:
+    import pyarrow as pa
+
+    columns = {
+        name: table[name] if name in _EXACT else table[name].cast(pa.float32())
+        for name in table.column_names
+    }
+    return pa.table(columns)
+
+
 def _geo_table(table: Any) -> Any:
     """Return a table with the cell centres as points, and the metadata of GeoParquet."""
     import pyarrow as pa
     import pyproj
     import shapely
 
-    columns = {
-        name: table[name] if name in _EXACT else table[name].cast(pa.float32())
-        for name in table.column_names
-    }
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     points = shapely.points(table["easting"].to_numpy(), table["northing"].to_numpy())
     columns["geometry"] = pa.array(shapely.to_wkb(points), pa.binary())
     column = {

@@ -369,3 +369,23 @@ def test_l2a_bursts_make_no_official_product(tmp_path, burst_file, points, every
     product = egms_io.ortho(paths, aoi="E45N20")
     name = product.write(tmp_path / "out", formats=("parquet",))[0].name
     assert name == "EGMS_L3_E45N20-L2a_E_2020_2020_1.parquet"
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10**6])
+def test_strips_hold_the_rows_of_a_band_in_order(product, monkeypatch, rows):
+    monkeypatch.setattr("egms_io.finished.STRIP_ROWS", rows)
+    for band in product.bands:
+        strips = list(band.strips("E"))
+        assert all(strip.num_rows <= rows for strip in strips)
+        keys = [key for strip in strips for key in strip["cell"].to_pylist()]
+        assert keys == band.table("E")["cell"].to_pylist()
+
+
+def test_files_are_hashed_once(bursts, bounds, monkeypatch):
+    from egms_io import plan
+    from egms_io.formats.archive import file_record
+
+    product = egms_io.ortho(bursts, aoi=bounds)
+    monkeypatch.setattr(plan, "file_record", None)  # whoever hashes again fails
+    found = {record["path"]: record for record in product.plan.inputs}
+    assert found == {str(path): file_record(path) for path in bursts}

@@ -15,13 +15,13 @@ needs it finds by type and axis.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from workbench.openeo.errors import error
-from workbench.openeo.values import Label, PixelArray, is_number
+from workbench.openeo.values import Label, PixelArray, is_lazy, is_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,6 +56,11 @@ class Dimension:
     bands: Mapping[str, BandTraits] = field(default_factory=dict, compare=False)
     """What is known of bands, by their labels; those of bands that were left out may stay."""
 
+    @property
+    def lies_in_crs(self) -> bool:
+        """Whether its labels are places in the CRS of the cube."""
+        return self.axis in ("x", "y") or self.kind == "geometry"
+
 
 @dataclass(frozen=True, eq=False)
 class Cube:
@@ -83,8 +88,20 @@ class Cube:
         if set(self.array.coords) != set(self.array.dims):
             raise ValueError("a cube has a coordinate for each dimension, and no other")
 
+    def __repr__(self) -> str:
+        """Return what it is in one line, such as ``Cube(y: 9, x: 8; float32, lazy; EPSG:4326)``."""
+        sizes = ", ".join(f"{name}: {size}" for name, size in self.array.sizes.items())
+        kind = "lazy" if is_lazy(self.array.data) else "in memory"
+        parts = [sizes or "no dimensions", f"{self.array.dtype}, {kind}"]
+        if self.crs is not None:
+            code = self.crs.to_epsg()
+            parts.append(self.crs.name if code is None else f"EPSG:{code}")
+        return f"Cube({'; '.join(parts)})"
+
     def with_array(self, array: xr.DataArray, /, **changed: Dimension) -> Cube:
         """Return a cube of another array, whose dimensions are those of this one by their names.
+
+        The CRS goes with the last dimension that lies in it.
 
         Parameters
         ----------
@@ -94,9 +111,9 @@ class Cube:
             Dimensions that this cube does not have, or has otherwise.
         """
         known = {**self.dimensions, **changed}
-        return replace(
-            self, array=array, dimensions={str(name): known[str(name)] for name in array.dims}
-        )
+        dimensions = {str(name): known[str(name)] for name in array.dims}
+        lies = any(each.lies_in_crs for each in dimensions.values())
+        return Cube(array, dimensions, self.crs if lies else None)
 
     def named(self, name: str, process: str) -> Dimension:
         """Return a dimension by name.
@@ -134,6 +151,13 @@ class Cube:
         """Return the labels of a dimension, as graphs see them; times are texts."""
         return shown_labels(self.array[name].values)
 
+    def step(self, name: str) -> float | None:
+        """Return the step from one pixel to the next; None for a single one of unknown size."""
+        step, centres = self.dimensions[name].step, self.array[name].values
+        if step is None and len(centres) > 1:
+            return float((centres[-1] - centres[0]) / (len(centres) - 1))
+        return step
+
     def geobox(self) -> GeoBox:
         """Return the grid of its pixels: x and y, their step and the CRS.
 
@@ -150,7 +174,7 @@ class Cube:
             raise ValueError("a cube without x, y and their CRS lies nowhere")
         if 0 in (self.array.sizes[x], self.array.sizes[y]):
             raise ValueError("a cube without pixels lies nowhere")
-        across, down = self._step(x), self._step(y)
+        across, down = self.step(x) or 1.0, self.step(y) or 1.0
         left, top = (float(self.array[name].values[0]) for name in (x, y))
         transform = Affine(across, 0, left - across / 2, 0, down, top - down / 2)
         return GeoBox((self.array.sizes[y], self.array.sizes[x]), transform, self.crs)
@@ -165,13 +189,6 @@ class Cube:
         """
         rest = [other for other in self.array.dims if other != name]
         return PixelArray(self.array.transpose(name, *rest).data, self.labels(name))
-
-    def _step(self, name: str) -> float:
-        """Return the step of a dimension of pixels; of a single one without a step, 1."""
-        step, centres = self.dimensions[name].step, self.array[name].values
-        if step is None and len(centres) > 1:
-            return float((centres[-1] - centres[0]) / (len(centres) - 1))
-        return 1.0 if step is None else step
 
 
 @dataclass(frozen=True, eq=False)

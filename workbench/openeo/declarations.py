@@ -30,6 +30,8 @@ class Process:
     """Whether the function takes the run first: its log, and what it was given."""
     nullable: frozenset[str] = frozenset()
     """Parameters that take null although the definition forgot to say so."""
+    single: frozenset[str] = frozenset()
+    """Parameters of an array that take a number, boolean or text as an array of this one."""
     extra: frozenset[str] = frozenset()
     """Arguments beyond the definition that clients give; the function takes them by name."""
 
@@ -52,6 +54,7 @@ def process(
     *,
     takes_run: bool = False,
     nullable: Iterable[str] = (),
+    single: Iterable[str] = (),
     extra: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], Process]:
     """Make a function the official process of this name; for a decorator.
@@ -64,6 +67,13 @@ def process(
     definition = process_definition(name)
 
     def declare(function: Callable[..., Any]) -> Process:
-        return Process(definition, function, takes_run, frozenset(nullable), frozenset(extra))
+        return Process(
+            definition,
+            function,
+            takes_run,
+            nullable=frozenset(nullable),
+            single=frozenset(single),
+            extra=frozenset(extra),
+        )
 
     return declare

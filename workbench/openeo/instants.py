@@ -26,13 +26,7 @@ class Instant:
 
     @property
     def utc(self) -> datetime:
-        """The moment, with the time zone UTC; a date is its midnight.
-
-        Raises
-        ------
-        OverflowError
-            If the moment lies before the year 1 or after the year 9999 of UTC.
-        """
+        """The moment, with the time zone UTC; a date is its midnight."""
         return (self.local - _offset(self.offset)).replace(tzinfo=UTC)
 
     def moved_to(self, local: datetime) -> Instant:
@@ -52,11 +46,13 @@ class Instant:
 def read_instant(text: str) -> Instant | None:
     """Read a date, or a date and time with its offset; None if the text is neither.
 
-    A leap second is taken as the second before it, fractions are cut off after microseconds.
+    In UTC it lies in the years 1 to 9999. A leap second is taken as the second before it, fractions
+    are cut off after microseconds.
     """
     if found := _DATE_TIME.fullmatch(text):
         moment, offset = _clock(found[1], found[2], found[3] or ""), found[4].upper()
-        return Instant(moment, offset) if moment and _is_offset(offset) else None
+        fits = moment is not None and _is_offset(offset) and _is_in_utc(moment, offset)
+        return Instant(moment, offset) if moment and fits else None
     if _DATE.fullmatch(text):
         day = _clock(text, "00:00:00", "")
         return Instant(day, None) if day else None
@@ -97,6 +93,14 @@ def _clock(date: str, clock: str, fraction: str) -> datetime | None:
 
 def _is_offset(offset: str) -> bool:
     return offset == "Z" or (int(offset[1:3]) < 24 and int(offset[4:6]) < 60)
+
+
+def _is_in_utc(local: datetime, offset: str) -> bool:
+    """Tell whether UTC has a year from 1 to 9999 for what a clock shows."""
+    try:
+        return local - _offset(offset) is not None
+    except OverflowError:
+        return False
 
 
 def _offset(offset: str | None) -> timedelta:

@@ -39,6 +39,7 @@ __all__ = [
     "reduced",
     "taken",
     "truth",
+    "whole_type",
 ]
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -82,6 +83,11 @@ def each_truth(kernel: Kernel, *given: Any) -> Any:
 def truth(value: float) -> bool | None:
     """Return 1, 0 or NaN as True, False or None."""
     return None if np.isnan(value) else bool(value)
+
+
+def whole_type(most: int) -> np.dtype[Any]:
+    """Return the type of whole numbers up to this one over pixels, which may be null."""
+    return np.dtype(np.float64 if most > 2**24 else np.float32)
 
 
 def along(

@@ -25,9 +25,13 @@ from workbench.openeo.values import (
     is_array,
     is_number,
     is_pixels,
+    length_of,
 )
 
-__all__ = ["compatible", "misfit", "parameter_misfit"]
+__all__ = ["EMPTY_INTERVAL", "compatible", "misfit", "parameter_misfit"]
+
+EMPTY_INTERVAL = "ends when it begins; the end is excluded, so it must be later"
+"""What is said of an interval of time whose borders are equal."""
 
 Schema = Mapping[str, Any]
 
@@ -185,7 +189,8 @@ def _text_misfit(value: Any, schema: Schema, own: bool) -> str | None:
     shortest, pattern = schema.get("minLength"), schema.get("pattern")
     if is_number(shortest) and len(value) < shortest:
         return f"{_shown(value)} has fewer than {shortest:g} characters"
-    if own and isinstance(pattern, str) and not re.search(pattern, value):
+    wanted = own and schema.get("subtype") != "udf-code"  # which may be wrong in one line, too
+    if wanted and isinstance(pattern, str) and not re.search(pattern, value):
         return f"{_shown(value)} does not match {pattern}"
     known = _FORMATS.get(str(schema.get("format")))
     return None if known is None or known(value) else f"{_shown(value)} is no {schema['format']}"
@@ -209,10 +214,7 @@ def _array_misfit(value: Any, schema: Schema, own: bool) -> str | None:
     if not is_array(value):
         return None
     fewest, most, items = (schema.get(word) for word in ("minItems", "maxItems", "items"))
-    if isinstance(value, PixelArray):
-        length = value.values.shape[0]
-    else:
-        length = len(value if isinstance(value, list) else value.values)
+    length = length_of(value)
     if (is_number(fewest) and length < fewest) or (is_number(most) and length > most):
         return f"an array of {length} elements is not one of {fewest or 0} to {most or 'any'}"
     if isinstance(value, PixelArray):
@@ -224,6 +226,16 @@ def _array_misfit(value: Any, schema: Schema, own: bool) -> str | None:
         return None
     reasons = (misfit(element, items, own=own) for element in elements(value))
     return next((reason for reason in reasons if reason is not None), None)
+
+
+def _interval_misfit(value: Any, schema: Schema, own: bool) -> str | None:
+    if schema.get("subtype") != "temporal-interval" or not isinstance(value, list):
+        return None
+    if len(value) != 2 or not _repeats(value):
+        return None
+    if value[0] is None:
+        return "one border may be null, not both"
+    return f"{_shown(value)} {EMPTY_INTERVAL}"
 
 
 def _all_of_types(values: list[Any], items: Schema) -> bool:
@@ -331,6 +343,7 @@ _CHECKS = (
     _choice_misfit,
     _range_misfit,
     _text_misfit,
+    _interval_misfit,
     _array_misfit,
     _object_misfit,
     _options_misfit,

@@ -44,10 +44,15 @@ __all__ = [
     "is_number",
     "is_pixels",
     "labels_of",
+    "length_of",
     "made_array",
     "plain_number",
     "same_label",
+    "type_with",
 ]
+
+MOST_AT_PIXELS = 100_000
+"""Elements of an array at each pixel, where it is put together of elements."""
 
 Label = float | str
 """A number, or text."""
@@ -107,9 +112,19 @@ def is_array(value: object) -> bool:
     return isinstance(value, list | LabelledArray | PixelArray)
 
 
+def is_single(value: object) -> bool:
+    """Tell whether a value is one number, boolean or text, plain or at each of many pixels."""
+    return isinstance(value, bool | int | float | str) or is_pixels(value)
+
+
 def elements(data: Any) -> list[Any]:
     """Return the elements of an array, in order; those of a `PixelArray` are pixels."""
     return data if isinstance(data, list) else list(data.values)
+
+
+def length_of(data: Any) -> int:
+    """Return how many elements an array has, without taking one over many pixels apart."""
+    return len(data if isinstance(data, list) else data.values)
 
 
 def labels_of(data: Any) -> list[Label] | None:
@@ -147,6 +162,17 @@ def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if kind.itemsize <= 2 else np.float64)
 
 
+def type_with(kind: np.dtype[Any], value: bool | float | None) -> np.dtype[Any]:
+    """Return the type that holds numbers of a type, and a plain value beside them; None is null."""
+    if value is None:
+        return float_type(kind)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and abs(value) < 2**63:
+        return np.result_type(kind, np.min_scalar_type(value))
+    return np.result_type(float_type(kind), np.min_scalar_type(float(value)))
+
+
 def plain_number(value: Any, whole: bool) -> float:
     """Return a NumPy number as one of Python; an int if `whole` and it is one."""
     number = float(value)
@@ -160,6 +186,11 @@ def same_label(one: Label, other: Label) -> bool:
 
 def _stacked(values: Sequence[Any]) -> Any:
     """Return elements, plain numbers among them, as one array (n, ...)."""
+    if len(values) > MOST_AT_PIXELS:
+        reason = f"{len(values):,} elements at each pixel are more than {MOST_AT_PIXELS:,}"
+        raise error(
+            "ProcessParameterInvalid", process="array_create", parameter="data", reason=reason
+        )
     for value in values:
         if not (value is None or isinstance(value, bool | int | float) or is_pixels(value)):
             raise error(

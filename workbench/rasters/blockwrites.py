@@ -157,13 +157,43 @@ def write_block(part: xr.Dataset, store: str, window: Window) -> None:
     rows, cols = window.slices
     place = {"y": rows, "x": cols}
     variables = {name: variable for name, variable in part.items() if variable.ndim}
+    targets: list[Any] = [_Target(group[str(name)]) for name in variables]
     with writing(store), dask.config.set(scheduler="synchronous"):
         da.store(
             [da.asarray(variable.data) for variable in variables.values()],
-            [group[str(name)] for name in variables],
+            targets,
             regions=[
                 tuple(place.get(str(dim), slice(None)) for dim in variable.dims)
                 for variable in variables.values()
             ],
             lock=False,
         )
+
+
+class _Target:
+    """An array of a store that is given a block of its chunks at a time.
+
+    Zarr leaves out chunks of nothing but fill values, and compares every number for that, which
+    costs as much as writing. Here a chunk is full at its first number that is not the fill value.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        self._array, self._full = array, array.with_config({"write_empty_chunks": True})
+
+    def __setitem__(self, region: tuple[slice, ...], values: np.ndarray[Any, Any]) -> None:
+        array = self._array if self._has_empty(values) else self._full
+        array[region] = values
+
+    def _has_empty(self, values: np.ndarray[Any, Any]) -> bool:
+        """Tell whether a chunk, divided along its first dim, holds fill values only."""
+        length = self._array.chunks[0]
+        parts = (values[start : start + length] for start in range(0, len(values), length))
+        return any(_is_empty(part, self._array.fill_value) for part in parts)
+
+
+def _is_empty(values: np.ndarray[Any, Any], fill: Any) -> bool:
+    def filled(some: np.ndarray[Any, Any]) -> bool:
+        return bool(((some == fill) | ((some != some) & (fill != fill))).all())
+
+    return values.size > 0 and filled(values[..., :1, :1]) and filled(values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from workbench.errors import BadFile
 from workbench.files import atomic_path, is_running, scratch, sweep
 from workbench.rasters.cubes import grid_of
 from workbench.rasters.wholerasters import written_raster
-from workbench.rasters.windows import BLOCK, windows
+from workbench.rasters.windows import BLOCK, Window, windows
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -187,6 +187,7 @@ def write_cogs(
     tags: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     block: int = BLOCK,
+    pixels: Callable[[Window], Any] | None = None,
 ) -> list[Path]:
     """Write every date as a COG: tiles of 512, deflate, overviews, band names, nodata.
 
@@ -207,6 +208,9 @@ def write_cogs(
     block
         Pixels along a window; best those along a chunk of the cube, for what is on Dask is computed
         once for each window that touches it. The files are the same.
+    pixels
+        Gives the numbers of all dates on a window, (time, band, y, x) in the type of `reflectance`,
+        of which then only what is said about them counts; None takes them from it.
 
     Returns
     -------
@@ -227,7 +231,11 @@ def write_cogs(
     with ExitStack() as stack:
         plain = [stack.enter_context(scratch(paths[n])) for n in wanted]
         with writing(paths[wanted[0]]):
-            _write_plain(reflectance.isel(time=wanted), grid, plain, tags or {}, block)
+            held = reflectance if len(wanted) == len(paths) else reflectance.isel(time=wanted)
+            _write_plain(
+                held, grid, plain, tags or {}, block,
+                _read_from(held) if pixels is None else lambda window: pixels(window)[wanted],
+            )  # fmt: skip
         for source, n in zip(plain, wanted, strict=True):
             cog_of(source, paths[n], overwrite=overwrite)
     return paths
@@ -264,8 +272,23 @@ def cog_of(
         _to_cog(source, target, resampling)
 
 
+def _read_from(cube: xr.DataArray) -> Callable[[Window], Any]:
+    """Return what computes the numbers of a cube on a window."""
+
+    def pixels(window: Window) -> Any:
+        rows, cols = window.slices
+        return cube.isel(y=rows, x=cols).values
+
+    return pixels
+
+
 def _write_plain(
-    cube: xr.DataArray, grid: GeoBox, paths: Sequence[Path], tags: Mapping[str, Any], block: int
+    cube: xr.DataArray,
+    grid: GeoBox,
+    paths: Sequence[Path],
+    tags: Mapping[str, Any],
+    block: int,
+    pixels: Callable[[Window], Any],
 ) -> None:
     """Write each date of a cube as a plain GeoTIFF, window by window."""
     scale, offset = cube.attrs.get("scale_factor", 1.0), cube.attrs.get("add_offset", 0.0)
@@ -283,8 +306,7 @@ def _write_plain(
             stamp = str(np.datetime_as_string(time, unit="s")).replace("-", ":").replace("T", " ")
             files.append(described(file, tags={"TIFFTAG_DATETIME": stamp, **tags}))
         for window in windows(grid.shape, block):
-            rows, cols = window.slices
-            for file, image in zip(files, cube.isel(y=rows, x=cols).values, strict=True):
+            for file, image in zip(files, pixels(window), strict=True):
                 file.write(image, window=window)
 
 

@@ -69,6 +69,11 @@ def planes_on(
     BadFile
         If pixels cannot be read, or a plane is not georeferenced.
     """
+    first = planes[0]
+    if all((plane.path, plane.grid) == (first.path, first.grid) for plane in planes):
+        shared = _shared(first.placed, target, window)
+        if shared is not None:
+            return read_bands(first, [plane.band for plane in planes], shared)
     together: dict[str, list[Plane]] = {}
     for plane in planes:
         together.setdefault(plane.path, []).append(plane)
@@ -186,6 +191,20 @@ def nearest_on(
     if np.issubdtype(values.dtype, np.floating):
         known &= np.isfinite(values)
     return values, known
+
+
+def _shared(grid: GeoBox, target: GeoBox, window: Window) -> Window | None:
+    """Return a window of the target on a grid that has the same pixels and holds all of them."""
+    if abs(target.affine.a / grid.affine.a - 1) >= 1e-9 or not aligned(grid, target):
+        return None
+    spans = []
+    for at, size in zip(positions(target, window, grid), grid.shape, strict=True):
+        cells = resampling.cells(at)
+        first, end = int(cells[0]), int(cells[-1]) + 1
+        if first < 0 or end > size or (np.diff(cells) != 1).any():
+            return None
+        spans.append((first, end))
+    return Window(spans[0], spans[1])
 
 
 def _mean(

@@ -71,21 +71,25 @@ def zarr_store(
     return path
 
 
-def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
+def open_store(path: str | os.PathLike[str], *, dask: bool = True) -> xr.Dataset:
     """Open a Zarr store, lazily.
 
     Parameters
     ----------
     path
         Folder of the store.
+    dask
+        False for variables that are read where they are indexed, without a graph of all chunks: for
+        one who takes one window after the other.
 
     Returns
     -------
     xarray.Dataset
-        On Dask in the chunks of the store. Numbers as they are stored: DN are not scaled and nodata
-        is not replaced by NaN; ``spatial_ref`` is a coordinate.
+        On Dask in the chunks of the store, unless `dask` is false. Numbers as they are stored: DN
+        are not scaled and nodata is not replaced by NaN; ``spatial_ref`` is a coordinate.
     """
-    found: xr.Dataset = xr.open_zarr(path, mask_and_scale=False, decode_coords="all")
+    chunks: dict[str, Any] = {} if dask else {"chunks": None}
+    found: xr.Dataset = xr.open_zarr(path, mask_and_scale=False, decode_coords="all", **chunks)
     return found
 
 

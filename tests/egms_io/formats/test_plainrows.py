@@ -52,6 +52,27 @@ def read(text):
     return plain_rows(text.encode(), HEADER, set(NUMBERS), "pid")
 
 
+short = st.integers(-99_999_999, 99_999_999).map(lambda n: f"{n / 10:.1f}")
+short = st.one_of(short, st.sampled_from(["0.0", "-0.0", "9.9", "-9.9", "007.0", "1.5", "-12.3"]))
+short_tables = st.lists(st.lists(short, min_size=3, max_size=3), min_size=1, max_size=20)
+
+
+@given(short_tables, st.sampled_from(["", "\n"]))
+@settings(deadline=None)
+def test_short_numbers_are_those_of_float(table, end):
+    text = "\n".join(",".join(row) for row in table) + end
+    columns, _ = plain_rows(text.encode(), DATES, set(DATES))
+    for place, name in enumerate(DATES):
+        assert as_bits(columns[name]) == as_bits([float(row[place]) for row in table])
+
+
+@pytest.mark.parametrize(
+    "text", ["-.5", "1..5", "--1.5", "1.5.5", "1:.5", "1./", "-1-.5", "12 .5", ".,1.5", "1.5\n1"]
+)
+def test_what_is_like_a_short_number_is_left_alone(text):
+    assert plain_rows(f"1.5,{text},2.5,3.5,4.5,5.5,6.5\n".encode(), ("a", "b", "c"), {"b"}) is None
+
+
 @given(tables, st.sampled_from(["", "\n"]))
 @settings(deadline=None)
 def test_every_number_is_that_of_float(table, end):

@@ -5,6 +5,7 @@ import io
 import zipfile
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,14 @@ def test_archives_of_pieces_read_back(members, level):
             assert info.date_time == (2025, 3, 9, 0, 0, 0)
             assert info.compress_type == zipfile.ZIP_DEFLATED
             assert info.external_attr >> 16 == 0o100644
+
+
+@pytest.mark.parametrize("size", [1000, 33_333, 70_000])
+def test_deflating_in_stretches_gives_the_same_bytes(size):
+    numbers = np.random.default_rng(3).normal(0, 9, 60_000)
+    text = ",".join(f"{number:.1f}" for number in numbers).encode()
+    stretches = (text[start : start + size] for start in range(0, len(text), size))
+    assert deflate(stretches) == deflate(text)
 
 
 def test_pieces_may_lie_in_files(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_blocks_on_disk_hold_the_sums(tmp_path, burst_file, points, every, area,
 def test_what_is_known_of_a_burst_survives(burst, area, tmp_path, every):
     partial = map_burst(burst, area, tmp_path, BurstOptions())
     again = open_partial(partial.path)
-    assert again == partial
+    assert again == replace(partial, records=())
     assert again.burst == str(burst.name)
     assert again.dates == tuple(every("2020-01-02", 8))
     assert again.direction == "descending"

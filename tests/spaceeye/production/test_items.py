@@ -8,6 +8,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import rasterio.warp
 import shapely
 from pystac.extensions.projection import ProjectionExtension
 

@@ -55,7 +55,7 @@ def graph() -> Callable[..., dict[str, Any]]:
 def wait_for() -> Callable[..., Any]:
     """`wait_for(condition)`: what a condition gives, as soon as that is true."""
 
-    def wait(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    def wait(condition: Callable[[], Any], seconds: float = 100.0) -> Any:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := condition():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -91,3 +93,13 @@ def test_what_is_known_of_bands_is_no_part_of_their_dimension(cube):
 def test_names_of_dimensions_are_free(cube):
     named = cube.with_array(cube.array.rename(east="array"), array=cube.dimensions["east"])
     assert named.axis("x") == "array"
+
+
+def test_what_is_printed_of_a_cube_is_one_short_line(cube):
+    here = "Cube(time: 2, bands: 3, north: 3, east: 2; float32, in memory; EPSG:32632)"
+    assert repr(cube) == str(cube) == here
+    assert repr(cube.with_array(cube.array.chunk())) == here.replace("in memory", "lazy")
+    flat = cube.with_array(cube.array.isel(north=0, east=0, drop=True))
+    assert repr(replace(flat, crs=None)) == "Cube(time: 2, bands: 3; float32, in memory)"
+    own = CRS.from_proj4("+proj=laea +lat_0=51 +lon_0=9 +type=crs")
+    assert len(repr(replace(cube, crs=own))) < 120

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -392,3 +394,48 @@ def test_pixels_of_other_blocks_and_of_fewer_pixels():
     assert np.array_equal(in_memory(run("add", x=one, y=other)), values * 11)
     assert np.array_equal(in_memory(run("add", x=da.from_array(row), y=one)), values + row)
     assert np.array_equal(in_memory(run("add", x=one, y=row)), values + row)
+
+
+def test_counting_and_searching_do_not_take_an_array_apart():
+    """Of half a million elements at each pixel, as `reduce_spatial` gives them."""
+    data = PixelArray(da.arange(500_000, chunks=100_000).reshape(-1, 1) % 100_000 * 1.0)
+    start = time.process_time()
+    assert run("count", data=data).compute(scheduler="synchronous") == [500_000]
+    assert run("array_find", data=data, value=7.0).compute(scheduler="synchronous") == [7]
+    assert run("array_contains", data=data, value=-1.0).compute(scheduler="synchronous") == [False]
+    assert run("array_element", data=data, index=400_001).compute() == [1]
+    assert run("array_labels", data=data)[-1] == 499_999
+    assert time.process_time() - start < 10  # one slice for each element takes many minutes
+
+
+def test_what_lies_beyond_one_border_does_not_lie_between_two():
+    """As `and` has it, false and null are false."""
+    found = run(
+        "between",
+        x=np.full(3, 5.0),
+        min=np.array([np.nan, 0, 6]),
+        max=np.array([1.0, np.nan, np.nan]),
+    )
+    np.testing.assert_array_equal(found, [0, np.nan, 0])
+
+
+def test_counts_beyond_24_bits_are_exact():
+    data = PixelArray(np.broadcast_to(np.float32(1), (2**24 + 1, 1)))
+    assert run("count", data=data)[0] == 2**24 + 1
+
+
+@pytest.mark.parametrize(
+    ("reject", "labels"),
+    [
+        (None, ["a", "b"]),
+        (LabelledArray([3, 4], ["a", "b"]), ["a", "b"]),
+        (LabelledArray([3, 4], ["a", "c"]), None),
+        ([3, 4], None),
+    ],
+)
+def test_labels_stay_where_both_arrays_to_choose_from_have_them(reject, labels):
+    accept = LabelledArray([1, 2], ["a", "b"])
+    found = run("if", value=np.array([1.0, 0]), accept=accept, reject=reject)
+    others = [np.nan, np.nan] if reject is None else [3, 4]
+    np.testing.assert_array_equal(found.values, [[1, others[0]], [2, others[1]]])
+    assert found.labels == labels

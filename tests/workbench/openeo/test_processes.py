@@ -121,7 +121,12 @@ COMPARISONS = [
     ("neq", {"x": None, "y": "a"}, None),
     ("gt", {"x": NAN, "y": 1}, False),
     ("gt", {"x": "b", "y": "a"}, False),
-    ("gte", {"x": "a", "y": "a"}, False),
+    ("gte", {"x": "a", "y": "a"}, True),  # only what is not equal must be numbers
+    ("gte", {"x": "b", "y": "a"}, False),
+    ("gte", {"x": True, "y": True}, True),
+    ("gte", {"x": True, "y": 1}, False),
+    ("lte", {"x": "a", "y": "a"}, True),
+    ("lt", {"x": "a", "y": "a"}, False),
     ("gte", {"x": INF, "y": INF}, True),
     ("lt", {"x": None, "y": "a"}, None),
     ("between", {"x": "a", "min": 0, "max": 1}, False),
@@ -221,6 +226,8 @@ ARRAYS = [
         LabelledArray([1.5, None, 3.5, 4], [*BANDS.labels, 3]),
     ),
     ("array_concat", {"array1": BANDS, "array2": [None]}, [1.5, None, 3.5, None]),
+    ("array_concat", {"array1": [1, "a"], "array2": 2.5}, [1, "a", 2.5]),
+    ("array_concat", {"array1": True, "array2": "b"}, [True, "b"]),
     (
         "array_concat",
         {"array1": LabelledArray([1], ["a"]), "array2": LabelledArray([2], [0])},
@@ -488,7 +495,7 @@ FAULTS = [
         "date_difference",
         {"date1": "0001-01-01T00:00:00+01:00", "date2": "2020-01-01"},
         "ProcessParameterInvalid",
-        "years",
+        "no date-time",
     ),
     ("count", {"data": [], "condition": False}, "ProcessParameterInvalid", "not true"),
     ("absolute", {"x": "1"}, "ProcessParameterInvalid", '"1" is not of type null or number'),
@@ -554,6 +561,17 @@ def test_null_gives_null_wherever_a_number_or_text_may_be_null():
             assert run(process.id, **{needed[0]["name"]: None} | rest) is None
             passing.append(process.id)
     assert len(passing) == 35
+
+
+def test_whole_numbers_stay_whole_when_they_are_cumulated():
+    for process in ("cumsum", "cumproduct", "cummin", "cummax"):
+        assert all(isinstance(n, int) for n in run(process, data=[1, 3, 2])), process
+
+
+def test_a_label_that_is_no_date_of_utc_has_no_place_in_time():
+    labels = ["0001-01-01T00:00:00+05:00", "2020-01-01", "2024-01-01"]
+    found = run("array_interpolate_linear", data=LabelledArray([1, None, 3], labels))
+    assert found.values == [1, 2, 3]
 
 
 def test_callbacks_see_index_label_and_context():

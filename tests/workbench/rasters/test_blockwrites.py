@@ -98,3 +98,24 @@ def test_marks_of_other_blocks_count_for_nothing(tmp_path):
     write_blocks(made() * 0, store, done)
     assert write_blocks(made(120), store, done, block=120) == 15
     assert same(store, made())
+
+
+def test_chunks_of_fill_values_alone_have_no_file(tmp_path):
+    """Whatever stands in the other chunks of a block, and in numbers that are not themselves."""
+    numbers = np.random.default_rng(0).normal(size=(20, 60, 60)).astype(np.float32)
+    numbers[8:16] = np.nan
+    numbers[0, 0, 0] = np.nan
+    counts = np.zeros((20, 60, 60), np.uint16)
+    counts[19, 59, 59] = 7
+    dims = ("time", "y", "x")
+    cube = xr.Dataset(
+        {"numbers": (dims, numbers), "counts": (dims, counts, {"scale_factor": 1e-4})},
+        {"time": range(20), "y": np.arange(60.0), "x": np.arange(60.0)},
+    ).chunk({"y": 60, "x": 60})
+    store = tmp_path / "a.zarr"
+    write_blocks(cube, store, tmp_path / "done", block=60)
+    found = xr.open_zarr(store, consolidated=False, mask_and_scale=False).compute()
+    np.testing.assert_array_equal(found["numbers"], numbers)
+    np.testing.assert_array_equal(found["counts"], counts)
+    assert {path.name for path in (store / "numbers").glob("[0-9]*")} == {"0.0.0", "2.0.0"}
+    assert {path.name for path in (store / "counts").glob("[0-9]*")} == {"2.0.0"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy
@@ -111,3 +115,41 @@ def test_decoding_finds_damage_inside(tmp_path, write_tif):
     path.write_bytes(content)
     with pytest.raises(BadFile, match=r"a\.tif"):
         decode([open_raster(path).plane()])
+
+
+@pytest.mark.parametrize(
+    "window", [Window((8, 16), (3, 19)), Window((-4, 12), (20, 44)), Window((0, 20), (0, 30))]
+)
+def test_bands_of_one_file_on_its_own_grid_are_as_one_by_one(tmp_path, window):
+    """Those that are read as they are, and those that reach beyond the file."""
+    grid = GeoBox((20, 30), Affine(10, 0, 500_000, 0, -10, 5_400_000), "EPSG:32631")
+    bands = np.stack([VALUES + 1000 * band for band in range(3)])
+    path = tmp_path / "three.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=30, height=20, count=3, dtype="int16", nodata=-1,
+        crs="EPSG:32631", transform=grid.affine,
+    ) as file:  # fmt: skip
+        file.write(bands)
+    raster = open_raster(path, dtypes="i")
+    target = GeoBox((14, 25), grid.affine @ Affine.translation(2, 3), grid.crs)
+    expected = np.full((3, *window.shape), -1, np.int16)
+    for row, col in np.ndindex(window.shape):
+        at = (row + window.rows[0] + 3, col + window.cols[0] + 2)
+        if 0 <= at[0] < 20 and 0 <= at[1] < 30:
+            expected[:, row, col] = bands[:, *at]
+    planes = [raster.plane(band) for band in (2, 0, 1)]
+    found = planes_on(planes, target, window, nodata=-1)
+    np.testing.assert_array_equal(found, expected[[2, 0, 1]])
+
+
+def test_pixels_are_read_in_threads_without_warnings(tmp_path, write_tif):
+    """They are opened without a CRS, of which rasterio warns through filters of the process."""
+    path = tmp_path / "one.tif"
+    write_tif(path, VALUES)
+    plane, before = open_raster(path, dtypes="i").plane(), list(warnings.filters)
+    with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("always")
+        read = list(pool.map(plane.pixels, [Window((0, 20), (0, 30))] * 200))
+    assert not said
+    assert warnings.filters == before
+    assert all((found == VALUES).all() for found in read)

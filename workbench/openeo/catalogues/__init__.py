@@ -8,6 +8,7 @@
 `descriptions`          parts of STAC collections: extents, dimensions, summaries
 `grids`                 the grid of a collection, and the part that is asked for
 `images`                images of any grid, as cubes on one grid
+`chunking`              how such a cube is cut, so that little is read twice
 `imageblocks`           what one task reads of images
 `remote`                what may be fetched over the network, and how
 `remotefiles`           rasters at an address, read by parts

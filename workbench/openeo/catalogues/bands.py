@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from workbench.errors import BadInput
 from workbench.openeo.catalogues.fields import check_fields
 
-__all__ = ["COMMON_NAMES", "Band", "read_bands", "summaries_of"]
+__all__ = ["COMMON_NAMES", "Band", "Packing", "read_bands", "summaries_of"]
 
 COMMON_NAMES = frozenset({
     "coastal", "blue", "green", "red", "rededge", "yellow", "pan", "nir", "nir08", "nir09",
@@ -32,6 +32,9 @@ _FIELDS = {
 }
 
 RESAMPLINGS = ("nearest", "smooth")
+
+Packing = tuple[float | None, float | None]
+"""Scale and offset."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,21 @@ class Band:
         """Return the band with what else is known, where nothing is known yet."""
         new = {key: value for key, value in known.items() if getattr(self, key) is None}
         return replace(self, **new)
+
+    def packed(self, known: Collection[Packing]) -> Band:
+        """Return the band with the scale and offset of all its files, if they are the same.
+
+        What the catalogue says of either stays, and the files are not asked then.
+
+        Parameters
+        ----------
+        known
+            Scale and offset of each file, None where it states none.
+        """
+        if len(known) != 1 or self.scale is not None or self.offset is not None:
+            return self
+        scale, offset = next(iter(known))
+        return replace(self, scale=scale, offset=offset)
 
 
 def read_bands(given: Any, where: str) -> dict[str, Band]:

@@ -26,6 +26,7 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,10 @@ class Catalogue:
 
     def _find(self, name: str) -> Collected:
         if name not in self.collections:
-            raise error("CollectionNotFound", identifier=name)
+            near = get_close_matches(name[:80], self.collections, 3) or list(self.collections)[:10]
+            more = ", ..." if len(near) < len(self.collections) else ""
+            detail = f"There is {', '.join(near)}{more}." if near else "There is none at all."
+            raise error("CollectionNotFound", identifier=name, detail=detail)
         return self.collections[name]
 
 

@@ -6,6 +6,7 @@ recommends. What is not known is left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def property_summaries(properties: Iterable[Mapping[str, Any]]) -> dict[str, Any
     values: dict[str, set[Any]] = {}
     for each in properties:
         for name, value in each.items():
-            if isinstance(value, str | int | float) and name not in _OF_EACH:
+            finite = not isinstance(value, float) or math.isfinite(value)  # others JSON has not
+            if isinstance(value, str | int | float) and finite and name not in _OF_EACH:
                 values.setdefault(name, set()).add(value)
     return {
         name: sorted(known, key=lambda value: (isinstance(value, str), value))

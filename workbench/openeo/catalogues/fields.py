@@ -53,6 +53,8 @@ def check_fields(
     BadInput
         Naming the key, what it may be, and a similar key that there is.
     """
+    if given is None:
+        raise BadInput(f"{where}: it is empty, and may have {', '.join(sorted(fields))}")
     if not isinstance(given, Mapping):
         raise BadInput(f"{where}: {given!r:.60} is no mapping with {', '.join(sorted(fields))}")
     for key, value in given.items():

@@ -12,6 +12,7 @@ is used, and again only those that are new or changed.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
-from workbench.openeo.catalogues.bands import Band, read_bands
+from workbench.openeo.catalogues.bands import Band, Packing, read_bands
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.grids import check_target
 from workbench.openeo.catalogues.images import cube_of_images, document_of_images
@@ -27,7 +28,7 @@ from workbench.openeo.catalogues.layers import Image, Layer
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube
-from workbench.rasters.rasterfiles import GEOTIFF, RasterFile, open_raster
+from workbench.rasters.rasterfiles import GEOTIFF, Plane, RasterFile, open_raster
 from workbench.rasters.times import to_time
 
 __all__ = ["Folder", "known_bands", "local_folder", "local_header", "upright"]
@@ -83,6 +84,7 @@ class Folder:
         """Read the headers that are new; return images and bands."""
         layers: dict[tuple[str, str], dict[str, Layer]] = {}
         tags: dict[tuple[str, str], dict[str, Any]] = {}
+        packings: dict[str, set[Packing]] = {}
         strange, broken = [], []
         for path in self._listed():
             name = path.relative_to(self._root).as_posix()
@@ -101,6 +103,8 @@ class Folder:
             key = (found["time"], _without_band(found, name))
             layers.setdefault(key, {}).update(new)
             tags.setdefault(key, {}).update(_tags(header))
+            for band, plane in new.items():
+                packings.setdefault(band, set()).add(_packing(header, plane.band - 1))
         self._name_once("does not match the pattern", strange)
         self._name_once("broken", broken)
         if not layers:
@@ -109,7 +113,8 @@ class Folder:
             Image(name, to_time(_iso(time)), held, {**tags[time, name], **self._properties})
             for (time, name), held in layers.items()
         ]
-        return images, known_bands(self._bands, [image.layers for image in images])
+        bands = known_bands(self._bands, [image.layers for image in images])
+        return images, [band.packed(packings.get(band.name, ())) for band in bands]
 
     @property
     def _pattern_text(self) -> str:
@@ -123,22 +128,22 @@ class Folder:
             if not any(part.startswith(".") for part in path.relative_to(self._root).parts)
         )
 
-    def _layers(self, header: RasterFile, found: re.Match[str], name: str) -> dict[str, Layer]:
+    def _layers(self, header: RasterFile, found: re.Match[str], name: str) -> dict[str, Plane]:
         to_time(_iso(found["time"]))
         if "band" in found.re.groupindex:
             if header.count != 1:
                 raise BadFile(f"{header.path}: {header.count} bands, one is expected")
             return {found["band"]: header.plane()}
-        names = [text for text in header.descriptions if text]
+        names: list[str | None] = list(header.descriptions)
         if self._bands and not set(self._bands) <= set(names):
             names = list(self._bands)
-        if len(set(names)) != header.count:
+        wanted = list(self._bands) or names
+        if len(names) != header.count or any(not n or names.count(n) > 1 for n in wanted):
             raise BadFile(
                 f"{header.path}: {header.count} bands, whose names are not known: list them in "
                 "their order under bands"
             )
-        wanted = self._bands or names
-        return {band: header.plane(at) for at, band in enumerate(names) if band in wanted}
+        return {band: header.plane(at) for at, band in enumerate(names) if band and band in wanted}
 
     def _hidden(self, text: str) -> str:
         return text.replace(f"{self._root}/", "")
@@ -267,6 +272,12 @@ def _iso(text: str) -> str:
     return f"{day}T{clock[:2]}:{clock[2:4]}:{clock[4:]}" if clock else day
 
 
+def _packing(header: RasterFile, index: int) -> Packing:
+    """Return scale and offset of a band; GDAL has 1 and 0 where a file says nothing of them."""
+    scale, offset = header.scales[index], header.offsets[index]
+    return (None, None) if (scale, offset) == (1, 0) else (scale, offset)
+
+
 def _tags(header: RasterFile) -> dict[str, Any]:
     """Return the tags of a file as properties, numbers as numbers."""
     return {
@@ -280,5 +291,7 @@ def _number(text: str) -> float | str:
     try:
         value = float(text)
     except ValueError:
+        return text
+    if not math.isfinite(value):  # JSON, in which properties are listed, has no such number
         return text
     return int(value) if value.is_integer() else value

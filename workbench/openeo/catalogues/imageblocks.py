@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from workbench.errors import BadFile, portable_errors
 from workbench.rasters.grids import window_of
-from workbench.rasters.rasterfiles import Plane, read_bands
+from workbench.rasters.rasterfiles import Plane, read_masked
 from workbench.rasters.regridding import Source, nearest_on, resampled_on
 from workbench.rasters.windows import Window
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from workbench.openeo.catalogues.bands import Band
+    from workbench.openeo.catalogues.chunking import Chunks
     from workbench.openeo.catalogues.layers import Image, Layer
 
 __all__ = ["Plan", "inside", "lazy_pixels", "masked"]
@@ -35,44 +37,48 @@ class Plan:
     target: GeoBox
     instants: tuple[tuple[Image, ...], ...]
     bands: tuple[Band, ...]
-    outline: Any
-    side: int
     dtype: str
 
 
-def lazy_pixels(plan: Plan) -> Any:
-    """Return the pixels of a plan, (t, bands, y, x), one chunk a date and block."""
+def lazy_pixels(plan: Plan, chunks: Chunks, outline: Any = None) -> Any:
+    """Return the pixels of a plan, (t, bands, y, x), in chunks of one date.
+
+    Parameters
+    ----------
+    plan
+        What is read.
+    chunks
+        In what blocks.
+    outline
+        Polygons outside of which all is NaN, from `Area.outline`; with None all stays. Blocks
+        outside are not read.
+    """
     import dask.array as da
     from dask.delayed import delayed
 
-    def pieces(size: int) -> tuple[int, ...]:
-        return tuple(min(plan.side, size - start) for start in range(0, size, plan.side))
+    lengths = ((1,) * len(plan.instants), *chunks)
+    numbers = [da.from_array(np.arange(sum(sizes)), chunks=(sizes,)) for sizes in lengths]
+    parts = [part for pair in zip(numbers, "tbyx", strict=True) for part in pair]
+    within: tuple[Any, str | None] = (None, None)
+    if outline is not None:
+        within = _inside_blocks(outline, plan.target, chunks.rows, chunks.cols), "yx"
+    return da.blockwise(
+        _block, "tbyx", *parts, *within,
+        dtype=np.dtype(plan.dtype), meta=np.empty((0, 0, 0, 0), plan.dtype),
+        align_arrays=False, plan=delayed(plan, traverse=False),
+    )  # fmt: skip
 
-    rows, cols = map(pieces, plan.target.shape)
-    return da.map_blocks(
-        _block,
-        chunks=((1,) * len(plan.instants), (len(plan.bands),), rows, cols),
-        dtype=np.dtype(plan.dtype),
-        meta=np.empty((0, 0, 0, 0), plan.dtype),
-        plan=delayed(plan, traverse=False),
-    )
 
-
-def _block(plan: Plan, block_id: tuple[int, ...]) -> Array:
-    """Read one chunk: a date, all bands, a window of the target."""
-    window = Window(
-        *(
-            (at * plan.side, min((at + 1) * plan.side, size))
-            for at, size in zip(block_id[2:], plan.target.shape, strict=True)
-        )
-    )
+def _block(at: Any, bands: Any, rows: Any, cols: Any, within: Any, *, plan: Plan) -> Array:
+    """Read one chunk: a date, some bands, a window of the target."""
+    window = Window(*((int(part[0]), int(part[-1]) + 1) for part in (rows, cols)))
     with portable_errors():
-        values = np.full((1, len(plan.bands), *window.shape), np.nan, plan.dtype)
-        within = None if plan.outline is None else inside(plan.outline, plan.target, window)
+        values = np.full((1, len(bands), *window.shape), np.nan, plan.dtype)
         if within is not None and not within.any():
             return values
-        for image in plan.instants[block_id[0]]:
-            _fill(values[0], image, plan, window)
+        wanted = [plan.bands[band] for band in bands]
+        for image in plan.instants[int(at[0])]:
+            _fill(values[0], image, wanted, plan, window)
         if within is not None:
             values[..., ~within] = np.nan
     return values
@@ -94,24 +100,30 @@ def masked(values: Any, outline: Any, grid: GeoBox) -> Any:
 
     if outline is None:
         return values
-    rows, cols = values.chunks[2:]
-    inside = da.map_blocks(
-        _inside_block,
-        chunks=(rows, cols),
-        dtype=bool,
-        meta=np.empty((0, 0), bool),
-        outline=outline,
-        grid=grid,
-        starts=tuple(np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in (rows, cols)),
-    )
-    return da.where(inside, values, np.nan).astype(values.dtype)
+    within = _inside_blocks(outline, grid, *values.chunks[2:])
+    return da.where(within, values, np.nan).astype(values.dtype)
 
 
-def _inside_block(
-    outline: Any, grid: GeoBox, starts: Sequence[Sequence[int]], block_id: tuple[int, int]
-) -> npt.NDArray[np.bool_]:
-    window = Window(*((s[at], s[at + 1]) for s, at in zip(starts, block_id, strict=True)))
-    return inside(outline, grid, window)
+def _inside_blocks(outline: Any, grid: GeoBox, rows: tuple[int, ...], cols: tuple[int, ...]) -> Any:
+    """Return `inside` of a whole grid on Dask, (y, x).
+
+    Each block is a task that all dates and bands share; Dask would make what `map_blocks` gives a
+    part of each of theirs, and do it again for each.
+    """
+    import dask.array as da
+    from dask.base import tokenize
+    from dask.delayed import delayed
+    from dask.highlevelgraph import HighLevelGraph
+
+    shapes = delayed(outline, traverse=False)
+    name = f"inside-{tokenize(shapes.key, grid, rows, cols)}"
+    starts = [np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in (rows, cols)]
+    tasks: dict[Any, Any] = {}
+    for at in np.ndindex(len(rows), len(cols)):
+        window = Window(*((s[place], s[place + 1]) for s, place in zip(starts, at, strict=True)))
+        tasks[name, *at] = (partial(inside, grid=grid, window=window), shapes.key)
+    graph = HighLevelGraph.from_collections(name, tasks, dependencies=[shapes])
+    return da.Array(graph, name, (rows, cols), dtype=bool, meta=np.empty((0, 0), bool))
 
 
 def inside(outline: Any, grid: GeoBox, window: Window) -> npt.NDArray[np.bool_]:
@@ -126,10 +138,10 @@ def inside(outline: Any, grid: GeoBox, window: Window) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _fill(values: Array, image: Image, plan: Plan, window: Window) -> None:
+def _fill(values: Array, image: Image, bands: Sequence[Band], plan: Plan, window: Window) -> None:
     """Put the pixels of an image where there is none yet, (bands, y, x)."""
-    read = _Reader(image, [band.name for band in plan.bands])
-    for place, band in zip(values, plan.bands, strict=True):
+    read = _Reader(image, [band.name for band in bands])
+    for place, band in zip(values, bands, strict=True):
         layer = image.layers.get(band.name)
         empty = np.isnan(place)
         if layer is None or layer.grid is None or not empty.any():
@@ -148,9 +160,11 @@ def _on_target(read: _Reader, layer: Layer, band: Band, plan: Plan, window: Wind
 
     def pixels(part: Window) -> Array:
         raw = read(layer, part)
-        found = raw.astype(kind)
+        values = np.ma.getdata(raw)
+        found: Array = values.astype(kind)
         if nodata is not None and not np.isnan(nodata):
-            found[raw == nodata] = np.nan
+            found[values == nodata] = np.nan
+        found[np.ma.getmaskarray(raw)] = np.nan
         return found
 
     source = Source(layer.grid, pixels, kind)
@@ -169,7 +183,7 @@ class _Reader:
         self._held: dict[Any, Array] = {}
 
     def __call__(self, layer: Layer, window: Window) -> Array:
-        """Return the pixels of a layer, (rows, cols)."""
+        """Return the pixels of a layer, (rows, cols); masked where the file says so."""
         try:
             if not isinstance(layer, Plane):
                 return layer.pixels(window)
@@ -177,8 +191,8 @@ class _Reader:
             key = (layer.path, window)
             if key not in self._held:
                 bands = [mate.band for mate in mates]
-                self._held[key] = read_bands(layer, bands, window)
-            return np.asarray(self._held[key][mates.index(layer)])
+                self._held[key] = read_masked(layer, bands, window)
+            return self._held[key][mates.index(layer)]  # type: ignore[no-any-return]
         except BadFile as reason:  # users are not told where files lie
             file = PurePath(layer.path.partition("?")[0]).name
             shown = str(reason).replace(layer.path, file)

@@ -18,6 +18,13 @@ import numpy.typing as npt
 from workbench.errors import BadFile
 from workbench.openeo import cubes
 from workbench.openeo.catalogues.bands import Band
+from workbench.openeo.catalogues.chunking import (
+    Chunks,
+    band_chunks,
+    common_tiles,
+    pieces,
+    side_of_blocks,
+)
 from workbench.openeo.catalogues.descriptions import DIMENSIONS, described
 from workbench.openeo.catalogues.grids import (
     area_part,
@@ -44,7 +51,6 @@ __all__ = [
     "cube_of_images",
     "document_of_images",
     "labelled",
-    "side_of_blocks",
 ]
 
 Array = npt.NDArray[Any]
@@ -54,8 +60,6 @@ MOST_VALUES = 2**41
 
 MOST_BLOCKS = 500_000
 """Tasks that read a cube."""
-
-_SERIES = 2**25  # values of all dates and bands over one block
 
 
 def document_of_images(
@@ -104,7 +108,8 @@ def cube_of_images(
     -------
     Cube
         (t, bands, y, x) on Dask, float32 or float64: numbers as in the files, neither scaled nor
-        shifted, NaN where there is none. North is up. Chunks hold one date and all bands.
+        shifted, NaN where there is none. North is up. Chunks hold one date, and one band or those
+        of one file, see `workbench.openeo.catalogues.chunking`.
 
     Raises
     ------
@@ -130,15 +135,15 @@ def cube_of_images(
         if name in image.layers
     ]
     box = target.boundingbox
+    outline = request.area and request.area.outline(str(target.crs), box.left, box.right)
     plan = Plan(
         target,
         tuple(tuple(group) for _, group in groupby(met, key=lambda image: image.time)),
         tuple(chosen),
-        request.area and request.area.outline(str(target.crs), box.left, box.right),
-        side_of_blocks(len(times) * len(names)),
         str(np.result_type(*kinds)),
     )
-    return labelled(lazy_pixels(plan), times, chosen, target)
+    chunks = _chunks(met, names, target, len(times))
+    return labelled(lazy_pixels(plan, chunks, outline), times, chosen, target)
 
 
 def labelled(values: Any, times: Any, bands: Sequence[Band], grid: GeoBox) -> Cube:
@@ -166,18 +171,6 @@ def labelled(values: Any, times: Any, bands: Sequence[Band], grid: GeoBox) -> Cu
     return Cube(array, dimensions, CRS.from_user_input(str(grid.crs)))
 
 
-def side_of_blocks(series: int) -> int:
-    """Return pixels along a block, so that all dates and bands of one fit into memory.
-
-    Parameters
-    ----------
-    series
-        Dates times bands.
-    """
-    wanted = math.sqrt(_SERIES / max(series, 1))
-    return 1 << min(max(int(math.log2(wanted)), 8), 10)
-
-
 def check_size(shape: Sequence[int], process: str) -> None:
     """Check that a cube (t, bands, y, x) is not too large, before anything is built.
 
@@ -200,6 +193,19 @@ def check_size(shape: Sequence[int], process: str) -> None:
                 "bands."
             ),
         )
+
+
+def _chunks(images: Sequence[Image], names: Sequence[str], target: GeoBox, dates: int) -> Chunks:
+    """Return how a cube is cut; bands stay together where there would be too many tasks."""
+    side = side_of_blocks(dates * len(names))
+    rows, cols = (
+        pieces(size, side, tiles)
+        for size, tiles in zip(target.shape, common_tiles(images, names, target), strict=True)
+    )
+    bands = band_chunks(names, images)
+    if dates * len(bands) * len(rows) * len(cols) > MOST_BLOCKS:
+        bands = (len(names),)
+    return Chunks(bands, rows, cols)
 
 
 def _all_grids(images: Iterable[Image]) -> list[GeoBox]:

@@ -38,8 +38,12 @@ class Layer(Protocol):
     def nodata(self) -> float | None:
         """Value that is missing; NaN always is."""
 
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """Rows and columns of what is decoded at once; None if it is not known."""
+
     def pixels(self, window: Window) -> Array:
-        """Read a window of its grid, (rows, cols)."""
+        """Read a window of its grid, (rows, cols); a masked array where the file has a mask."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from workbench.errors import BadFile
 from workbench.openeo.catalogues.remote import NotFetched, Remote
 from workbench.rasters.grids import make_grid
-from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, RasterFile
+from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, RasterFile, masks_of
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ class RemotePlane:
     grid: GeoBox | None
     dtype: str
     nodata: float | None = None
+    blocks: tuple[int, int] | None = None
 
     def pixels(self, window: Window) -> npt.NDArray[Any]:
-        """Read a window of the file's own pixels, (rows, cols).
+        """Read a window of the file's own pixels, (rows, cols); masked where the file says so.
 
         Raises
         ------
@@ -103,7 +104,9 @@ class RemotePlane:
             If they cannot be read, or fetched.
         """
         with _opened(self.remote, self.path) as file:
-            return np.asarray(file.read(self.band, window=(window.rows, window.cols)))
+            values: npt.NDArray[Any] = file.read(self.band, window=tuple(window))
+            masks = masks_of(file, [self.band], window)
+        return values if masks is None else np.ma.MaskedArray(values, masks[0])
 
 
 def remote_header(remote: Remote, url: str) -> RasterFile:
@@ -118,7 +121,8 @@ def remote_header(remote: Remote, url: str) -> RasterFile:
         grid = make_grid(file.shape, file.transform, file.crs, _shown(url))
         return RasterFile(
             url, (file.driver,), grid, file.shape, file.count, file.dtypes[0], file.nodata,
-            tuple(file.descriptions), dict(file.tags()),
+            tuple(file.descriptions), dict(file.tags()), tuple(file.scales), tuple(file.offsets),
+            file.block_shapes[0],
         )  # fmt: skip
 
 

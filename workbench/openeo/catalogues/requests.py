@@ -159,10 +159,7 @@ def _instant(given: Any, process: str) -> np.datetime64 | None:
     instant = read_instant(given) if isinstance(given, str) else None
     if instant is None:
         raise _invalid(process, "temporal_extent", f"{given!r:.40} is no date, nor date and time")
-    try:
-        moment = instant.utc.replace(tzinfo=None)
-    except OverflowError:
-        moment = instant.local
+    moment = instant.utc.replace(tzinfo=None)
     return np.datetime64(min(max(moment, _FIRST), _LAST), "ns")
 
 

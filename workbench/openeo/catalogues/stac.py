@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from workbench.openeo.catalogues.stacitems import (
     query_of,
     shown_name,
     time_of,
+    where_they_lie,
 )
 from workbench.openeo.cubes import Cube
 from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000
@@ -88,7 +90,8 @@ class StacSource:
         collection, items = self._items(None)
         images, bands = self._images(collection, items)
         words = collection.content if collection is not None else {}
-        said = {key: words[key] for key in ("title", "description", "license") if key in words}
+        texts = ("title", "description", "license")
+        said = {key: text for key in texts if (text := words.get(key)) and isinstance(text, str)}
         parts = document_of_images(images, bands, *self._grid)
         if is_api(collection) and isinstance(words.get("extent"), Mapping):
             said["extent"] = words["extent"]
@@ -97,14 +100,15 @@ class StacSource:
     def load(self, request: Request) -> Cube:
         """Return what is asked for; see `workbench.openeo.catalogues.sources`."""
         collection, items = self._items(request)
-        times = [time_of(item.content["properties"]) for item in items]
+        items, times = self._dated(items)
         held = request.period.holds(np.array(times, "datetime64[ns]"))
         if items and not held.any():
             raise out_of_period(request.process, times)
         items = [item for item, inside in zip(items, held, strict=True) if inside]
-        items = [item for item in items if may_lie_in(request.area, item.content)]
-        if not items:
-            raise no_data(request.process, "No item lies in the area.")
+        inside_area = [item for item in items if may_lie_in(request.area, item.content)]
+        if not inside_area:
+            raise no_data(request.process, f"No item lies in the area{where_they_lie(items)}.")
+        items = inside_area
         images, bands = self._images(collection, items)
         return cube_of_images(images, bands, request, *self._grid)
 
@@ -134,14 +138,24 @@ class StacSource:
             order = list(dict.fromkeys(name for each in assets for name in each))
             listed = listed_bands(collection.content if collection is not None else {})
             order = [name for name in listed if name in order] or order
-        said: dict[str, Mapping[str, Any]] = {}
+        said: dict[str, list[dict[str, Any]]] = {}
         for each in assets:
             for name, asset in each.items():
-                said.setdefault(name, asset.said)
-        return [
-            self._bands.get(name, Band(name)).filled(**read_band(said.get(name, {})))
-            for name in order
-        ]
+                said.setdefault(name, []).append(read_band(asset.said))
+        return [_described(self._bands.get(name, Band(name)), said.get(name, [])) for name in order]
+
+    def _dated(self, items: Sequence[Document]) -> tuple[list[Document], list[np.datetime64]]:
+        """Return the items that have a time, and their times."""
+        kept, times = [], []
+        for item in items:
+            try:
+                times.append(time_of(item.content["properties"]))
+            except BadFile as reason:
+                if not self._skips:
+                    raise BadFile(f"item {item.content['id']}: {reason}") from reason
+                continue  # it is named with the others that are broken when the collection is
+            kept.append(item)
+        return kept, times
 
     def _images(
         self, collection: Document | None, items: Sequence[Document]
@@ -183,14 +197,18 @@ class StacSource:
             header = local_header(Path(place), drivers)
         else:
             self._remote.check(place)
-            stated = stated_header(item.content, asset, place)
-            header = stated or upright(remote_header(self._remote, place))
+            header = stated_header(item.content, asset, place) or upright(
+                remote_header(self._remote, place)
+            )
         if not 0 <= asset.index < header.count:
             raise BadFile(f"{shown_name(place)}: it has no band number {asset.index + 1}")
+        stated = read_band(asset.said)["nodata"]
+        header = header if stated is None else replace(header, nodata=stated)
         if is_address(place):
             return RemotePlane(
-                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata
-            )
+                self._remote, place, asset.index + 1, header.grid, header.dtype, header.nodata,
+                header.blocks,
+            )  # fmt: skip
         plane: Layer = header.plane(asset.index)
         return plane
 
@@ -198,6 +216,15 @@ class StacSource:
         if is_address(self._start):
             return text
         return text.replace(f"{Path(self._start).parent}/", "")
+
+
+def _described(band: Band, said: Sequence[Mapping[str, Any]]) -> Band:
+    """Return a band with what all items say of it; the value of nothing is that of each layer."""
+    for each in said:
+        words = {key: each[key] for key in ("common_name", "center_wavelength", "description")}
+        band = band.filled(**words, unit=each["unit"])
+    packings = {(each["scale"], each["offset"]) for each in said}
+    return band.packed(packings - {(None, None)})
 
 
 def _local_start(given: str, folder: Path) -> Path:

@@ -28,6 +28,12 @@ _SAID = {
 }
 """What a band of an asset says, in the words of both versions."""
 
+_OF_ASSET = (
+    "eo:common_name", "eo:center_wavelength", "unit", "nodata", "data_type", "raster:scale",
+    "raster:offset",
+)  # fmt: skip
+"""What STAC 1.1 lets an asset say in place of all its bands."""
+
 
 @dataclass(frozen=True)
 class BandAsset:
@@ -73,7 +79,9 @@ def _said_bands(asset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what an asset says of each of its bands, in both versions' words."""
     listed = [asset.get(key) for key in ("raster:bands", "eo:bands", "bands")]
     parts = [one for one in listed if isinstance(one, list)]
-    found: list[dict[str, Any]] = [{} for _ in range(max(map(len, parts), default=0))]
+    common = {key: asset[key] for key in _OF_ASSET if key in asset}
+    count = max(map(len, parts), default=0) or bool(common)
+    found: list[dict[str, Any]] = [dict(common) for _ in range(count)]
     for one in parts:
         for into, said in zip(found, one, strict=False):
             into.update(said if isinstance(said, Mapping) else {})

@@ -7,7 +7,7 @@ addresses must be allowed by the catalogue.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ __all__ = [
     "query_of",
     "shown_name",
     "time_of",
+    "where_they_lie",
 ]
 
 MOST_ITEMS = 20_000
@@ -74,7 +75,9 @@ class Document:
             return unquote(parts.path)
         if len(parts.scheme) > 1:
             raise BadFile(f"{href!r:.80} is neither a file nor an address of the web")
-        return str(Path(self.place).parent / href)
+        folder = Path(self.place).parent
+        # a space is %20 in an address; not all that write documents do so
+        return str(folder / (href if (folder / href).exists() else unquote(href)))
 
 
 def items_at(
@@ -255,6 +258,17 @@ def may_lie_in(area: Area | None, content: Mapping[str, Any]) -> bool:
     return any(
         box[0] + turn <= east + margin and box[2] + turn >= west - margin for turn in (-360, 0, 360)
     )
+
+
+def where_they_lie(items: Sequence[Document]) -> str:
+    """Say what area items that `may_lie_in` refused span; nothing of none."""
+    boxes = [item.content["bbox"] for item in items]
+    if not boxes:
+        return ""
+    lows = [min(float(box[side]) for box in boxes) for side in (0, 1)]
+    highs = [max(float(box[len(box) // 2 + side]) for box in boxes) for side in (0, 1)]
+    edges = ", ".join(f"{edge:.4g}" for edge in (*lows, *highs))
+    return f"; those that there are lie in {edges} (west, south, east, north in degrees)"
 
 
 def is_address(place: str) -> bool:

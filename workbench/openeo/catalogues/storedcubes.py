@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
 from workbench.openeo.catalogues.bands import Band, read_bands
+from workbench.openeo.catalogues.chunking import side_of_blocks
 from workbench.openeo.catalogues.descriptions import described
 from workbench.openeo.catalogues.fields import check_fields
 from workbench.openeo.catalogues.grids import area_part, check_target
 from workbench.openeo.catalogues.imageblocks import masked
-from workbench.openeo.catalogues.images import check_size, labelled, side_of_blocks
+from workbench.openeo.catalogues.images import check_size, labelled
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request, no_data, out_of_period
 from workbench.openeo.cubes import Cube
@@ -180,6 +181,8 @@ class StoredCube:
         if y is None or x is None:
             dims = ", ".join(map(str, dataset.sizes)) or "none"
             raise BadFile(f"no rows and columns among its dimensions ({dims})")
+        if bare := [name for name in names.values() if name not in (None, *dataset.coords)]:
+            raise BadFile(f"its dimension {bare[0]} has no coordinates along it")
         times = self._times(dataset, names["t"])
         crs = self._crs or _crs(dataset, x)
         grid, flips = _grid(dataset[x].values, dataset[y].values, crs)
@@ -215,6 +218,13 @@ class StoredCube:
                 raise BadFile(f"there is no variable or band {held!r}, only {', '.join(found)}")
             variable = found[held]
             attrs = variable.attrs
+            if str(attrs.get("_Unsigned", "")).lower() == {"i": "true", "u": "false"}.get(
+                variable.dtype.kind
+            ):
+                raise BadFile(
+                    f"{held} is stored as {variable.dtype} and meant otherwise (_Unsigned): write "
+                    "it in its own type, or list other bands"
+                )
             nodata = attrs.get("_FillValue", attrs.get("missing_value"))
             bands[name] = (
                 stated.filled(

@@ -9,7 +9,7 @@ array of either, or, if it is a user's function, with a whole cube on the same g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.errors import OpenEOError, error
+from workbench.openeo.space.regrids import same_crs
 from workbench.openeo.values import (
     PixelArray,
     elements,
@@ -25,13 +26,14 @@ from workbench.openeo.values import (
     is_lazy,
     is_pixels,
     labels_of,
+    length_of,
     made_array,
 )
 
 if TYPE_CHECKING:
     from workbench.openeo.graphs.executor import Evaluation
 
-__all__ = ["Asking", "misfit", "others", "placed", "together", "with_dimensions"]
+__all__ = ["Asking", "misfit", "others", "placed", "together"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Asking:
             raise error(
                 "DataCubePropertiesImmutable", process=self.process, detail=f"It has {reason}."
             )
-        return with_dimensions(answer, answer.array.transpose(*names), answer.dimensions)
+        return answer.with_array(answer.array.transpose(*names))
 
     def wrong(self, reason: str) -> OpenEOError:
         """Make the error of an answer that is none."""
@@ -139,7 +141,7 @@ class Asking:
             gone = next((name for name in cube.dimensions if name not in names), None)
             return self._same_grid(answer, cube, names, gone, single=True).array.data
         if is_array(answer):
-            count = len(answer) if isinstance(answer, list) else len(answer.values)
+            count = length_of(answer)
             if count != 1:
                 reason = f"it gives {count} values where one is asked for"
                 raise self.wrong(f"{reason}; take one of them, for example by array_element")
@@ -176,14 +178,14 @@ class Asking:
         """
         found = answer
         if single and free in found.dimensions and found.array.sizes[free] == 1:
-            found = with_dimensions(found, found.array.isel({free: 0}, drop=True), found.dimensions)
+            found = found.with_array(found.array.isel({free: 0}, drop=True))
         wanted = [*names] if single or free is None else [free, *names]
         if set(found.dimensions) != set(wanted):
             given = ", ".join(found.dimensions) or "none"
             raise self.wrong(f"it gives dimensions {given}, not {', '.join(wanted) or 'none'}")
         if reason := misfit(found, cube, names):
             raise self.wrong(f"the cube that it gives has {reason}")
-        return with_dimensions(found, found.array.transpose(*wanted), found.dimensions)
+        return found.with_array(found.array.transpose(*wanted))
 
     def _check_shape(self, shape: tuple[int, ...], cube: Cube, names: Sequence[str]) -> None:
         wanted = tuple(cube.array.sizes[name] for name in names)
@@ -197,12 +199,12 @@ class Asking:
 
 def misfit(cube: Cube, other: Cube, names: Sequence[str]) -> str | None:
     """Say what a cube has that another has not, along these dimensions; None if nothing."""
-    if names and cube.crs != other.crs:
-        return f"the CRS {cube.crs}, not {other.crs}"
     for name in names:
         one, two = cube.dimensions[name], other.dimensions[name]
         if (one.kind, one.axis) != (two.kind, two.axis):
             return f"a dimension {name} that is {one.kind}, not {two.kind}"
+        if one.lies_in_crs and not same_crs(cube.crs, other.crs):
+            return f"the CRS {cube.crs}, not {other.crs}"
         if not np.array_equal(cube.array[name].values, other.array[name].values):
             return f"other labels along {name}"
     return None
@@ -230,9 +232,7 @@ def placed(
     rest = others(cube, name)
     coords = {name: ((name,), labels)} | {other: cube.array[other].variable for other in rest}
     array = xr.DataArray(values, coords, (name, *rest))
-    return with_dimensions(
-        cube, array.transpose(*cube.dimensions), {**cube.dimensions, name: dimension}
-    )
+    return cube.with_array(array.transpose(*cube.dimensions), **{name: dimension})
 
 
 def together(pixels: Sequence[Any], cube: Cube, name: str) -> Any:
@@ -247,13 +247,6 @@ def together(pixels: Sequence[Any], cube: Cube, name: str) -> Any:
         return made_array(list(pixels)).values
     none = cube.with_array(cube.array.isel({name: slice(0)})).along(name).values
     return none.astype(float_type(none.dtype))
-
-
-def with_dimensions(cube: Cube, array: Any, dimensions: Any) -> Cube:
-    """Return a cube of another array; its CRS goes with the last dimension that lies in it."""
-    kept = {str(name): dimensions[name] for name in array.dims}
-    lies = any(each.axis in ("x", "y") or each.kind == "geometry" for each in kept.values())
-    return replace(cube, array=array, dimensions=kept, crs=cube.crs if lies else None)
 
 
 def _shown(answer: Any) -> str:

@@ -17,7 +17,7 @@ from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.space.coverage import Pixels, covered, pixels_of, placed, window_around
 from workbench.openeo.space.geometries import PROPERTIES, shapes_of
 from workbench.openeo.space.regrids import bounds_in, known_crs
-from workbench.openeo.values import float_type, is_lazy
+from workbench.openeo.values import is_lazy, type_with
 from workbench.rasters.windows import Span, Window
 
 Bools = npt.NDArray[np.bool_]
@@ -181,11 +181,9 @@ def _spans(chunks: Sequence[int], first: int) -> list[Span]:
 
 def _where(cube: Cube, kept: Any, replacement: float | None) -> Cube:
     """Return a cube with another value, or null, where it is not to be kept; null stays null."""
-    array = cube.array
-    if replacement is None:
-        return cube.with_array(array.astype(float_type(array.dtype)).where(kept))
-    kind = np.result_type(array.dtype, np.min_scalar_type(replacement))
-    return cube.with_array(array.astype(kind).where(kept | array.isnull(), kind.type(replacement)))
+    array, kind = cube.array, type_with(cube.array.dtype, replacement)
+    value = kind.type(np.nan if replacement is None else replacement)
+    return cube.with_array(array.astype(kind).where(kept | array.isnull(), value))
 
 
 def _invalid(name: str, parameter: str, reason: str) -> OpenEOError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.cubeprocesses.answers import Asking, others, placed, with_dimensions
+from workbench.openeo.cubeprocesses.answers import Asking, others, placed
 from workbench.openeo.cubeprocesses.labels import coordinate
 from workbench.openeo.cubes import Cube, Dimension
 from workbench.openeo.declarations import process
@@ -40,12 +40,12 @@ def apply_dimension(
 
     Labels along the target stay if it is the source and the number of values does. If not, they are
     those of the array that the callback gives, where these are not just the labels that it was
-    given, or else 0, 1, 2, ...
+    given, or else 0, 1, 2, ... Of a target that has several labels, see `_joined`.
     """
     source = data.named(dimension, "apply_dimension")
     target = dimension if target_dimension is None else target_dimension
-    if target != dimension:
-        _check_target(data, target)
+    if target != dimension and data.array.sizes.get(target, 1) > 1:
+        return _joined(run, data, callback, dimension, target, context)
     found = Asking(run, "apply_dimension", "process", callback, context).several(data, dimension)
     if target == dimension:
         return _in_place(data, dimension, source, found)
@@ -90,17 +90,32 @@ def _flattened(values: Any) -> Any:
     return values.rechunk(chunks).reshape(shape)
 
 
-def _check_target(cube: Cube, target: str) -> None:
-    """Check that a target dimension that exists can be filled."""
-    size = cube.array.sizes.get(target, 1)
-    if size != 1:
-        raise error(
-            "ProcessParameterInvalid",
-            process="apply_dimension",
-            parameter="target_dimension",
-            reason=f"{target!r:.80} has {size} labels: a target that exists must have a single "
-            "one; name a new dimension, or reduce it before",
-        )
+def _joined(run: Any, cube: Cube, callback: Callback, name: str, target: str, context: Any) -> Cube:
+    """Return a cube whose values along two dimensions together were put along the second one.
+
+    The definition speaks of a target with one label. Of more, all values of both dimensions are
+    one array: with one label this is the same, and no value is left out.
+    """
+    import xarray as xr
+
+    size, rest = cube.array.sizes[target], [n for n in cube.dimensions if n not in (name, target)]
+    run.log.write(
+        "warning",
+        f"apply_dimension: {target!r:.80} has {size} labels; the process was given the values of "
+        f"all of them together. Name a new dimension to have it work on each",
+    )
+    ordered = cube.array.transpose(name, target, *rest)
+    values = ordered.data.reshape(ordered.shape[0] * size, *ordered.shape[2:])
+    coords: dict[str, Any] = {n: cube.array[n].variable for n in rest}
+    array = xr.DataArray(values, coords | {name: np.arange(len(values))}, (name, *rest))
+    flat = cube.with_array(array, **{name: Dimension("other")})
+    found = Asking(run, "apply_dimension", "process", callback, context).several(flat, name)
+    known = replace(cube.dimensions[target], step=None)
+    labels = _labels(_own_labels(found, flat, name), found, known)
+    filled = xr.DataArray(found.values, coords | {target: labels}, (target, *rest))
+    order = [n for n in cube.dimensions if n != name]
+    moved = cube.with_array(filled.transpose(*order), **{target: known})
+    return moved if known.axis not in ("x", "y") else replace(moved, crs=None)
 
 
 def _in_place(cube: Cube, name: str, source: Dimension, found: PixelArray) -> Cube:
@@ -135,7 +150,7 @@ def _moved(cube: Cube, name: str, target: str, found: PixelArray) -> Cube:
     array = xr.DataArray(
         values, coords | {n: cube.array[n].variable for n in kept}, (target, *kept)
     )
-    moved = with_dimensions(cube, array.transpose(*order), {**cube.dimensions, target: known})
+    moved = cube.with_array(array.transpose(*order), **{target: known})
     return moved if known.axis not in ("x", "y") else replace(moved, crs=None)
 
 
@@ -155,4 +170,4 @@ def _without(cube: Cube, rest: list[str], values: Any) -> Cube:
     import xarray as xr
 
     array = xr.DataArray(values, {n: cube.array[n].variable for n in rest}, rest)
-    return with_dimensions(cube, array, cube.dimensions)
+    return cube.with_array(array)

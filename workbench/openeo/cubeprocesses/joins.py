@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.openeo.cubeprocesses.labels import SAME_PLACE, checked_coordinate, step_of
+from workbench.openeo.cubeprocesses.labels import SAME_PLACE, checked_coordinate
 from workbench.openeo.cubes import Cube, Dimension, shown_labels
 from workbench.openeo.errors import OpenEOError
-from workbench.openeo.space.regrids import on_grid_of
+from workbench.openeo.space.regrids import on_grid_of, same_crs
 from workbench.openeo.values import Label
 
 __all__ = ["Joined", "identical", "joined", "pixels_joined"]
@@ -80,7 +80,7 @@ def pixels_joined(
     _check_dimensions(one, other, refuse)
     axes = [axis for axis in ("x", "y") if one.axis(axis) and other.axis(axis)]
     names = [str(one.axis(axis)) for axis in axes]
-    if one.crs is None or other.crs is None or one.crs == other.crs:
+    if one.crs is None or other.crs is None or same_crs(one.crs, other.crs):
         joins = {name: _joined_along(name, one, other, refuse) for name in names}
         known = {name: join for name, join in joins.items() if join is not None}
         if len(known) == len(joins):
@@ -93,7 +93,7 @@ def pixels_joined(
 
 def _joined_along(name: str, one: Cube, other: Cube, refuse: Refuse) -> Joined | None:
     first, second = (cube.array[name].values for cube in (one, other))
-    steps = (step_of(first, one.dimensions[name]), step_of(second, other.dimensions[name]))
+    steps = (one.step(name), other.step(name))
     try:
         return _joined_centres(first, second, steps)
     except ValueError as cause:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ __all__ = [
     "label_text",
     "moment",
     "picked",
-    "step_of",
 ]
 
 Coordinate = npt.NDArray[Any]
@@ -125,14 +123,8 @@ def label_text(label: Label) -> str:
 
 
 def moment(instant: Instant) -> np.datetime64:
-    """Return an instant as datetime64[us], UTC.
-
-    Raises
-    ------
-    OverflowError
-        If it lies outside the years 1 to 9999.
-    """
-    return np.datetime64(instant.utc.astimezone(UTC).replace(tzinfo=None), "us")
+    """Return an instant as datetime64[us], UTC."""
+    return np.datetime64(instant.utc.replace(tzinfo=None), "us")
 
 
 def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
@@ -148,28 +140,15 @@ def picked(cube: Cube, places: Mapping[str, npt.NDArray[np.intp]]) -> Cube:
     for name in places:
         dimension = cube.dimensions[name]
         if dimension.axis in ("x", "y"):  # a single pixel left still has a size
-            step = step_of(cube.array[name].values, dimension)
-            changed[name] = replace(dimension, step=step)
+            changed[name] = replace(dimension, step=cube.step(name))
     array = cube.array.isel({name: _indexer(each) for name, each in places.items()})
     return cube.with_array(array, **changed)
-
-
-def step_of(centres: Coordinate, dimension: Dimension) -> float | None:
-    """Return the step from one pixel to the next; None for a single one whose size is not known."""
-    if dimension.step is not None:
-        return dimension.step
-    if len(centres) < 2:
-        return None
-    return float((centres[-1] - centres[0]) / (len(centres) - 1))
 
 
 def _times(labels: Sequence[Label]) -> npt.NDArray[np.datetime64] | None:
     """Return labels that are all dates as datetime64[ns]; None if one is none, or too far off."""
     instants = [read_instant(label) if isinstance(label, str) else None for label in labels]
-    try:
-        known = [moment(instant) for instant in instants if instant is not None]
-    except OverflowError:
-        return None
+    known = [moment(instant) for instant in instants if instant is not None]
     times = np.array(known, "datetime64[us]")
     if len(known) < len(labels) or not ((times >= FIRST) & (times < LAST)).all():
         return None

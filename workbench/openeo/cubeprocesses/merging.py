@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.openeo.cubeprocesses.joins import Joined, identical, joined, pixels_joined
-from workbench.openeo.cubeprocesses.labels import picked, step_of
+from workbench.openeo.cubeprocesses.labels import picked
 from workbench.openeo.cubes import Cube, Dimension, Surroundings
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.values import float_type, is_lazy, is_pixels
+from workbench.openeo.space.regrids import same_crs
+from workbench.openeo.values import float_type, is_lazy, is_pixels, type_with
 
 MOST_TIMES = 8
 """As large as the cubes that it is made of, a merged cube may always be."""
@@ -75,7 +76,7 @@ def mask(data: Cube, mask: Cube, replacement: Any) -> Cube:
         raise _invalid("replacement", reason, "mask")
     found = _fitted(data, mask).array
     hit = ((found != 0) & found.notnull()).drop_vars(list(found.coords))
-    kind = _type_with(data.array.dtype, replacement)
+    kind = type_with(data.array.dtype, replacement)
     value = kind.type(np.nan if replacement is None else replacement)
     array = data.array.astype(kind).where(~hit, value)
     return data.with_array(array.transpose(*data.dimensions))
@@ -161,7 +162,7 @@ class _Merge:
         if len(every) == 1:
             return every[0]
         one, two = every
-        step = step_of(self.cube1.array[name].values, one) if one.axis in ("x", "y") else one.step
+        step = self.cube1.step(name) if one.axis in ("x", "y") else one.step
         return replace(
             one, step=two.step if step is None else step, bands={**two.bands, **one.bands}
         )
@@ -246,21 +247,13 @@ def _placed(cube: Cube, name: str, places: Places) -> Cube:
     return cube.with_array(array.isel({name: places}))
 
 
-def _type_with(kind: np.dtype[Any], value: bool | float | None) -> np.dtype[Any]:
-    """Return the type that holds numbers of a type, and a value beside them; None is null."""
-    if value is None:
-        return float_type(kind)
-    large = isinstance(value, int) and abs(value) >= 2**63
-    return np.result_type(kind, np.min_scalar_type(float(value) if large else value))
-
-
 def _check_kinds(one: Cube, other: Cube) -> None:
     """Refuse cubes of pixels beside those of geometries, and geometries of other types."""
     if (one.is_raster and other.is_vector) or (one.is_vector and other.is_raster):
         raise _invalid("cube2", "pixels and geometries cannot be merged")
     if not (one.is_vector and other.is_vector):
         return
-    if one.crs is not None and other.crs is not None and one.crs != other.crs:
+    if one.crs is not None and other.crs is not None and not same_crs(one.crs, other.crs):
         raise _invalid("cube2", "its geometries have another reference system")
     types = [_geometry_types(cube) for cube in (one, other)]
     if all(types) and types[0] != types[1]:

@@ -152,11 +152,9 @@ def _extended(values: Any, axis: int, depth: int, border: Any) -> Any:
         sides = [
             over_blocks(lambda v: np.full_like(v, border), [side], side.dtype) for side in sides
         ]
-    if not is_lazy(values):
-        return np.concatenate([sides[0], values, sides[1]], axis)
-    import dask.array as da
-
-    wide = da.concatenate([sides[0], values, sides[1]], axis)
+    wide: Any = np.concatenate([sides[0], values, sides[1]], axis)
+    if not is_lazy(wide):
+        return wide
     first, *more = values.chunks[axis]
     chunks = [first + depth, *more]
     chunks[-1] += depth  # so that without the borders the blocks are those of the cube
@@ -179,7 +177,7 @@ def _along_one(
             seen = window.end - window.first
             raise asking.wrong(f"it gives {found.shape[0]} values for a neighbourhood of {seen}")
         parts.append(found[window.start - window.first : window.stop - window.first])
-    values = _joined(parts)
+    values = np.concatenate(parts)
     return placed(cube, name, values, cube.array[name].values, cube.dimensions[name])
 
 
@@ -204,7 +202,7 @@ def _through_all(
         found = asking.whole(_part(wide, seen))
         core = {n: slice(w.start - w.first, w.stop - w.first) for n, w in chosen.items()}
         parts[index] = found.array.isel(core).data
-    values = _block(parts.tolist())
+    values = np.block(parts.tolist())
     return cube.with_array(xr.DataArray(values, cube.array.coords, names))
 
 
@@ -216,12 +214,7 @@ def _padded(cube: Cube, counts: Mapping[str, int]) -> Cube:
         return cube
     widths = [(counts.get(n, 0),) * 2 for n in cube.dimensions]
     values = cube.array.data.astype(float_type(cube.array.dtype))
-    if is_lazy(values):
-        import dask.array as da
-
-        values = da.pad(values, widths, constant_values=np.nan)
-    else:
-        values = np.pad(values, widths, constant_values=np.nan)
+    values = np.pad(values, widths, constant_values=np.nan)
     coords = {
         n: ((n,), padded_labels(cube.array[n].values, each.step, counts.get(n, 0)))
         for n, each in cube.dimensions.items()
@@ -231,26 +224,6 @@ def _padded(cube: Cube, counts: Mapping[str, int]) -> Cube:
 
 def _part(cube: Cube, places: Mapping[str, slice]) -> Cube:
     return cube.with_array(cube.array.isel(places))
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    if not any(map(is_lazy, parts)):
-        return np.concatenate(parts)
-    import dask.array as da
-
-    return da.concatenate([da.asarray(part) for part in parts])
-
-
-def _block(nested: Any) -> Any:
-    """Put nested lists of arrays together."""
-    first = nested
-    while isinstance(first, list):
-        first = first[0]
-    if not is_lazy(first):
-        return np.block(nested)
-    import dask.array as da
-
-    return da.block(nested)
 
 
 def _axes(cube: Cube, name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from workbench.openeo.cubeprocesses.answers import Asking, placed, together
 from workbench.openeo.cubeprocesses.calendars import period_label, period_numbers
-from workbench.openeo.cubeprocesses.labels import coordinate, moment
+from workbench.openeo.cubeprocesses.labels import coordinate, moment, picked
 from workbench.openeo.cubes import Cube
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
@@ -126,13 +126,9 @@ def _edge(text: str) -> np.datetime64 | time:
         return clock
     instant = read_instant(text)
     if instant is None:
-        reason = f"{text!r:.80} is neither a date nor a time of day"
+        reason = f"{text!r:.80} is neither a time of day nor a date in the years 1 to 9999 UTC"
         raise _invalid("aggregate_temporal", "intervals", reason)
-    try:
-        return moment(instant)
-    except OverflowError as cause:
-        reason = f"{text} lies outside the years 1 to 9999"
-        raise _invalid("aggregate_temporal", "intervals", reason) from cause
+    return moment(instant)
 
 
 def _interval_labels(spans: Sequence[Interval], given: Sequence[Label]) -> npt.NDArray[Any]:
@@ -163,23 +159,13 @@ def _aggregated(
     found = []
     for places in groups:
         if len(places) or not nothing:
-            part = cube.with_array(cube.array.isel({name: _compact(places)}))
-            pixels = asking.one(part, name)
+            pixels = asking.one(picked(cube, {name: places}), name)
         if not len(places):
             nothing = nothing or [pixels]
             pixels = nothing[0]
         found.append(pixels)
     known = replace(cube.dimensions[name], step=None)
     return placed(cube, name, together(found, cube, name), labels, known)
-
-
-def _compact(places: npt.NDArray[np.intp]) -> Any:
-    """Return places as a slice where they follow each other, which copies nothing."""
-    if not len(places):
-        return slice(0)
-    if np.all(np.diff(places) == 1):
-        return slice(int(places[0]), int(places[-1]) + 1)
-    return places
 
 
 def _temporal(cube: Cube, name: str | None, process: str) -> str:

@@ -19,7 +19,11 @@ from workbench.openeo.instants import read_instant
 def filter_bands(
     run: Any, data: Cube, bands: Sequence[str], wavelengths: Sequence[Sequence[float]]
 ) -> Cube:
-    """Keep bands in the order in which they are asked for; what no band is called is logged."""
+    """Keep bands in the order in which they are asked for.
+
+    A name that no band has is an error, and so is it if nothing would be left. Wavelengths that no
+    band has are logged where others have one.
+    """
     if not bands and not wavelengths:
         raise error("BandFilterParameterMissing", process="filter_bands")
     dimensions = data.of_kind("bands")
@@ -32,12 +36,17 @@ def filter_bands(
     labels = list(map(str, data.labels(name)))
     known = data.dimensions[name].bands
     places: list[int] = []
+    missing: list[str] = []
     for wanted, found in _matches(
         labels, [known.get(b, BandTraits()) for b in labels], bands, wavelengths
     ):
         if not found:
-            run.log.write("warning", f"no band is {wanted}; there are {', '.join(labels)}")
+            missing.append(f"no band is {wanted}, there are {_shown(labels)}")
         places += found
+    if missing and not places:
+        raise _invalid("filter_bands", "wavelengths", missing[0])
+    for reason in missing:
+        run.log.write("warning", reason)
     kept = np.array(list(dict.fromkeys(places)), np.intp)
     return picked(data, {name: kept})
 
@@ -96,9 +105,12 @@ def _matches(
     for wanted in bands:
         if wanted in labels:
             yield wanted, [labels.index(wanted)]
-        else:
-            named = [place for place, band in enumerate(known) if band.common_name == wanted]
-            yield f"called {wanted!r:.80}", named
+            continue
+        named = [place for place, band in enumerate(known) if band.common_name == wanted]
+        if not named:
+            reason = f"there is no band {wanted!r:.80}, only {_shown(labels)}"
+            raise _invalid("filter_bands", "bands", reason)
+        yield wanted, named
     for shortest, longest in wavelengths:
         if shortest > longest:
             reason = f"[{shortest:g}, {longest:g}] has its minimum after its maximum"
@@ -109,6 +121,11 @@ def _matches(
             if band.wavelength is not None and shortest <= band.wavelength <= longest
         ]
         yield f"known to lie between {shortest:g} and {longest:g} micrometres", within
+
+
+def _shown(labels: Sequence[str]) -> str:
+    """Return labels for a message, no more than can be read."""
+    return (", ".join(labels[:40]) or "none") + (", ..." if len(labels) > 40 else "")
 
 
 def _interval(extent: Sequence[str | None]) -> list[np.datetime64 | None]:
@@ -123,11 +140,8 @@ def _interval(extent: Sequence[str | None]) -> list[np.datetime64 | None]:
 
 def _moment(text: str, parameter: str) -> np.datetime64:
     instant = read_instant(text)
-    try:
-        if instant is not None:
-            return moment(instant)
-    except OverflowError:
-        pass
+    if instant is not None:
+        return moment(instant)
     reason = f"{text!r:.80} is no date in the years 1 to 9999, such as 2020-01-31T12:00:00Z"
     raise _invalid("filter_temporal", parameter, reason)
 

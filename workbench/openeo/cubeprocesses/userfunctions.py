@@ -23,6 +23,8 @@ from workbench.openeo.values import LabelledArray, PixelArray, is_lazy, is_pixel
 __all__ = ["run_udf"]
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_FILE = re.compile(r"[\w./~@+,-]+|[^\\:'\"()=]+\.\w+")
+"""One line that can be the path of a file; any other is code, with what is wrong in it."""
 
 
 @process("run_udf", takes_run=True)
@@ -35,7 +37,7 @@ def run_udf(run: Any, data: Any, udf: str, runtime: str, version: str | None, co
     """
     runtimes: Runtimes | None = run.context.get("udfs")
     if runtimes is None:
-        detail = "Code of users is not run here; who runs this back-end can allow it."
+        detail = "Code of users is not run here; who runs this can allow it (--udfs)."
         raise error("FeatureUnsupported", detail=detail)
     runtimes.check(runtime, version)
     call = Call(runtimes, _code(run, udf), _as_json(context, "context"))
@@ -90,7 +92,7 @@ def _code(run: Any, udf: str) -> str:
             code = remote.read(udf, MOST_CODE).decode("utf-8")
         except UnicodeDecodeError:
             raise _invalid("udf", f"{udf:.200} is no text in UTF-8") from None
-    elif "\n" in udf or "\r" in udf:
+    elif "\n" in udf or "\r" in udf or not _FILE.fullmatch(udf):
         code = udf
     else:
         detail = "There are no workspaces here: give the code, in more than one line, or its URL."

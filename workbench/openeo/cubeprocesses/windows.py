@@ -230,7 +230,7 @@ def _count(cube: Cube, name: str, value: float, unit: str | None, parameter: str
         raise _invalid(parameter, f'{value:g} along {name}: give unit "px", or a duration as P1D')
     step = 1.0
     if unit != "px" and known.kind == "spatial":
-        step = abs(_pixel(cube, name)) * _unit(cube, name, unit, parameter)
+        step = abs(cube.step(name) or 1.0) * _unit(cube, name, unit, parameter)
     elif unit == "m":
         raise _invalid(parameter, f"{value:g} m along {name}, which has no lengths")
     count = round(value / step)
@@ -242,14 +242,6 @@ def _count(cube: Cube, name: str, value: float, unit: str | None, parameter: str
     if parameter == "size" and count < 1:
         raise _invalid(parameter, f"{value:g} along {name} has no pixel")
     return count
-
-
-def _pixel(cube: Cube, name: str) -> float:
-    """Return the size of a pixel along a spatial dimension, in its units."""
-    step, centres = cube.dimensions[name].step, cube.array[name].values
-    if step is None and len(centres) > 1:
-        step = float((centres[-1] - centres[0]) / (len(centres) - 1))
-    return step or 1.0
 
 
 def _unit(cube: Cube, name: str, unit: str | None, parameter: str) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,14 @@ def write_netcdf(cube: Cube, options: Mapping[str, Any], folder: Path) -> list[A
     path = free_path(folder, f"{options['filename_prefix']}.nc")
     layout = layout_of(cube)
     with atomic_path(path, check=whole_netcdf) as hidden:
-        layout.frame.to_netcdf(hidden, engine="netcdf4")
-        _add_to_netcdf(layout, hidden)
+        try:
+            layout.frame.to_netcdf(hidden, engine="netcdf4")
+            _add_to_netcdf(layout, hidden)
+        except BaseException:
+            # HDF5 keeps a file open that it could not finish, and with it all of its room on disk
+            with suppress(OSError):
+                os.truncate(hidden, 0)
+            raise
     return [described(path, "netCDF", cube)]
 
 

@@ -102,11 +102,7 @@ def _as_time(label: Any) -> str | None:
     instant = read_instant(label) if isinstance(label, str) else None
     if instant is None:
         return None
-    try:
-        moment = instant.utc
-    except OverflowError:
-        return None
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return instant.utc.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _has_pixels(cube: Cube) -> bool:

@@ -62,7 +62,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
         "title": "Zarr, zipped",
         "description": (
             "One store of format 2 in a ZIP file, with the variables that netCDF has; "
-            "`xarray.open_zarr` and `zarr.storage.ZipStore` read it as it is."
+            "`xarray.open_zarr(zarr.storage.ZipStore(path))` reads it as it is."
         ),
         "gis_data_types": ["raster", "vector"],
         "parameters": {"filename_prefix": _PREFIX_PARAMETER},

@@ -94,7 +94,7 @@ def stretched(
     high = maximum if maximum is not None else (known.max() if known.size else 1.0)
     if high > low:
         shade = np.clip((numbers - low) / (high - low), 0, 1)
-    else:
-        shade = np.full_like(numbers, 0.5)
+    else:  # all numbers are the same, or all lie beyond the one that was given
+        shade = (1 + np.sign(numbers - (high if maximum is not None else low))) / 2
     shades = np.where(valid, np.rint(np.where(valid, shade, 0) * 255), 0).astype(np.uint8)
     return np.moveaxis(np.concatenate([shades, [np.where(valid, 255, 0).astype(np.uint8)]]), 0, -1)

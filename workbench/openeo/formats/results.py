@@ -142,7 +142,8 @@ def _times(assets: Sequence[Asset]) -> dict[str, Any]:
     start, end = min(starts), max(ends)
     if start == end:
         return {"datetime": start}
-    return {"datetime": None, "start_datetime": start, "end_datetime": end}
+    # A single time may stand beside a period in STAC; null would be refused by many readers.
+    return {"datetime": start, "start_datetime": start, "end_datetime": end}
 
 
 def _around(boxes: Sequence[tuple[float, ...]]) -> tuple[float, float, float, float] | None:

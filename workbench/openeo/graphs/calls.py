@@ -11,14 +11,14 @@ from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.graphs.references import FromNode, FromParameter, references
 from workbench.openeo.registry import UserProcess
-from workbench.openeo.schemas import compatible, parameter_misfit
-from workbench.openeo.values import Child
+from workbench.openeo.schemas import EMPTY_INTERVAL, compatible, parameter_misfit
+from workbench.openeo.values import Child, is_single
 
 __all__ = [
     "Graph",
     "Node",
+    "argument_fault",
     "argument_faults",
-    "argument_misfit",
     "link_faults",
     "listed",
     "parameter_faults",
@@ -71,21 +71,31 @@ def argument_faults(
             )
     for name, parameter in known.items():
         if name in arguments:
-            reason = argument_misfit(process, parameter, arguments[name])
-            if reason is not None:
-                yield _invalid(process, name, reason, path)
+            fault = argument_fault(process, parameter, arguments[name], path)
+            if fault is not None:
+                yield fault
         elif not parameter.get("optional") and "default" not in parameter:
             yield error("ProcessParameterRequired", path=path, process=process.id, parameter=name)
 
 
-def argument_misfit(
-    process: Process | UserProcess, parameter: Mapping[str, Any], value: Any
-) -> str | None:
-    """Say why a value does not fit a parameter of a process; None if it does."""
+def argument_fault(
+    process: Process | UserProcess, parameter: Mapping[str, Any], value: Any, path: str = ""
+) -> OpenEOError | None:
+    """Return what is wrong with a value for a parameter of a process; None if nothing is."""
     own = isinstance(process, Process)
     if value is None and isinstance(process, Process) and parameter["name"] in process.nullable:
         return None
-    return parameter_misfit(value, parameter, own=own)
+    if isinstance(process, Process) and parameter["name"] in process.single and is_single(value):
+        value = [value]
+    reason = parameter_misfit(value, parameter, own=own)
+    if reason is None:
+        return None
+    if EMPTY_INTERVAL in reason:  # that it is no null either helps nobody
+        reason = reason.partition(EMPTY_INTERVAL)[0] + EMPTY_INTERVAL
+        if own and "TemporalExtentEmpty" in process.definition.get("exceptions", {}):
+            detail = f"{reason}."
+            return error("TemporalExtentEmpty", process=process.id, path=path, detail=detail)
+    return _invalid(process, str(parameter["name"]), reason, path)
 
 
 def parameter_faults(
@@ -128,7 +138,10 @@ def link_faults(
         for parameter in node.process.parameters:
             value = node.arguments.get(parameter["name"])
             source = sources.get(value) if isinstance(value, FromNode | FromParameter) else None
-            if source is not None and not compatible(source, parameter["schema"]):
+            takes = [parameter["schema"]]
+            if parameter["name"] in node.process.single:
+                takes.append({"type": ["number", "boolean", "string"]})
+            if source is not None and not compatible(source, takes):
                 reason = "what it refers to is of another type"
                 yield _invalid(node.process, parameter["name"], reason, node.path)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from workbench.openeo.amounts import check_amount
 from workbench.openeo.cubes import Surroundings
 from workbench.openeo.declarations import Process
 from workbench.openeo.errors import OpenEOError, error
-from workbench.openeo.graphs.calls import Graph, Node, argument_misfit, listed
+from workbench.openeo.graphs.calls import Graph, Node, argument_fault, listed
 from workbench.openeo.graphs.parsing import parse
 from workbench.openeo.graphs.references import FromNode, FromParameter, resolved
 from workbench.openeo.registry import Offer
@@ -67,6 +68,8 @@ class Evaluation:
     """What processes need that do not only compute, by name, such as a catalogue."""
     log: Log = field(default_factory=Log)
     nested: int = 0
+    built: int = 0
+    """Elements and characters of the plain values that were built."""
     saved: list[Any] = field(default_factory=list)
     """What `save_result` was given, in order."""
     surroundings: list[Surroundings] = field(default_factory=list)
@@ -168,11 +171,16 @@ def _value(
     before, run.log.place = run.log.place, node.path
     try:
         arguments = {name: resolved(value, look_up) for name, value in node.arguments.items()}
+        for name, value in node.arguments.items():
+            if isinstance(value, list | Mapping):  # it may name a large one again and again
+                check_amount(arguments[name])
         _check(node, arguments)
         if node.body is not None:
             found = evaluate(node.body, arguments, run)
         else:
             found = _called(node.process, arguments, run)  # type: ignore[arg-type]
+            if not any(found is argument for argument in arguments.values()):
+                run.built += check_amount(found, run.built)
     except OpenEOError as fault:
         raise fault.at(node.path) from fault.__cause__
     except Exception as defect:
@@ -209,14 +217,9 @@ def _check(node: Node, arguments: dict[str, Any]) -> None:
         name = parameter["name"]
         if name not in arguments:
             continue
-        reason = argument_misfit(node.process, parameter, arguments[name])
-        if reason is not None:
-            raise error(
-                "ProcessParameterInvalid",
-                process=node.process.id,
-                parameter=name,
-                reason=f"{reason}.",
-            )
+        fault = argument_fault(node.process, parameter, arguments[name])
+        if fault is not None:
+            raise fault
 
 
 def _called(process: Process, arguments: Mapping[str, Any], run: Evaluation) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -38,6 +39,9 @@ MOST_NODES = 100_000
 
 MOST_CALLS = 20
 """Processes of users that call one another in turn."""
+
+MOST_HINTS = 5
+"""Faults of a graph before one of an unknown process names no similar one any more."""
 
 
 @dataclass
@@ -232,8 +236,17 @@ def _found(
         found, reason = None, f"{fault}."
     if found is None:
         where = namespace or "user or backend"
+        reason = reason or _similar(reading, name, namespace)
         reading.fault("ProcessUnsupported", path, process=name, namespace=where, detail=reason)
     return found
+
+
+def _similar(reading: _Reading, name: str, namespace: str | None) -> str:
+    """Ask for a process with a similar name, for the first few faults: it takes time to find."""
+    if namespace not in (None, "user", "backend") or len(reading.faults) >= MOST_HINTS:
+        return ""
+    known = [*reading.offer.user, *reading.offer.backend]
+    return "".join(f"Did you mean {near}?" for near in get_close_matches(name[:80], known, 1))
 
 
 def _argument(reading: _Reading, value: Any, path: str, names: Names, schema: Any) -> Any:

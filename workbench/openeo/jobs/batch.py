@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from workbench.openeo.formats import Asset
 
-__all__ = ["Jobs"]
+__all__ = ["MOST_S", "Jobs"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ MOST_JOBS = 10_000
 
 MOST_QUEUED = 200
 """That one user may have queued and running."""
+
+MOST_S = 24 * 3600.0
+"""That a job may take, unless it is said otherwise."""
 
 _ID = re.compile(r"[\w.~-]{1,100}", re.ASCII)
 
@@ -75,6 +78,8 @@ class Jobs:
     memory
         Bytes that the process of a job may take, apart from workers. None for a share of four
         fifths of the machine's.
+    most_s
+        Seconds that a job may take, from its start on.
 
     Raises
     ------
@@ -94,6 +99,7 @@ class Jobs:
         at_once: int = 2,
         patience_s: float = 60.0,
         memory: int | None = None,
+        most_s: float = MOST_S,
     ) -> None:
         self.folder = make_folder(folder)
         self.folder.chmod(0o700)
@@ -111,6 +117,7 @@ class Jobs:
                 at_once=at_once,
                 patience_s=patience_s,
                 memory=memory,
+                most_s=most_s,
             )
             self._running.take_over()
         except BaseException:
@@ -217,8 +224,9 @@ class Jobs:
             job = self._resting(user, number)
             process = found.pop("process", job.process)
             given = {k: v for k, v in {**job.given, **found}.items() if v is not None}
-            if found or process is not job.process:
-                self._store.alter(replace(job, given=given, process=process))
+            if process != job.process:  # what its last run took says nothing of the next
+                job = replace(job, process=process, seconds=None, size=None)
+            self._store.alter(replace(job, given=given))
 
     def delete(self, user: str, number: str) -> None:
         """Stop a job and remove it with all that it has written."""

@@ -31,27 +31,42 @@ class Freeing:
         self._client = client
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._asked = False
+        self._thread: threading.Thread | None = None
 
     def soon(self) -> None:
         """Look after some time, and restart workers that are at work on what was ended."""
         if self._client is None:
             return
-        thread = threading.Thread(target=self._look, args=(self._client,), daemon=True)
         with self._lock:
-            self._threads = [one for one in self._threads if one.is_alive()]
-            self._threads.append(thread)
-        thread.start()
+            self._asked = True
+            if self._thread is None:  # the one that is there looks again, however often it is asked
+                self._thread = threading.Thread(
+                    target=self._keep_looking, args=(self._client,), daemon=True
+                )
+                self._thread.start()
 
     def close(self) -> None:
         """Stop looking."""
         self._closed.set()
-        for thread in self._threads:
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
             thread.join()
 
+    def _keep_looking(self, client: Client) -> None:
+        """Look some time after it was asked for, until nobody has asked meanwhile."""
+        while self._is_asked() and not self._closed.wait(GRACE_S):
+            self._look(client)
+
+    def _is_asked(self) -> bool:
+        with self._lock:
+            asked, self._asked = self._asked, False
+            if not asked:
+                self._thread = None
+            return asked
+
     def _look(self, client: Client) -> None:
-        if self._closed.wait(GRACE_S):
-            return
         with suppress(Exception):  # the cluster may be gone, and its workers with it
             found = client.run(_is_stuck, on_error="ignore")
             stuck = [address for address, is_stuck in found.items() if is_stuck]

@@ -32,8 +32,6 @@ __all__ = [
 
 Status = Literal["created", "queued", "running", "canceled", "finished", "error"]
 
-"""Processes that a user has defined, by name."""
-
 LEVELS = ("debug", "info", "warning", "error")
 """Of log entries, from the least to the most grave."""
 

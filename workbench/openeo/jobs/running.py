@@ -23,7 +23,12 @@ from workbench.openeo.jobs.entries import entry, without_paths
 from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import Job
 from workbench.openeo.jobs.store import Store
-from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
+from workbench.openeo.jobs.workprocesses import (
+    TimeLimit,
+    WorkProcess,
+    reached_by,
+    share_of_memory,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,7 +50,7 @@ class Running:
     ----------
     store, folder
         Where jobs and their results are kept.
-    cluster, catalog, udfs, at_once, patience_s, memory
+    cluster, catalog, udfs, at_once, patience_s, memory, most_s
         As for `workbench.openeo.jobs.batch.Jobs`.
     """
 
@@ -60,8 +65,10 @@ class Running:
         at_once: int,
         patience_s: float,
         memory: int | None,
+        most_s: float,
     ) -> None:
         self._store, self._folder, self._at_once = store, folder, at_once
+        self._most_s = most_s
         self._request = {
             "cluster": reached_by(cluster),
             "context": {"catalog": None if catalog is None else str(catalog), "udfs": udfs},
@@ -73,6 +80,8 @@ class Running:
         self._working: dict[str, WorkProcess] = {}
         self._watching: set[threading.Thread] = set()
         self._freeing = Freeing(cluster)
+        self._turns: dict[str, int] = {}  # the last of each user, the numbers only grow
+        self._later: threading.Timer | None = None
         self._closed = False
 
     @property
@@ -84,6 +93,8 @@ class Running:
         """End all processes, and put their jobs back into the queue."""
         with self.lock:
             self._closed = True
+            if self._later is not None:
+                self._later.cancel()
             for number, process in self._working.items():
                 process.kill()
                 with suppress(NotWritten):  # then they are found running, which comes to the same
@@ -132,24 +143,23 @@ class Running:
 
     def fill(self) -> None:
         """Begin jobs as long as there is room; users take turns."""
-        with self.lock, self._again_if_full():
+        with self.lock, self._again_later():
             while not self._closed and len(self._working) < self._at_once:
-                number = self._next()
-                if number is None:
+                job = self._next()
+                if job is None:
                     return
-                self._begin(number)
+                self._turns[job.user] = max(self._turns.values(), default=0) + 1
+                self._begin(job.id)
 
     def _begin(self, number: str) -> None:
         """Start the process of a job, and a thread that watches it."""
-        run = self._store.begin(number)
+        process = WorkProcess()
         try:
-            process = WorkProcess()
-        except OSError as reason:
-            logger.error("no process for job %s: %s", number, reason)
-            words = error("InfrastructureBusy", detail="No process could be started.").message
-            self._store.log(number, entry("error", words, code="InfrastructureBusy"))
-            self._store.settle(number, "error")
-            return
+            run = self._store.begin(number)
+        except BaseException:
+            process.kill()
+            process.close()
+            raise
         self._working[number] = process
         thread = threading.Thread(
             target=self._watch, args=(number, run, process), name=f"openeo-{number}"
@@ -158,21 +168,37 @@ class Running:
         thread.start()
 
     @contextmanager
-    def _again_if_full(self) -> Iterator[None]:
-        """Where the disk is full, begin the next jobs as soon as there is room."""
+    def _again_later(self) -> Iterator[None]:
+        """Where the disk is full, or there is no process to be had, try again until it is not so.
+
+        What others do to this machine is no reason for a job that waits to fail.
+        """
         try:
             yield
-        except NotWritten as reason:
-            logger.warning("no job can begin: %s", reason)
-            later = threading.Timer(AGAIN_S, self.fill)
-            later.daemon = True
-            later.start()
+        except (NotWritten, OSError) as reason:
+            if self._later is None:
+                logger.warning("no job can begin yet: %s", reason)
+                self._later = threading.Timer(AGAIN_S, self._fill_again)
+                self._later.daemon = True
+                self._later.start()
 
-    def _next(self) -> str | None:
-        """Return the job that has waited longest, of the user of whom the fewest run."""
+    def _fill_again(self) -> None:
+        with self.lock:
+            self._later = None
+            self.fill()
+
+    def _next(self) -> Job | None:
+        """Return the job that has waited longest, of the user of whom the fewest run.
+
+        Of several such users it is the one whose last turn was longest ago.
+        """
         running = [job.user for job in self._store.with_status("running")]
         waiting = self._store.with_status("queued")
-        return min(waiting, key=lambda job: running.count(job.user)).id if waiting else None
+
+        def turn(job: Job) -> tuple[int, int]:
+            return running.count(job.user), self._turns.get(job.user, 0)
+
+        return min(waiting, key=turn, default=None)
 
     def _watch(self, number: str, run: int, process: WorkProcess) -> None:
         """Store what the process of a job says, until its end."""
@@ -194,6 +220,7 @@ class Running:
         job, place = self._store.job(None, number), self.place(number, run)
         if job is None:
             return
+        shutil.rmtree(self.place(number), ignore_errors=True)  # of runs that came to nothing
         try:
             make_folder(place)
         except NotWritten as reason:
@@ -208,11 +235,22 @@ class Running:
             "log_level": job.log_level,
             "folder": str(place),
         }
-        for event in process.carry_out(request):
-            if event["kind"] == "end":
-                self._settle(number, process, event)
-            else:
-                self._note(number, process, event)
+        with TimeLimit(process, self._most_s) as limit:
+            for event in process.carry_out(request):
+                if event["kind"] != "end":
+                    self._note(number, process, event)
+                    continue
+                late = limit.is_over and not event["good"]
+                self._settle(number, process, self._too_long() if late else event)
+
+    def _too_long(self) -> dict[str, Any]:
+        """Return the end of a job that took more time than it may."""
+        words = (
+            f"the job took more than {_clock(self._most_s)}, the limit of this server "
+            "(--job-time): ask for a smaller area or period, or whoever runs it can raise the limit"
+        )
+        found = error("Internal", message=words)
+        return {"good": False, "entry": entry("error", found.message, code=found.code)}
 
     def _note(self, number: str, process: WorkProcess, event: Mapping[str, Any]) -> None:
         """Store an event of a job that goes on; where the disk is full, end the job."""
@@ -260,6 +298,14 @@ class Running:
                 self._store.log(job.id, event["entry"])
                 self._store.settle(job.id, "error")
                 self._freeing.soon()
+
+
+def _clock(seconds: float) -> str:
+    """Return a time as the option is given."""
+    minutes, rest = divmod(seconds, 60)
+    return (
+        f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{rest:02.0f} hours" if minutes else f"{rest:g} s"
+    )
 
 
 def _no_storage(reason: NotWritten) -> dict[str, Any]:

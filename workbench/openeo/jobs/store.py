@@ -151,10 +151,11 @@ class Store:
         return [_job(row) for row in self._rows(words, status)]
 
     def alter(self, job: Job) -> None:
-        """Store what a job was given and its process."""
+        """Store what a job was given and its process, with what is known of its last run."""
         self._write(
-            "update jobs set given = ?, process = ? where id = ?",
-            *(json.dumps(dict(job.given)), json.dumps(dict(job.process)), job.id),
+            "update jobs set given = ?, process = ?, seconds = ?, size = ? where id = ?",
+            *(json.dumps(dict(job.given)), json.dumps(dict(job.process))),
+            *(job.seconds, job.size, job.id),
         )
 
     def remove(self, number: str) -> None:

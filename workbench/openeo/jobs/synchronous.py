@@ -19,7 +19,12 @@ from workbench.disks import make_folder
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.jobs.freeing import Freeing
 from workbench.openeo.jobs.records import asset_of, check_process, needed
-from workbench.openeo.jobs.workprocesses import WorkProcess, reached_by, share_of_memory
+from workbench.openeo.jobs.workprocesses import (
+    TimeLimit,
+    WorkProcess,
+    reached_by,
+    share_of_memory,
+)
 from workbench.openeo.registry import Offer
 
 if TYPE_CHECKING:
@@ -152,8 +157,14 @@ class Answers:
             if self._closed or len(self._busy) >= self._at_once:
                 detail = f"{self._at_once} requests are carried out: wait, or use a batch job."
                 raise error("InfrastructureBusy", detail=detail)
-            self._idle = [one for one in self._idle if one.process.is_alive]
-            one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            for dead in [one for one in self._idle if not one.process.is_alive]:
+                self._idle.remove(dead)
+                dead.process.close()
+            try:
+                one = self._idle.pop() if self._idle else _Idle(WorkProcess())
+            except OSError as cause:
+                detail = "No process could be started: try again later."
+                raise error("InfrastructureBusy", detail=detail) from cause
             self._busy.add(one.process)
         try:
             yield one
@@ -178,7 +189,7 @@ class Answers:
         request = {**self._request, "process": dict(process), "folder": str(folder)}
         request["processes"] = needed(process, offer.user)
         assets: list[Asset] = []
-        with _Limited(one.process, self._most_s, gone) as limit:
+        with TimeLimit(one.process, self._most_s, gone) as limit:
             end: Mapping[str, Any] = {}
             for event in one.process.carry_out(request):
                 if event["kind"] == "asset":
@@ -187,7 +198,10 @@ class Answers:
                     end = event
         if not end.get("good"):
             self._freeing.soon()
-            raise limit.reason(_failed(end))
+            if limit.is_over:
+                detail = f"It took more than {self._most_s:g} s: use a batch job."
+                raise error("RequestTimeout", detail=detail)
+            raise _failed(end)
         return Answer(folder, assets)
 
 
@@ -197,39 +211,3 @@ def _failed(end: Mapping[str, Any]) -> OpenEOError:
     return OpenEOError(
         written["code"], written["message"], end["status"], end["number"], "/".join(names)
     )
-
-
-class _Limited:
-    """Ends a process that takes too long, or for which nobody waits any more."""
-
-    def __init__(self, process: WorkProcess, most_s: float, gone: threading.Event | None) -> None:
-        self._process, self._most_s = process, most_s
-        self._gone = gone or threading.Event()
-        self._ended = threading.Event()
-        self._late = False
-
-    def __enter__(self) -> _Limited:
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def reason(self, failed: OpenEOError) -> OpenEOError:
-        """Return why there is no result."""
-        if not self._late:
-            return failed
-        detail = f"It took more than {self._most_s:g} s: use a batch job."
-        return error("RequestTimeout", detail=detail)
-
-    def _look(self) -> None:
-        waited = 0.0
-        while not self._ended.wait(0.1):
-            waited += 0.1
-            if waited > self._most_s:
-                self._late = True
-            if self._late or self._gone.is_set():
-                self._process.kill()
-                return

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,8 +18,9 @@ from workbench.openeo.jobs.entries import entry
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["WorkProcess", "reached_by", "share_of_memory"]
+__all__ = ["TimeLimit", "WorkProcess", "reached_by", "share_of_memory"]
 
+LOOK_EVERY_S = 0.1  # whether somebody still waits for the work of a process
 CLOSING_S = 10.0  # in which a process that has nothing to do ends by itself
 
 
@@ -66,6 +69,8 @@ class WorkProcess:
             self._process.stdin.flush()
         ended = False
         for line in self._process.stdout:
+            if not line.endswith("\n"):  # it died in the middle of it
+                break
             event: dict[str, Any] = json.loads(line)
             if event["kind"] == "ready":
                 return
@@ -77,7 +82,7 @@ class WorkProcess:
             yield {"kind": "end", "good": False, "entry": found, "status": 500, "number": ""}
 
     def close(self) -> None:
-        """Let it end, which it does at once if it has nothing to do."""
+        """Let it end, which it does at once if it has nothing to do; nobody reads of it then."""
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018
         with suppress(OSError):
             self._process.stdin.close()
@@ -85,12 +90,56 @@ class WorkProcess:
             self._process.wait(CLOSING_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._process.stdout.close()
 
     def kill(self) -> None:
         """End it at once, with all that it started, and wait for that."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+class TimeLimit:
+    """While it is entered, ends a process that takes too long, or for which nobody waits any more.
+
+    Parameters
+    ----------
+    process
+        At work.
+    most_s
+        Seconds that it may take from now on.
+    gone
+        Set it because nobody waits; None if it goes on whoever waits.
+    """
+
+    def __init__(
+        self, process: WorkProcess, most_s: float, gone: threading.Event | None = None
+    ) -> None:
+        self._process, self._most_s, self._gone = process, most_s, gone
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.is_over = False
+        """Whether the process was ended because it took too long."""
+
+    def __enter__(self) -> TimeLimit:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        end = time.monotonic() + self._most_s
+        while (left := end - time.monotonic()) > 0:
+            wait_s = left if self._gone is None else min(left, LOOK_EVERY_S)
+            if self._ended.wait(min(wait_s, threading.TIMEOUT_MAX)):
+                return
+            if self._gone is not None and self._gone.is_set():
+                self._process.kill()
+                return
+        self.is_over = True
+        self._process.kill()
 
 
 def reached_by(client: Client | None) -> dict[str, Any] | None:

@@ -14,13 +14,14 @@ import numpy as np
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import read_instant
-from workbench.openeo.lifting import Floats, reduced, taken
+from workbench.openeo.lifting import Floats, reduced, taken, whole_type
 from workbench.openeo.values import (
     PixelArray,
     as_pixel_array,
     elements,
     is_number,
     labels_of,
+    length_of,
     made_array,
 )
 
@@ -28,10 +29,9 @@ from workbench.openeo.values import (
 @process("order")
 def order(data: Any, ascending: bool, nodata: bool | None) -> Any:
     if (pixels := as_pixel_array(data)) is not None:
-        length = pixels.values.shape[0]
-        kind = np.float64 if length > 2**24 else np.float32
-        found = reduced(lambda v: _positions(v, ascending, nodata), pixels, length, kind)
-        return PixelArray(found)
+        length = length_of(pixels)
+        kind = whole_type(length)
+        return PixelArray(reduced(lambda v: _positions(v, ascending, nodata), pixels, length, kind))
     return _order(elements(data), ascending, nodata)
 
 
@@ -39,7 +39,7 @@ def order(data: Any, ascending: bool, nodata: bool | None) -> Any:
 def rearrange(data: Any, positions: Any) -> Any:
     places = as_pixel_array(positions)
     if places is not None:
-        return taken(data, places, _out_of_range("such", len(elements(data))))
+        return taken(data, places, _out_of_range("such", length_of(data)))
     values, labels = elements(data), labels_of(data)
     order = [_position(place, len(values)) for place in elements(positions)]
     kept = None if labels is None else [labels[place] for place in order]
@@ -50,8 +50,8 @@ def rearrange(data: Any, positions: Any) -> Any:
 def sort(data: Any, ascending: bool, nodata: bool | None) -> Any:
     if (pixels := as_pixel_array(data)) is None:
         return rearrange(data, order(data, ascending, nodata))
-    length = pixels.values.shape[0]
-    return PixelArray(reduced(lambda v: _sorted(v, ascending, nodata), pixels, length))
+    found = reduced(lambda v: _sorted(v, ascending, nodata), pixels, length_of(pixels))
+    return PixelArray(found)
 
 
 def _order(values: list[Any], ascending: bool, nodata: bool | None) -> list[int]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from workbench.openeo.amounts import MOST_ELEMENTS
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.lifting import Floats, over_blocks, reduced, taken
+from workbench.openeo.lifting import Floats, over_blocks, reduced, taken, whole_type
 from workbench.openeo.processes.comparisons import equal
 from workbench.openeo.values import (
     Label,
@@ -17,13 +18,12 @@ from workbench.openeo.values import (
     elements,
     is_array,
     is_pixels,
+    is_single,
     labels_of,
+    length_of,
     made_array,
     same_label,
 )
-
-MOST_ELEMENTS = 10_000_000
-"""Of an array that a few words make: one that is put to itself, again and again, doubles."""
 
 
 @process("first")
@@ -45,9 +45,8 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
     if is_pixels(index):
         return _element_by_pixel(data, index, return_nodata)
     place = int(index) if label is None else _place(data, label)
-    values = elements(data)
-    if place is not None and place < len(values):
-        return values[place]
+    if place is not None and place < length_of(data):
+        return (data if isinstance(data, list) else data.values)[place]
     if return_nodata:
         return None
     wanted = f"index {index}" if label is None else f"label {label!r}"
@@ -60,8 +59,8 @@ def array_element(data: Any, index: Any, label: Label | None, return_nodata: boo
 
 @process("array_create")
 def array_create(data: Any, repeat: int) -> Any:
-    if len(elements(data)) * repeat > MOST_ELEMENTS:
-        reason = f"{len(elements(data))} elements {repeat} times are more than {MOST_ELEMENTS:,}"
+    if length_of(data) * repeat > MOST_ELEMENTS:
+        reason = f"{length_of(data)} elements {repeat} times are more than {MOST_ELEMENTS:,}"
         raise _too_long("array_create", "repeat", reason)
     return made_array(elements(data) * int(repeat))
 
@@ -81,12 +80,14 @@ def array_create_labeled(data: Any, labels: Any) -> Any:
 @process("array_labels")
 def array_labels(data: Any) -> Any:
     labels = labels_of(data)
-    return list(range(len(elements(data)))) if labels is None else list(labels)
+    return list(range(length_of(data))) if labels is None else list(labels)
 
 
 @process("array_append")
 def array_append(data: Any, value: Any, label: Label | None) -> Any:
     values, labels = elements(data), labels_of(data)
+    if len(values) >= MOST_ELEMENTS:
+        raise _too_long("array_append", "data", f"it has {MOST_ELEMENTS:,} elements, the most")
     if labels is None:
         if label is not None:
             raise error("ArrayNotLabeled", process="array_append")
@@ -97,8 +98,10 @@ def array_append(data: Any, value: Any, label: Label | None) -> Any:
     return made_array([*values, value], [*labels, added])
 
 
-@process("array_concat")
+@process("array_concat", single=("array1", "array2"))
 def array_concat(array1: Any, array2: Any) -> Any:
+    """Join arrays; clients also give one value, such as an index computed from the array."""
+    array1, array2 = _as_array(array1), _as_array(array2)
     first, second = elements(array1), elements(array2)
     if len(first) + len(second) > MOST_ELEMENTS:
         reason = f"{len(first):,} and {len(second):,} elements are more than {MOST_ELEMENTS:,}"
@@ -107,6 +110,10 @@ def array_concat(array1: Any, array2: Any) -> Any:
     if labels_of(array1) is not None and labels_of(array2) is not None:
         labels = _together(labels_of(array1), labels_of(array2), "array_concat")
     return made_array([*first, *second], labels)
+
+
+def _as_array(value: Any) -> Any:
+    return [value] if is_single(value) else value
 
 
 @process("array_modify")
@@ -176,14 +183,13 @@ def _place(data: Any, label: Label) -> int | None:
 
 def _element_by_pixel(data: Any, index: Any, return_nodata: bool) -> Any:
     """Return at each pixel the element whose index stands there, null where the index is null."""
-    values = made_array(elements(data))
-    length = len(elements(data))
     if return_nodata:
+        length = length_of(data)
         index = over_blocks(lambda v: np.where((v >= 0) & (v < length), v, np.nan), [index], float)
     missing = error(
         "ArrayElementNotAvailable", process="array_element", detail=f"{_described(data)}."
     )
-    return taken(values, PixelArray(index[None]), missing).values[0]
+    return taken(data, PixelArray(index[None]), missing).values[0]
 
 
 def _found(data: Any, value: Any, reverse: bool) -> Any:
@@ -196,10 +202,13 @@ def _found(data: Any, value: Any, reverse: bool) -> Any:
     elif is_pixels(value):
         hits = made_array([equal(element, value) for element in elements(data)])
     else:
-        places = range(len(elements(data)))
-        ordered = reversed(places) if reverse else places
-        return next((i for i in ordered if equal(elements(data)[i], value) is True), None)
-    return reduced(lambda v: _index_of(v == 1, reverse), hits) if elements(hits) else None
+        values = elements(data)
+        places = range(len(values))[:: -1 if reverse else 1]
+        return next((i for i in places if equal(values[i], value) is True), None)
+    if not length_of(hits):
+        return None
+    kind = whole_type(length_of(hits))
+    return reduced(lambda v: _index_of(v == 1, reverse), hits, kind=kind)
 
 
 def _index_of(hits: Any, reverse: bool) -> Any:
@@ -210,8 +219,9 @@ def _index_of(hits: Any, reverse: bool) -> Any:
 
 def _together(first: Any, second: Any, process: str) -> list[Label]:
     """Return the labels of both arrays, which must differ."""
+    known = {(isinstance(label, str), label) for label in first}
     for label in second:
-        if any(same_label(label, known) for known in first):
+        if (isinstance(label, str), label) in known:
             raise error("ArrayLabelConflict", process=process, detail=f"It is {label!r}.")
     return [*first, *second]
 
@@ -219,7 +229,7 @@ def _together(first: Any, second: Any, process: str) -> list[Label]:
 def _modified_labels(data: Any, values: Any, start: int, end: int) -> list[Label] | None:
     """Return the labels after a modification, if both arrays have some or one is empty."""
     old, new = labels_of(data), labels_of(values)
-    unlabelled = (old is None and elements(data)) or (new is None and elements(values))
+    unlabelled = (old is None and length_of(data)) or (new is None and length_of(values))
     if unlabelled or (old is None and new is None):
         return None
     kept = old or []
@@ -229,7 +239,7 @@ def _modified_labels(data: Any, values: Any, start: int, end: int) -> list[Label
 
 def _described(data: Any) -> str:
     labels = labels_of(data)
-    count = f"the array has {len(elements(data))} elements"
+    count = f"the array has {length_of(data)} elements"
     if labels is None:
         return count
     shown = ", ".join(repr(label) for label in labels[:20]) + (", ..." if len(labels) > 20 else "")

@@ -12,9 +12,17 @@ import numpy as np
 
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
-from workbench.openeo.lifting import over_blocks, reduced
+from workbench.openeo.lifting import over_blocks, reduced, whole_type
 from workbench.openeo.processes.comparisons import is_valid
-from workbench.openeo.values import PixelArray, elements, is_pixels, labels_of, made_array
+from workbench.openeo.values import (
+    PixelArray,
+    as_pixel_array,
+    elements,
+    is_pixels,
+    labels_of,
+    length_of,
+    made_array,
+)
 
 Callback = Callable[..., Any]
 
@@ -49,15 +57,23 @@ def count(data: Any, condition: Callback | bool | None, context: Any) -> Any:
             reason="it is a graph, true for all elements, or null for the valid ones",
         )
     if condition is True:
-        return len(elements(data))
+        return length_of(data)
     if condition is None:
-        answers = [is_valid(element) for element in elements(data)]
-    else:
-        answers = [condition(x=element, context=context) for element in elements(data)]
+        pixels = as_pixel_array(data)
+        if pixels is not None:
+            return _counted(np.isfinite, pixels)
+        return sum(is_valid(element) for element in elements(data))
+    answers = [condition(x=element, context=context) for element in elements(data)]
     if not any(map(is_pixels, answers)):
         return sum(answer is True for answer in answers)
     hits = made_array([answer if is_pixels(answer) else answer is True for answer in answers])
-    return reduced(lambda v: np.count_nonzero((v != 0) & (v == v), axis=0), hits)
+    return _counted(lambda v: (v != 0) & (v == v), hits)
+
+
+def _counted(kernel: Callback, data: PixelArray) -> Any:
+    """Count at each pixel the elements of which a kernel is true."""
+    kind = whole_type(length_of(data))
+    return reduced(lambda v: np.count_nonzero(kernel(v), axis=0), data, kind=kind)
 
 
 def _answers(data: Any, callback: Callback, context: Any) -> list[Any]:

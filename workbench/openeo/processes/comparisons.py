@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.openeo.declarations import process
 from workbench.openeo.lifting import Floats, each_truth, over_blocks
+from workbench.openeo.processes.logic import both
 from workbench.openeo.values import is_number, is_pixels
 
 __all__ = ["equal"]
@@ -52,7 +53,7 @@ def lte(x: Any, y: Any) -> Any:
 @process("between")
 def between(x: Any, low: Any, high: Any, exclude_max: bool) -> Any:
     below = _ordered(np.less if exclude_max else np.less_equal, x, high)
-    return each_truth(np.minimum, _ordered(np.greater_equal, x, low), below)
+    return both(_ordered(np.greater_equal, x, low), below)
 
 
 @process("is_nan")
@@ -111,12 +112,14 @@ def _near(x: Any, y: Any, delta: float | None) -> Any:
 
 
 def _ordered(kernel: Callable[..., Any], x: Any, y: Any) -> Any:
-    """Compare numbers; what is no number is neither before nor after anything."""
+    """Compare numbers; what is no number is neither before nor after anything, but may be equal."""
     if is_pixels(x) or is_pixels(y):
         return _compare(kernel, x, y)
     if x is None or y is None:
         return None
-    return is_number(x) and is_number(y) and bool(kernel(np.float64(x), np.float64(y)))
+    if is_number(x) and is_number(y):
+        return bool(kernel(np.float64(x), np.float64(y)))
+    return bool(kernel(0, 0)) and equal(x, y)  # of two that are equal, as 0 and 0 are
 
 
 def _compare(kernel: Callable[..., Any], x: Any, y: Any) -> Any:

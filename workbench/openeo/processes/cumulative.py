@@ -59,12 +59,10 @@ def _cumulated(kernel: Kernel, data: Any, ignore_nodata: bool) -> Any:
 
 def _with_marks(values: list[Any], found: list[Any], ignore_nodata: bool) -> list[Any]:
     """Put nulls where they belong; NaN is a number, and all that follows it is NaN."""
-    mark: float | None = 0.0
+    ended, nan = False, False
     marked: list[Any] = []
     for value, number in zip(values, found, strict=True):
-        if mark is not None and value is not None and value != value:
-            mark = math.nan
-        if value is None and not ignore_nodata:
-            mark = None
-        marked.append(None if value is None or mark is None else mark + number)
+        ended |= value is None and not ignore_nodata
+        nan |= value is not None and value != value
+        marked.append(None if value is None or ended else math.nan if nan else number)
     return marked

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import OpenEOError, error
 from workbench.openeo.instants import Instant, read_instant, read_time
+from workbench.openeo.values import plain_number
 
 LENGTHS = {
     "millisecond": timedelta(milliseconds=1),
@@ -51,11 +52,11 @@ def date_difference(date1: str, date2: str, unit: str) -> float:
         _instant(text, "date_difference", name)
         for text, name in ((date1, "date1"), (date2, "date2"))
     )
-    start, end = _utc(first, "date_difference"), _utc(second, "date_difference")
     if unit in MONTHS:
-        return _months_between(start, end) / MONTHS[unit]
-    found = (end - start) / LENGTHS[unit]
-    return int(found) if found.is_integer() else found
+        found = _months_between(first.utc, second.utc) / MONTHS[unit]
+    else:
+        found = (second.utc - first.utc) / LENGTHS[unit]
+    return plain_number(found, True)
 
 
 def _months_later(instant: Instant, months: int) -> Instant:
@@ -92,21 +93,15 @@ def _comparable(text: str, name: str) -> Any:
     clock = read_time(text) if isinstance(text, str) else None
     if clock is not None:
         return clock
-    return _utc(_instant(text, "date_between", name), "date_between")
+    return _instant(text, "date_between", name).utc
 
 
 def _instant(text: str, process: str, name: str) -> Instant:
     found = read_instant(text) if isinstance(text, str) else None
     if found is None:
-        raise _invalid(process, name, f"{text!r:.80} is no date such as 2020-01-31T12:00:00Z")
+        reason = f"{text!r:.80} is no date in the years 1 to 9999 UTC, such as 2020-01-31T12:00:00Z"
+        raise _invalid(process, name, reason)
     return found
-
-
-def _utc(instant: Instant, process: str) -> datetime:
-    try:
-        return instant.utc
-    except OverflowError as cause:
-        raise _invalid(process, "date", f"{instant} is not in the years 1 to 9999 UTC") from cause
 
 
 def _invalid(process: str, parameter: str, reason: str) -> OpenEOError:

@@ -11,13 +11,13 @@ from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.instants import read_instant
 from workbench.openeo.lifting import Floats, along_same
-from workbench.openeo.values import Label, elements, is_number, labels_of
+from workbench.openeo.values import Label, is_number, labels_of, length_of
 
 
 @process("array_interpolate_linear")
 def array_interpolate_linear(data: Any) -> Any:
     """Fill gaps on straight lines over the labels, if they are numbers or dates, or the indices."""
-    at = _positions(labels_of(data), len(elements(data)))
+    at = _positions(labels_of(data), length_of(data))
 
     def over_list(values: list[Any]) -> list[Any]:
         numbers = np.array([np.nan if value is None else value for value in values], np.float64)

@@ -9,7 +9,15 @@ import numpy as np
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.lifting import Floats, along_truths, each_truth, over_blocks
-from workbench.openeo.values import elements, float_type, is_array, is_pixels, made_array
+from workbench.openeo.values import (
+    elements,
+    float_type,
+    is_array,
+    is_pixels,
+    labels_of,
+    length_of,
+    made_array,
+)
 
 
 @process("and")
@@ -58,7 +66,9 @@ def choice(value: Any, accept: Any, reject: Any) -> Any:
         return accept if value is True else reject
     if is_array(accept) or is_array(reject):
         pairs = zip(*_alike(accept, reject), strict=True)
-        return made_array([choice(value, *pair) for pair in pairs])
+        first, *more = [labels_of(array) for array in (accept, reject) if array is not None]
+        kept = first if all(labels == first for labels in more) else None
+        return made_array([choice(value, *pair) for pair in pairs], kept)
     chosen = [_numbers(accept), _numbers(reject)]
     kinds = [float_type(v.dtype) for v in chosen if is_pixels(v)]
     return over_blocks(
@@ -85,7 +95,7 @@ def _known(x: Floats, y: Floats, outcome: Any) -> Any:
 def _alike(accept: Any, reject: Any) -> tuple[list[Any], list[Any]]:
     """Return the elements of both arrays; null stands for an array of nulls."""
     arrays = [accept, reject]
-    lengths = {len(elements(array)) for array in arrays if is_array(array)}
+    lengths = {length_of(array) for array in arrays if is_array(array)}
     if len(lengths) > 1 or any(not is_array(array) for array in arrays if array is not None):
         raise _unfit("two arrays of one length, or two numbers")
     (length,) = lengths

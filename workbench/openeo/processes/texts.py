@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.openeo.amounts import MOST_CHARACTERS
 from workbench.openeo.declarations import process
 from workbench.openeo.errors import error
 from workbench.openeo.values import elements
-
-MOST_CHARACTERS = 20_000_000
-"""Of a text that is put together: one that is put to itself, again and again, doubles."""
 
 
 @process("text_begins")

@@ -19,6 +19,7 @@
 `jobroutes`             batch jobs: kept, started, stopped, their logs
 `results`               what jobs and synchronous requests give, and its download
 `app`                   all of it as one application
+`connections`           clients that open a connection and do not come to their request
 `serving`               the server on the network
 `cli`                   the commands `serve` and `user`
 ======================  ============================================================================

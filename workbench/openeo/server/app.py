@@ -45,6 +45,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 def create_app(settings: Settings) -> Starlette:
     """Return the server; it opens its files now and closes them when it is shut down.
 
+    Jobs that wait in them begin now: one that is not served after all is closed by its
+    ``state.backend``.
+
     Raises
     ------
     BadFile
@@ -65,9 +68,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def while_it_runs(app: Starlette) -> AsyncIterator[None]:
         yield
-        await run_in_threadpool(backend.answers.close)
-        await run_in_threadpool(backend.jobs.close)
-        store.close()
+        await run_in_threadpool(backend.close)
 
     routes = _routes(settings)
     app = Starlette(
@@ -97,9 +98,14 @@ def _working(settings: Settings) -> tuple[Jobs, Answers]:
         settings.state / "jobs",
         at_once=settings.jobs_at_once,
         patience_s=settings.patience_s,
+        most_s=settings.job_s,
         **given,
     )
-    return jobs, Answers(settings.state / "answers", most_s=settings.answer_s, **given)
+    try:
+        return jobs, Answers(settings.state / "answers", most_s=settings.answer_s, **given)
+    except BaseException:
+        jobs.close()
+        raise
 
 
 def _routes(settings: Settings) -> list[BaseRoute]:
@@ -124,7 +130,7 @@ def _hosts(settings: Settings) -> frozenset[str] | None:
 def _told(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, OpenEOError)  # Starlette types all handlers alike
     level = logging.ERROR if fault.status >= 500 else logging.INFO
-    words = "%s %s: %s (%s)"
+    words = "%s %a: %s (%s)"  # of an address, no line or colour gets into the log
     logger.log(level, words, request.method, request.url.path, fault.code, fault.id)
     headers = {}
     if fault.status == 401:
@@ -146,5 +152,5 @@ def _not_there(request: Request, cause: Exception) -> Response:
 
 def _not_stored(request: Request, cause: Exception) -> Response:
     fault = error("StorageFailure")
-    logger.error("%s %s: %s (%s)", request.method, request.url.path, cause, fault.id)
+    logger.error("%s %a: %s (%s)", request.method, request.url.path, cause, fault.id)
     return error_answer(fault)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.openeo.jobs import Answers, Jobs
+from workbench.openeo.jobs.batch import MOST_S
 from workbench.openeo.server.accounts import Accounts
 from workbench.openeo.server.grants import Grants
 from workbench.openeo.server.store import Store
@@ -15,11 +16,18 @@ from workbench.openeo.server.store import Store
 if TYPE_CHECKING:
     from distributed import Client
 
+    from workbench.openeo.catalogues.remote import Remote
+
 __all__ = ["Backend", "Catalogue", "Settings"]
 
 
 class Catalogue(Protocol):
-    """The collections of a server."""
+    """The collections of a server, and what graphs may fetch beside them."""
+
+    @property
+    def remote(self) -> Remote:
+        """What may be fetched over the network."""
+        ...
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the STAC collections, as ``/collections`` lists them."""
@@ -60,6 +68,8 @@ class Settings:
     """Batch jobs that run side by side."""
     job_memory: int | None = None
     """Bytes that each process that carries out a graph may take; None for a share."""
+    job_s: float = MOST_S
+    """How long a batch job may take."""
     patience_s: float = 60.0
     """How long work waits while the cluster has no worker."""
     answer_s: float = 300.0
@@ -76,3 +86,9 @@ class Backend:
     jobs: Jobs
     answers: Answers
     grants: Grants = field(default_factory=Grants)
+
+    def close(self) -> None:
+        """End the work and close the files."""
+        self.answers.close()
+        self.jobs.close()
+        self.store.close()

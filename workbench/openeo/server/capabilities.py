@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from workbench.openeo.errors import error
 from workbench.openeo.registry import predefined
 from workbench.openeo.server.answers import json_answer
 from workbench.openeo.server.requests import backend_of, base_url, page_of
@@ -47,7 +48,7 @@ def capabilities(request: Request) -> Response:
             "conformsTo": CONFORMS,
             "endpoints": _endpoints(request),
             "billing": {
-                "currency": None,  # required, and null says that nothing costs anything
+                "currency": "EUR",  # of which all costs none: readers of JSON Schema refuse null
                 "default_plan": "free",
                 "plans": [{"name": "free", "description": "Nothing is charged.", "paid": False}],
             },
@@ -117,11 +118,30 @@ def service_types(request: Request) -> Response:
     return json_answer({})
 
 
+def not_offered(request: Request) -> Response:
+    """Answer at an address that the API knows and this back-end does not have."""
+    detail = f"{UNSUPPORTED[request.scope['route'].path]}; / lists what there is."
+    raise error("FeatureUnsupported", detail=detail)
+
+
+UNSUPPORTED = {
+    "/collections/{collection_id:path}/queryables": "What can be asked of properties is not listed",
+    "/services": "There are no secondary web services here",
+    "/services/{service_id}": "There are no secondary web services here",
+    "/services/{service_id}/logs": "There are no secondary web services here",
+    "/files": "There are no workspaces for files here",
+    "/files/{path:path}": "There are no workspaces for files here",
+}
+"""Addresses of the API, each with what is missing."""
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
 ROUTES = [
     Route("/.well-known/openeo", well_known, include_in_schema=False),
     Route("/", capabilities),
     Route("/conformance", conformance),
     Route("/collections", collections),
+    *(Route(path, not_offered, methods=METHODS, include_in_schema=False) for path in UNSUPPORTED),
     Route("/collections/{collection_id:path}", collection),
     Route("/processes", processes),
     Route("/file_formats", file_formats),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from workbench.errors import BadInput
-from workbench.options import MemorySize, cluster_options, example
+from workbench.options import MemorySize, Walltime, cluster_options, example
 
 if TYPE_CHECKING:
     from workbench.openeo.server.store import Store
@@ -110,6 +110,10 @@ state_option = click.option(
     "of this machine's]",
 )  # fmt: skip
 @click.option(
+    "--job-time", type=Walltime(), default="24:00:00", show_default=True,
+    help="That a batch job may take, as H:MM:SS or D-H:MM:SS; one that takes longer is ended.",
+)  # fmt: skip
+@click.option(
     "--answer-seconds", type=click.IntRange(min=1), default=300, show_default=True, metavar="S",
     help="That a synchronous request may take.",
 )  # fmt: skip
@@ -147,8 +151,21 @@ def serve(
         )
     known = _known_users(state)
     required = bool(known) or not alone if accounts is None else accounts
-    _say_who_is_let_in(required, known, state)
-    _serve(place, catalog=catalog, state=state, accounts=required, public_url=public_url, **options)
+
+    def started(address: str) -> None:
+        """Say who is let in once there is a server to be let into."""
+        _say_who_is_let_in(required, known, state)
+        click.echo(address)
+
+    _serve(
+        place,
+        started,
+        catalog=catalog,
+        state=state,
+        accounts=required,
+        public_url=public_url,
+        **options,
+    )
 
 
 def _known_users(state: Path) -> list[str]:
@@ -179,6 +196,7 @@ def _say_who_is_let_in(accounts: bool, known: list[str], state: Path) -> None:
 
 def _serve(
     place: Any,
+    started: Callable[[str], None],
     *,
     catalog: Path,
     state: Path,
@@ -189,6 +207,7 @@ def _serve(
     udfs: bool,
     at_once: int,
     job_memory: str | None,
+    job_time: str,
     answer_seconds: int,
     patience_seconds: int,
     cluster: dict[str, Any],
@@ -220,10 +239,17 @@ def _serve(
             title=title,
             jobs_at_once=at_once,
             job_memory=None if job_memory is None else parse_bytes(job_memory),
+            job_s=_seconds(job_time),
             answer_s=answer_seconds,
             patience_s=patience_seconds,
         )
-        serve_app(create_app(settings), place, click.echo)
+        serve_app(create_app(settings), place, started)
+
+
+def _seconds(clock: str) -> float:
+    """Return a time that `Walltime` has read in seconds."""
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return 3600.0 * hours + 60 * minutes + seconds
 
 
 @click.group()

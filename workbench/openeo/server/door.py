@@ -70,7 +70,7 @@ class Door:
                 await self._app(scope, receive, answer)
         except Exception:
             fault = error("Internal", message="the log of the server has the reason under this id.")
-            logger.exception("%s %s failed (%s)", scope["method"], scope["path"], fault.id)
+            logger.exception("%s %a failed (%s)", scope["method"], scope["path"], fault.id)
             if started:
                 raise  # the connection is cut: what was sent is not whole
             await error_answer(fault)(scope, receive, answer)

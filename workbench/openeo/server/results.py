@@ -44,7 +44,8 @@ LOOK_EVERY_S = 0.5  # whether the caller still waits
 
 FREE = {"OpenEO-Costs": "0"}
 
-RANGES = re.compile(r"bytes=( *(\d+-\d*|-\d+) *(,|$))+", re.ASCII)
+RANGES = re.compile(r"bytes=( *(\d{1,18}-(\d{1,18})?|-\d{1,18}) *(,|$))+", re.ASCII)
+"""No file needs more digits, and to look for more of them takes long."""
 
 
 def describing(request: Request) -> Response:
@@ -58,12 +59,17 @@ def describing(request: Request) -> Response:
     found = jobs.results(user, number, partial=partial)
     if found.job.status == "error" and not partial:
         return json_answer(jobs.last_error(user, number), 424)
-    return json_answer(_document(request, found), headers=FREE)
+    return json_answer(_document(request, found, _from_now_on()), headers=FREE)
 
 
-def _document(request: Request, found: Results) -> dict[str, object]:
-    """Return results as STAC, with addresses that hold from now on."""
-    job, expires = found.job, int(time.time()) + SIGNED_S
+def _from_now_on() -> int:
+    """Return until when addresses hold that are signed now, in seconds since 1970."""
+    return int(time.time()) + SIGNED_S
+
+
+def _document(request: Request, found: Results, expires: int) -> dict[str, object]:
+    """Return results as STAC, with addresses that hold until then."""
+    job = found.job
     self_ = {"rel": "self", "href": f"{base_url(request)}/jobs/{job.id}/results"}
     canonical = _signed(request, job.id, job.run, "", expires)
     kind = "application/geo+json"
@@ -99,14 +105,16 @@ def downloading(request: Request) -> Response:
     """Answer with a file of the results of a job, whole or in parts, or their description."""
     number, name = request.path_params["job_id"], request.path_params.get("name", "")
     jobs = backend_of(request).jobs
-    user = _admitted(request, number, name)
+    user, expires = _admitted(request, number, name)
     if not name:
-        return json_answer(_document(request, jobs.results(user, number, partial=True)))
+        return json_answer(_document(request, jobs.results(user, number, partial=True), expires))
     return _file(jobs.asset(user, number, name))
 
 
-def _admitted(request: Request, number: str, name: str) -> str:
+def _admitted(request: Request, number: str, name: str) -> tuple[str, int]:
     """Return on whose behalf a file is asked for: whoever signed in, or whose job it is.
+
+    Also until when that holds: with an address that is signed one gets none that hold longer.
 
     Raises
     ------
@@ -115,14 +123,14 @@ def _admitted(request: Request, number: str, name: str) -> str:
     """
     signature, until = (request.query_params.get(key, "") for key in ("signature", "expires"))
     if not signature:
-        return user_of(request).id
+        return user_of(request).id, _from_now_on()
     jobs = backend_of(request).jobs
     user = jobs.owner(number)
     expires = int(until) if until.isascii() and until.isdecimal() and len(until) < 15 else 0
     expected = _signature(request, number, jobs.read(user, number).run, name, expires)
     if not hmac.compare_digest(signature.encode(), expected.encode()) or expires < time.time():
         raise error("ResultLinkExpired")
-    return user
+    return user, expires
 
 
 def _file(asset: Asset) -> Response:
@@ -143,9 +151,9 @@ class _File(FileResponse):
 
 def _is_ranges(text: str) -> bool:
     """Tell whether a header asks for ranges of bytes, each with its end not before its start."""
-    pairs = re.findall(r"(\d+)-(\d+)", text)
-    backwards = any((len(end), end) < (len(start), start) for start, end in pairs)
-    return RANGES.fullmatch(text) is not None and not backwards
+    if RANGES.fullmatch(text) is None:
+        return False
+    return all(int(start) <= int(end) for start, end in re.findall(r"(\d+)-(\d+)", text))
 
 
 async def answering(request: Request) -> Response:

@@ -132,8 +132,7 @@ def serve(app: Starlette, place: Place, said: Callable[[str], object]) -> None:
     BadInput, BadFile
         As `Place` does.
     """
-    place.check()
-    with place.listening() as listening:
+    with _listening(app, place) as listening:
         server = _server(app, place)
         # uvicorn ends its work and then raises the signal again: let that end nothing else
         before = signal.signal(signal.SIGTERM, lambda *_: None)
@@ -155,8 +154,7 @@ def in_background(app: Starlette, place: Place | None = None) -> Iterator[str]:
         As `Place` does.
     """
     place = place or Place()
-    place.check()
-    with place.listening() as listening:
+    with _listening(app, place) as listening:
         server = _server(app, place)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listening]}, name="openeo-server", daemon=True
@@ -249,6 +247,19 @@ def settings_of(
     )
 
 
+@contextmanager
+def _listening(app: Starlette, place: Place) -> Iterator[socket.socket]:
+    """Listen for a server; where that is not possible, end what it has begun and let go of all."""
+    try:
+        place.check()
+        listening = place.listening()
+    except BaseException:
+        app.state.backend.close()
+        raise
+    with listening:
+        yield listening
+
+
 def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
     waited = threading.Event()
     for _ in range(int(START_S / 0.02)):
@@ -263,9 +274,12 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
 def _server(app: Starlette, place: Place) -> uvicorn.Server:
     import uvicorn
 
+    from workbench.openeo.server.connections import Connection
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             log_level="warning",
             access_log=False,

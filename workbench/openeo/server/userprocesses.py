@@ -21,7 +21,8 @@ from workbench.openeo.server.store import Store, User
 
 __all__ = ["ROUTES", "Stored", "offer_of"]
 
-NAME = re.compile(r"\w{1,200}", re.ASCII)
+NAME = re.compile(r"[\w-]{1,200}", re.ASCII)
+"""Of a process of a user. The standard has no hyphen; clients that name processes by UUID do."""
 
 FORMS: dict[str, tuple[type, str]] = {
     "summary": (str, "text"),
@@ -56,7 +57,8 @@ class Stored(Mapping[str, UserProcess]):
         self._store, self._user = store, user
 
     def __getitem__(self, name: str) -> UserProcess:
-        found = self._store.process(self._user, name)
+        # A graph may hold any text as a name, also one that no file takes.
+        found = self._store.process(self._user, name) if NAME.fullmatch(name) else None
         if found is None:
             raise KeyError(name)
         return UserProcess(found)
@@ -73,8 +75,7 @@ def offer_of(request: Request, user: User | None) -> Offer:
     backend = backend_of(request)
     if user is None:
         return Offer()
-    remote = getattr(backend.settings.catalogue, "remote", None)
-    fetch = None if remote is None else fetching(remote)
+    fetch = fetching(backend.settings.catalogue.remote)
     return Offer(user=Stored(backend.store, user), fetch=fetch)
 
 
@@ -112,7 +113,7 @@ def _keep(request: Request, user: User, name: str, body: dict[str, Any]) -> None
     if not NAME.fullmatch(name):
         raise error(
             "ProcessInvalid",
-            detail=f"Its name has 1 to 200 letters A to Z and a to z, digits and _: {name[:80]!r}.",
+            detail=f"Its name has 1 to 200 of A to Z, a to z, 0 to 9, _ and -: {name[:80]!r}.",
         )
     definition = _checked({**body, "id": name})
     offer = offer_of(request, user)

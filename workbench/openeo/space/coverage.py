@@ -70,11 +70,8 @@ def pixels_of(cube: Cube, process: str, parameter: str = "data") -> Pixels:
     if x is None or y is None or cube.crs is None:
         reason = "it is no raster data cube with x, y and their CRS."
         raise error("ProcessParameterInvalid", process=process, parameter=parameter, reason=reason)
-    steps = (cube.dimensions[x].step or 1.0, cube.dimensions[y].step or 1.0)
+    steps = (cube.step(x) or 1.0, cube.step(y) or 1.0)
     centres = [np.asarray(cube.array[name].values, np.float64) for name in (x, y)]
-    if min(map(len, centres)):
-        grid = cube.geobox().affine
-        steps = (grid.a, grid.e)
     return Pixels(centres[0], centres[1], steps, cube.crs)
 
 
@@ -85,27 +82,14 @@ def placed(shapes: Shapes, pixels: Pixels) -> Geometries:
     -------
     numpy.ndarray
         (n,) of shapely, valid ones. In another CRS cut to a frame around the pixels; empty where
-        nothing is inside it.
+        nothing is inside it. Longitudes are those of the pixels, such as 350 for -10.
     """
-    import shapely
-
     valid = _valid(shapes.geometries)
-    if same_crs(shapes.crs, pixels.crs) or 0 in pixels.shape:
+    if 0 in pixels.shape:
         return valid
-    frame = _frame(pixels, shapes.crs)
-    there = transformer(shapes.crs.to_wkt(), pixels.crs.to_wkt())
-    found = np.empty(len(valid), object)
-    step = STEP_DEGREES if shapes.crs.is_geographic else _STEP_M
-    for place, shape in enumerate(valid):
-        found[place] = shapely.Polygon()
-        cut = _of_dimension(shapely.intersection(shape, frame), shapely.get_dimensions(shape))
-        if not cut.is_empty:
-            west, south, east, north = cut.bounds
-            fine = shapely.segmentize(cut, max(step, (east - west + north - south) / _MOST_PIECES))
-            moved = shapely.transform(fine, lambda xy: np.transpose(there.transform(*xy.T)))
-            if np.isfinite(shapely.get_coordinates(moved)).all():
-                found[place] = moved
-    return _valid(found)
+    if not same_crs(shapes.crs, pixels.crs):
+        valid = _in_crs_of(pixels, valid, shapes.crs)
+    return _turned(valid, pixels) if pixels.crs.is_geographic else valid
 
 
 def window_around(geometries: Geometries, pixels: Pixels) -> Window | None:
@@ -164,6 +148,42 @@ def covered(geometries: Geometries, pixels: Pixels, window: Window) -> Bools:
         found |= _on_lines(parts[sizes == 1], pixels, window)
     if (sizes == 0).any():
         found |= _at_points(parts[sizes == 0], pixels, window)
+    return found
+
+
+def _in_crs_of(pixels: Pixels, valid: Geometries, crs: CRS) -> Geometries:
+    """Return valid shapes of a CRS in that of pixels, cut to a frame around these."""
+    import shapely
+
+    frame = _frame(pixels, crs)
+    there = transformer(crs.to_wkt(), pixels.crs.to_wkt())
+    found = np.empty(len(valid), object)
+    step = STEP_DEGREES if crs.is_geographic else _STEP_M
+    for place, shape in enumerate(valid):
+        found[place] = shapely.Polygon()
+        cut = _of_dimension(shapely.intersection(shape, frame), shapely.get_dimensions(shape))
+        if not cut.is_empty:
+            west, south, east, north = cut.bounds
+            fine = shapely.segmentize(cut, max(step, (east - west + north - south) / _MOST_PIECES))
+            moved = shapely.transform(fine, lambda xy: np.transpose(there.transform(*xy.T)))
+            if np.isfinite(shapely.get_coordinates(moved)).all():
+                found[place] = moved
+    return _valid(found)
+
+
+def _turned(geometries: Geometries, pixels: Pixels) -> Geometries:
+    """Return shapes in degrees by as many turns of the globe as bring them to pixels."""
+    from shapely import GeometryCollection
+    from shapely.affinity import translate
+
+    left, _, right, _ = pixels.bounds()
+    near = _SAME * abs(pixels.step[0])  # what only touches an edge is there already
+    found = geometries.copy()
+    for place, shape in enumerate(geometries):
+        west, _, east, _ = shape.bounds  # NaN of an empty one
+        turns = [n for n in (-360, 0, 360) if west + n < right - near and east + n > left + near]
+        if turns not in ([], [0]):
+            found[place] = GeometryCollection([translate(shape, turn) for turn in turns])
     return found
 
 

@@ -34,10 +34,11 @@ TRUNCATE = 1 << 14
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 
 # System calls that are refused, by machine: AUDIT_ARCH_..., then socket, io_uring_setup, setuid,
-# setreuid and setresuid.
+# setreuid and setresuid; and those that give memory which belongs to no process, so that nobody
+# would count it: shmget, msgget, memfd_create and memfd_secret.
 REFUSED = {
-    "x86_64": (0xC000003E, 41, 425, 105, 113, 117),
-    "aarch64": (0xC00000B7, 198, 425, 146, 145, 147),
+    "x86_64": (0xC000003E, 41, 425, 105, 113, 117, 29, 68, 319, 447),
+    "aarch64": (0xC00000B7, 198, 425, 146, 145, 147, 194, 186, 279, 447),
 }
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -237,7 +238,7 @@ def drop_capabilities() -> None:
 
 
 def refuse_sockets() -> bool:
-    """Let the kernel refuse to make sockets; tell whether it does (seccomp(2))."""
+    """Let the kernel refuse to make sockets, and memory of nobody; tell if it does (seccomp(2))."""
     if platform.machine() not in REFUSED or sys.maxsize < 2**32:
         return False
     machine, *calls = REFUSED[platform.machine()]

@@ -94,7 +94,7 @@ def made_cube(found: Labelled, cube: Cube | None) -> Cube:
     """
     values = found.values if found.values.flags.writeable else found.values.copy()
     dimensions, coords = described_dimensions(found, cube)
-    placed = any(each.axis in ("x", "y") or each.kind == "geometry" for each in dimensions.values())
+    placed = any(each.lies_in_crs for each in dimensions.values())
     crs = cube.crs if cube is not None and placed else None
     return Cube(xr.DataArray(values, coords, found.dims), dimensions, crs)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask.config
 import numpy as np
 import xarray as xr
 
 from workbench.rasters.geotiff import sweep_images, write_cogs
 from workbench.rasters.stores import TIME_CHUNK, open_store
-from workbench.rasters.windows import BLOCK
+from workbench.rasters.windows import BLOCK, Window
 from workbench.sentinel2.imageseries.kinds import SeriesKind
 from workbench.sentinel2.imageseries.results import IMAGES, INDICES, QUALITY, Result
 from workbench.tasks import Tasks
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["write_dates", "write_images"]
+
+Numbers = Callable[[xr.Dataset], Any]  # of a window of a store, (time, band, y, x)
 
 
 def write_images(
@@ -97,19 +99,39 @@ def write_dates(
     block
         Pixels along a chunk of the store.
     """
-    cube = open_store(store).isel(time=slice(*dates))
-    with dask.config.set(scheduler="synchronous"):
+    cube, near = (open_store(store, dask=lazy).isel(time=slice(*dates)) for lazy in (True, False))
+
+    def write(
+        image: xr.DataArray, numbers: Numbers, within: str, name: str, about: Mapping[str, Any]
+    ) -> None:
+        def pixels(window: Window) -> Any:
+            rows, cols = window.slices
+            return numbers(near.isel(y=rows, x=cols))
+
         write_cogs(
-            cube["reflectance"], Path(folder) / IMAGES, prefix=kind.name, tags=tags, block=block
+            image, Path(folder) / within, prefix=name, tags=about, block=block, pixels=pixels
         )
-        write_cogs(
-            _quality(kind, cube), Path(folder) / QUALITY, prefix="quality",
-            tags={**tags, **kind.quality_tags}, block=block,
-        )  # fmt: skip
-        for name in indices:
-            values = cube[name].expand_dims(band=[name], axis=1)
-            about = {**tags, **cube[name].attrs}
-            write_cogs(values, Path(folder) / INDICES, prefix=name, tags=about, block=block)
+
+    write(cube["reflectance"], _reflectance, IMAGES, kind.name, tags)
+    about = {**tags, **kind.quality_tags}
+    write(_quality(kind, cube), partial(_layers, kind), QUALITY, "quality", about)
+    for name in indices:
+        image = cube[name].expand_dims(band=[name], axis=1)
+        write(image, partial(_index, name), INDICES, name, {**tags, **cube[name].attrs})
+
+
+def _reflectance(part: xr.Dataset) -> Any:
+    return part["reflectance"].values
+
+
+def _index(name: str, part: xr.Dataset) -> Any:
+    return part[name].values[:, None]
+
+
+def _layers(kind: SeriesKind, part: xr.Dataset) -> Any:
+    """Return the numbers of `_quality`; to concatenate with labels takes longer than to read."""
+    shown = kind.shown(part)
+    return np.stack([shown[name].values.astype(np.float32) for name in kind.layers], axis=1)
 
 
 def _quality(kind: SeriesKind, cube: xr.Dataset) -> xr.DataArray:

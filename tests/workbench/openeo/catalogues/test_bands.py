@@ -38,4 +38,4 @@ def test_properties_are_listed_unless_there_are_too_many():
     many = [{"n": n, "same": "a", "mixed": "b" if n % 2 else n % 4, "deep": {}} for n in range(500)]
     assert property_summaries(many) == {"same": ["a"], "mixed": [0, 2, "b"]}
     assert len(property_summaries(many[:MOST_LISTED])["n"]) == MOST_LISTED
-    assert property_summaries([{"a": np.float64(1.5)}]) == {"a": [1.5]}
+    assert property_summaries([{"a": np.float64(1.5)}, {"a": float("nan")}]) == {"a": [1.5]}

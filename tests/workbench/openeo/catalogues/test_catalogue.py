@@ -23,7 +23,7 @@ FOLDER = {"kind": "folder", "path": "images"}
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "None is no mapping with collections"),
+        ("", "the catalogue: it is empty, and may have collections"),
         ("[1, 2]", "is no mapping"),
         ("collections: [", "line 1"),
         ("collections: {}", "collections: there is none"),
@@ -154,6 +154,7 @@ def test_a_collection_that_is_not_there(folder, catalogue_of):
             ask("D")
         assert caught.value.code == "CollectionNotFound"
         assert caught.value.status == 404
+        assert caught.value.message.endswith("There is C.")
 
 
 def test_systems_bring_kinds(monkeypatch, tmp_path, folder, catalogue_of):

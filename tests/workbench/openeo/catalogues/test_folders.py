@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import rasterio
+from rasterio.enums import ColorInterp
 
 from workbench.errors import BadFile
 from workbench.openeo.catalogues import imageblocks
@@ -41,12 +45,12 @@ def test_only_the_windows_dates_and_bands_asked_for_are_read(
         read.append((plane.path[-16:], list(bands), window))
         return original(plane, bands, window)
 
-    original = imageblocks.read_bands
+    original = imageblocks.read_masked
     catalogue = catalogue_of()
     left, top = small.corner
     box = {"west": left + 100, "south": top - 150, "east": left + 200, "north": top - 100}
     cube = catalogue.load("C", {**box, "crs": 32631}, ["2022-06-11", "2022-06-21"], ["B08"])
-    monkeypatch.setattr(imageblocks, "read_bands", spy)
+    monkeypatch.setattr(imageblocks, "read_masked", spy)
     values = cube.array.values
     assert read == [("20220611_B08.tif", [1], ((10, 15), (10, 20)))]
     x, y = cube.array["x"].values, cube.array["y"].values
@@ -111,6 +115,83 @@ def test_tags_are_properties_and_conditions_are_asked_of_them(folder, catalogue_
         catalogue.load("C", properties={"none": lambda value: value})
 
 
+def test_tags_that_json_has_no_number_for_stay_texts(tmp_path, catalogue_of, small):
+    values = np.ones((2, 3), np.uint16)
+    small.write(
+        tmp_path / "images" / "a_20220101_B04.tif", values, CLOUD="nan", SUN="-inf", ROW="7"
+    )
+    document = catalogue_of().document("C")
+    said = json.loads(json.dumps(document, allow_nan=False))["summaries"]
+    assert (said["CLOUD"], said["SUN"], said["ROW"]) == (["nan"], ["-inf"], [7])
+
+
+def test_masks_of_files_are_null(folder, catalogue_of, small):
+    """Inside of a file, beside it, or as a band of opacity; nodata counts as well."""
+    whole = catalogue_of().load("C", bands=["B04"]).array.values[:, 0]
+    inner, beside = (folder / f"S2_{date}_B04.tif" for date in small.dates[:2])
+    mask = np.full(whole.shape[1:], 255, np.uint8)
+    mask[3, 4:9] = 0
+    for path, inside in ((inner, True), (beside, False)):
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=inside), rasterio.open(path, "r+") as file:
+            file.write_mask(mask)
+    assert beside.with_name(f"{beside.name}.msk").is_file()
+    expected = np.where((np.arange(3)[:, None, None] < 2) & (mask == 0), np.nan, whole)
+    assert np.isnan(expected).sum() > np.isnan(whole).sum() + 8
+    found = catalogue_of().load("C", bands=["B04"]).array.values[:, 0]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_band_of_opacity_masks_the_others(tmp_path, catalogue_of, small):
+    path = tmp_path / "images" / "20220101.tif"
+    values = np.stack([np.full((2, 3), n, np.uint8) for n in (10, 20, 30, 255)])
+    values[3, 1, 2] = 0
+    small.write(path, values, nodata=None)
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = [*file.colorinterp[:3], ColorInterp.alpha]
+    cube = catalogue_of('files: "{time}.tif"\nbands: [r, g, b, a]').load("C")
+    found = cube.array.values[0]
+    assert np.isnan(found[:3, 1, 2]).all()
+    assert found[3, 1, 2] == 0
+    assert np.isnan(found).sum() == 3
+
+
+def test_scale_and_offset_of_files_are_said_where_all_have_the_same(folder, catalogue_of, small):
+    def said():
+        return {b["name"]: b for b in catalogue_of().document("C")["summaries"]["raster:bands"]}
+
+    assert "scale" not in said()["B04"]
+    for date in small.dates:
+        with rasterio.open(folder / f"S2_{date}_B04.tif", "r+") as file:
+            file.scales, file.offsets = [0.0001], [-0.1]
+    assert (said()["B04"]["scale"], said()["B04"]["offset"]) == (0.0001, -0.1)
+    assert "scale" not in said()["B08"]
+    with rasterio.open(folder / f"S2_{small.dates[0]}_B04.tif", "r+") as file:
+        file.offsets = [0.0]
+    assert not {"scale", "offset"} & set(said()["B04"])
+
+
+def test_bands_without_a_name_that_nobody_asks_for(tmp_path, catalogue_of, small):
+    path = tmp_path / "images" / "20220101.tif"
+    small.write(path, np.stack([np.full((2, 3), n, np.uint8) for n in (1, 2, 3)]))
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("B02", None, "B04")
+    cube = catalogue_of('files: "{time}.tif"\nbands: [B04, B02]').load("C")
+    assert cube.array.values[0, :, 0, 0].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("change", ["place", "size", "pixels"])
+def test_a_file_that_is_another_one_by_the_time_it_is_read(folder, catalogue_of, small, change):
+    lazy = catalogue_of().load("C", bands=["B04"])
+    values, options = {
+        "place": (np.ones((30, 30), np.uint16), {"corner": (small.corner[0] + 300, 5_600_000.0)}),
+        "size": (np.ones((29, 30), np.uint16), {}),
+        "pixels": (np.ones((30, 30), np.uint16), {"step": 10.5}),
+    }[change]
+    small.write(folder / "S2_20220611_B04.tif", values, **options)
+    with pytest.raises(BadFile, match="it has changed"):
+        lazy.array.compute()
+
+
 @pytest.mark.parametrize("fault", ["empty", "cut", "text", "turned", "unplaced"])
 def test_a_broken_file_is_named_without_its_folder(
     folder, catalogue_of, small, fault, caplog, tmp_path
@@ -141,7 +222,7 @@ def test_a_file_that_breaks_later_is_named_without_its_folder(folder, catalogue_
     cube = catalogue_of().load("C", bands=["B04"])
     (folder / "S2_20220611_B04.tif").write_bytes(b"II*\0")
     with pytest.raises(
-        BadFile, match=r"S2_20220611_\*.tif: S2_20220611_B04.tif: cannot read"
+        BadFile, match=r"S2_20220611_\*.tif: S2_20220611_B04.tif: it has changed"
     ) as caught:
         cube.array.compute()
     assert str(tmp_path) not in str(caught.value)

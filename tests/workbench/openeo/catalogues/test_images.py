@@ -224,9 +224,3 @@ def test_what_is_too_large_is_refused_before_it_is_built(folder, catalogue_of, m
         catalogue_of().load("C")
     assert caught.value.code == "ProcessParameterInvalid"
     assert catalogue_of().load("C", bands=["B04"]).array.size == 2700
-
-
-def test_a_series_over_a_block_fits_into_memory():
-    sides = [images.side_of_blocks(series) for series in (1, 10, 100, 500, 10_000)]
-    assert sides == sorted(sides, reverse=True)
-    assert all(256 <= side <= 1024 for side in sides)

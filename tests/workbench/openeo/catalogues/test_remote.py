@@ -7,11 +7,13 @@ import socket
 
 import numpy as np
 import pytest
+import rasterio
 
 from workbench.errors import BadFile, BadInput
 from workbench.openeo.catalogues import remote as remote_module
 from workbench.openeo.catalogues.remote import NotFetched, Remote
-from workbench.openeo.catalogues.remotefiles import PIECE, RemoteFile, remote_header
+from workbench.openeo.catalogues.remotefiles import PIECE, RemoteFile, RemotePlane, remote_header
+from workbench.rasters.windows import Window
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,18 @@ def test_rasters_at_an_address(server, tmp_path, small):
     assert header.grid.crs.epsg == 32631
     with pytest.raises(BadFile, match=r"b.tif: cannot be read"):
         remote_header(listed, f"{server.url}/b.tif?token=secret")
+
+
+def test_masks_of_rasters_at_an_address(server, tmp_path, small):
+    path = small.write(tmp_path / "a.tif", np.full((20, 30), 7, np.uint16), nodata=None)
+    mask = np.full((20, 30), 255, np.uint8)
+    mask[3, 4] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(mask)
+    server.files["/a.tif"] = path.read_bytes()
+    remote = Remote([server.url])
+    header = remote_header(remote, f"{server.url}/a.tif")
+    plane = RemotePlane(remote, header.path, 1, header.grid, header.dtype, header.nodata)
+    found = plane.pixels(Window((2, 9), (1, 30)))
+    assert np.argwhere(np.ma.getmaskarray(found)).tolist() == [[1, 3]]
+    assert (np.ma.getdata(found) == 7).all()

@@ -123,6 +123,8 @@ def test_items_are_filtered_by_time_place_and_properties(start, catalogue_of):
         with pytest.raises(OpenEOError) as caught:
             catalogue.load("C", **extents)
         assert caught.value.code == "NoDataAvailable"
+        if "spatial_extent" in extents:
+            assert "No item lies in the area; those that there are lie in" in caught.value.message
 
 
 def test_bands_of_assets():
@@ -295,3 +297,71 @@ def test_what_was_fetched_names_no_files(site, images):
         source = StacSource({"url": site.url + place}, Path(), Remote([site.url]))
         with pytest.raises(Exception, match=words):
             source.load(read_request(known={}))
+
+
+def test_what_an_asset_says_for_all_of_its_bands(images, catalogue_of):
+    """STAC 1.1 has nodata, scale and offset at the asset where they are those of all bands."""
+    asset = {
+        "href": "I01_red.tif", "type": "image/tiff", "nodata": 45, "data_type": "uint16",
+        "raster:scale": 0.0001, "raster:offset": -0.1,
+        "bands": [{"name": "B04", "eo:common_name": "red"}],
+    }  # fmt: skip
+    bare = {k: v for k, v in asset.items() if k != "bands"} | {"eo:common_name": "nir"}
+    write(images / "items.json", item(1, red=asset, B08=bare | {"href": "I01_nir.tif"}))
+    catalogue = catalogue_of(kind="stac", path=str(images / "items.json"))
+    said = catalogue.document("C")["summaries"]
+    assert [band["common_name"] for band in said["eo:bands"]] == ["red", "nir"]
+    for band in said["raster:bands"]:
+        assert (band["nodata"], band["scale"], band["offset"]) == (45, 0.0001, -0.1)
+    found = catalogue.load("C", bands=["red"]).array.values
+    assert np.isnan(found).sum() == 1, "the pixel that is 45"
+
+
+def test_each_item_has_its_own_nodata_and_offset(images, catalogue_of):
+    """The first of them says nothing of the others, as of before and after a change of baseline."""
+    features = []
+    for day, raster in ((1, {"nodata": 1}), (11, {"nodata": 2002, "offset": -0.1}), (21, {})):
+        asset = {"href": f"I{day:02d}_red.tif", "type": "image/tiff", "eo:bands": [{"name": "B04"}]}
+        features.append(item(day, red=asset | {"raster:bands": [{"scale": 0.0001, **raster}]}))
+    write(images / "items.json", {"type": "FeatureCollection", "features": features})
+    catalogue = catalogue_of(kind="stac", path=str(images / "items.json"))
+    found = catalogue.load("C").array.values[:, 0]
+    missing = [np.argwhere(np.isnan(image)).tolist() for image in found]
+    assert missing == [[[0, 0]], [[0, 1]], []]
+    (band,) = catalogue.document("C")["summaries"]["raster:bands"]
+    assert not {"nodata", "scale", "offset"} & set(band)
+
+
+@pytest.mark.parametrize("href", ["./gr%C3%BCn%20rot/a%20b.tif", "./grün rot/a b.tif"])
+def test_names_with_spaces_and_umlauts(images, catalogue_of, href):
+    (images / "grün rot").mkdir()
+    (images / "I01_red.tif").rename(images / "grün rot" / "a b.tif")
+    write(images / "items.json", item(1, B04={"href": href, "type": "image/tiff"}))
+    cube = catalogue_of(kind="stac", path=str(images / "items.json")).load("C")
+    assert cube.labels("bands") == ["B04"]
+    (images / "a%20b.tif").write_bytes((images / "I11_red.tif").read_bytes())
+    write(images / "items.json", item(1, B04={"href": "a%20b.tif", "type": "image/tiff"}))
+    assert catalogue_of(kind="stac", path=str(images / "items.json")).load("C").array.size
+
+
+def test_items_without_a_time_can_be_left_out(images, catalogue_of, caplog):
+    features = [item(day) for day in DAYS]
+    features[1]["properties"] = {"datetime": None}
+    write(images / "items.json", {"type": "FeatureCollection", "features": features})
+    path = str(images / "items.json")
+    with pytest.raises(OpenEOError, match="item I11: it has no datetime"):
+        catalogue_of(kind="stac", path=path).load("C")
+    cube = catalogue_of("on_error: skip", kind="stac", path=path).load("C")
+    assert len(cube.labels("t")) == 2
+    assert "item I11: it has no datetime" in caplog.text
+
+
+def test_words_of_a_collection_that_are_no_texts_are_left_out(images, catalogue_of):
+    links = [{"rel": "item", "href": "item.json"}]
+    words = {"title": None, "description": "", "license": 5}
+    write(images / "item.json", item(1))
+    write(images / "collection.json", {**COLLECTION, **words, "links": links})
+    found = catalogue_of(kind="stac", path=str(images)).document("C")
+    assert found["title"] == "C"
+    assert found["description"] == "The collection C."
+    assert found["license"] == "proprietary"

@@ -186,6 +186,9 @@ def test_a_cube_without_times(stored):
     ("change", "words"),
     [
         (lambda d: d.assign_coords(lon=LON**3), "not in steps of one size"),
+        (lambda d: d.rename(lon="x").drop_vars("x"), "its dimension x has no coordinates"),
+        (lambda d: d.ndvi.assign_attrs(_Unsigned="true").to_dataset(), "meant otherwise"),
+        (lambda d: d.drop_vars("time"), "its dimension time has no coordinates"),
         (lambda d: d.isel(lon=[0]), "no two finite coordinates"),
         (lambda d: d.assign_coords(time=TIMES[[0, 0, 1]]), "a time twice"),
         (lambda d: d.rename(lat="row", lon="column"), "no rows and columns"),

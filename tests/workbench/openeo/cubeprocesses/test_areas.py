@@ -259,7 +259,8 @@ class TestShapes:
         [
             (np.int16, None, np.float32), (np.int16, 5, np.int16), (np.uint8, 300, np.uint16),
             (np.uint8, -1, np.int16), (np.int16, 0.5, np.float32), (np.float32, 7, np.float32),
-            (bool, False, bool), (np.int32, None, np.float64),
+            (bool, False, bool), (np.int32, None, np.float64), (np.uint8, -9999.0, np.int16),
+            (np.uint8, 0.25, np.float32), (np.float32, 2**70, np.float32),
         ],
     )  # fmt: skip
     def test_types(self, kind, replacement, wanted):

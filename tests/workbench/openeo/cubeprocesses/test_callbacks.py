@@ -353,17 +353,34 @@ def test_apply_dimension_into_one_that_has_a_single_label(cube):
     assert values.bands.values.tolist() == [0, 1]
 
 
-def test_apply_dimension_into_one_with_more_labels(cube):
-    process = child(node("cumsum", data=DATA))
-    refused(
-        "ProcessParameterInvalid",
-        "'bands' has 2 labels",
-        cube,
-        "apply_dimension",
-        dimension="t",
-        target_dimension="bands",
-        process=process,
-    )
+def test_apply_dimension_into_one_with_more_labels_takes_the_values_of_both(cube):
+    process = child(node("quantiles", data=DATA, probabilities=[0.25, 0.5, 0.75]))
+    arguments = {"dimension": "t", "target_dimension": "bands", "process": process}
+    document = graph(node("apply_dimension", data={"from_parameter": "cube"}, **arguments))
+    working = Evaluation()
+    found = execute(document, given={"cube": cube}, run=working)
+    (warning,) = [entry for entry in working.log.entries if entry.level == "warning"]
+    assert "'bands' has 2 labels" in warning.message
+    both = cube.array.values.reshape(6, 4, 5)
+    wanted = np.nanquantile(both, [0.25, 0.5, 0.75], axis=0)
+    np.testing.assert_allclose(found.array.values, wanted, rtol=1e-5)
+    assert found.array.dims == tuple(found.dimensions) == ("bands", "y", "x")
+    assert found.dimensions["bands"].kind == "bands"
+    assert found.array.bands.values.tolist() == [0, 1, 2]
+
+
+def test_one_value_joins_an_array_of_bands(cube):
+    """As clients write an index beside the bands that it is computed from."""
+    red, nir = node("array_element", data=DATA, index=0), node("array_element", data=DATA, index=1)
+    index = node("normalized_difference", x={"from_node": "n1"}, y={"from_node": "n0"})
+    joined = node("array_concat", array1=DATA, array2={"from_node": "n2"})
+    process = child(red, nir, index, joined)
+    _, values = run(cube, "apply_dimension", dimension="bands", process=process)
+    plain = cube.array.values
+    wanted = (plain[:, 1] - plain[:, 0]) / (plain[:, 1] + plain[:, 0])
+    np.testing.assert_allclose(values.values[:, 2], wanted, rtol=1e-5)
+    assert np.array_equal(values.values[:, :2], plain, equal_nan=True)
+    assert values.bands.values.tolist() == [0, 1, 2]
 
 
 def test_apply_dimension_with_one_value_or_none(cube):

@@ -189,6 +189,18 @@ def test_anomalies(lazy, period, labels, normals, places):
     assert warnings == ["no normal for 1 labels, such as 2020-366: null"] * (None in places)
 
 
+def test_normals_of_no_place_suit_all_places(lazy):
+    """Normals of means over all pixels lie in no CRS."""
+    cube = made(days("2001-01-01", "2003-01-01", 9), lazy)
+    means = cube.with_array(cube.array.mean(["y", "x"]))
+    assert means.crs is None
+    usual = means.with_array(means.array[:12].assign_coords(t=[f"{n:02}" for n in range(1, 13)]))
+    found = run("anomaly", data=cube, normals=usual, period="month")
+    months = np.array([day.month for day in days("2001-01-01", "2003-01-01", 9)])
+    wanted = cube.array.values - usual.array.values[months - 1][:, None, None]
+    np.testing.assert_allclose(found, wanted)
+
+
 def test_anomalies_of_dates_and_of_one_plane(lazy):
     dates = days("2001-11-20", "2002-03-05", 9)
     cube, usual = made(dates, lazy), made(["djf", "mam", "jja", "son"], lazy, seed=2)

@@ -135,6 +135,14 @@ def test_names_are_free(name):
     assert list(run("drop_dimension", data=cube, name="other").dimensions) == list(DIMENSIONS)
 
 
+def test_a_crs_goes_with_the_last_dimension_that_lies_in_it(cube):
+    one = cube.with_array(cube.array.isel(x=[0], y=[0]))
+    assert one.crs is not None
+    without_x = run("drop_dimension", data=one, name="x")
+    assert without_x.crs == one.crs
+    assert run("drop_dimension", data=without_x, name="y").crs is None
+
+
 def test_drop_a_dimension(cube):
     one = cube.with_array(cube.array.isel(bands=[1]))
     found = run("drop_dimension", data=one, name="bands")

@@ -526,6 +526,14 @@ def test_masks_hold_along_dimensions_that_they_lack(names, chunks):
     np.testing.assert_array_equal(found.array.values, slow_mask(data, inside, -1))
 
 
+def test_one_crs_in_two_spellings_is_one_grid():
+    """Tiles beside each other are not resampled, as if they lay on two maps."""
+    one = made({"y": [0, 1], "x": [0, 1]}, crs=CRS("OGC:CRS84"))
+    two = made({"y": [0, 1], "x": [2, 3]}, crs=CRS("EPSG:4326"), start=5)
+    found = run("merge_cubes", cube1=one, cube2=two)
+    assert found.array.values.tolist() == [[1, 2, 5, 6], [3, 4, 7, 8]]
+
+
 @pytest.mark.parametrize(
     ("kind", "replacement", "expected"),
     [
@@ -539,6 +547,8 @@ def test_masks_hold_along_dimensions_that_they_lack(names, chunks):
         (np.int16, True, np.int16),
         (np.bool_, True, np.bool_),
         (np.bool_, 2, np.uint8),
+        (np.uint8, -9999.0, np.int16),
+        (np.uint8, 5.0, np.uint8),
         (np.float32, -9999, np.float32),
         (np.float64, None, np.float64),
         (np.int64, 2**70, np.float64),
@@ -555,6 +565,14 @@ def test_what_replaces(kind, replacement, expected, lazy):
     np.testing.assert_array_equal(
         found.array.values.astype(float), np.where(hit, number, data.array.values)
     )
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint8])
+def test_a_fraction_beside_small_numbers_is_as_exact_as_elsewhere(kind):
+    data = made(PIXELS, kind=kind)
+    found = run("mask", data=data, mask=made(PIXELS), replacement=0.1).array
+    assert found.dtype == np.float32
+    assert (found.values == np.float32(0.1)).all()
 
 
 def test_null_values_are_replaced_too():

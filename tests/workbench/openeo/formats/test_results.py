@@ -77,7 +77,7 @@ def test_results_are_an_item_of_stac(tmp_path, make, valid, format_):
     )
     assert found["properties"]["start_datetime"] == "2024-05-01T00:00:00Z"
     assert found["properties"]["end_datetime"] == "2024-05-03T11:00:00Z"
-    assert found["properties"]["datetime"] is None
+    assert found["properties"]["datetime"] == "2024-05-01T00:00:00Z"
     assert found["bbox"] == pytest.approx([9.0, 45.15, 9.005, 45.153], abs=2e-3)
     assert found["geometry"]["type"] == "Polygon"
     for asset in assets:

@@ -228,6 +228,9 @@ def test_the_stretch_of_a_picture():
     values = np.array([[[10.0, 20.0, np.inf]]])
     assert stretched(values)[0].tolist() == [[0, 255], [255, 255], [0, 0]]
     assert stretched(np.full((1, 1, 2), 7.0))[0].tolist() == [[128, 255], [128, 255]]
+    assert stretched(values, minimum=30.0)[0].tolist() == [[0, 255], [0, 255], [0, 0]]
+    assert stretched(values, minimum=20.0)[0].tolist() == [[0, 255], [128, 255], [0, 0]]
+    assert stretched(values, maximum=5.0)[0].tolist() == [[255, 255], [255, 255], [0, 0]]
     assert not stretched(np.full((3, 2, 2), np.nan)).any()
 
 

@@ -55,7 +55,7 @@ MALFORMED = [
     ("no result", {"a": node("e")}, "ProcessGraphInvalid", "", "not 0"),
     ("two results", {"a": ONE, "b": ONE}, "ProcessGraphInvalid", "", "not 2 (a, b)"),
     ("an unknown process", {"a": node("absolut", True, x=1)}, "ProcessUnsupported", "a",
-     "'absolut' is not available in namespace 'user or backend'"),
+     "'absolut' is not available in namespace 'user or backend'. Did you mean absolute?"),
     ("another namespace", {"a": ONE | {"namespace": "mars"}}, "ProcessUnsupported", "a", "'mars'"),
     ("not a user's process", {"a": ONE | {"namespace": "user"}}, "ProcessUnsupported", "a", "user"),
     ("a missing argument", {"a": node("add", True, x=1)}, "ProcessParameterRequired", "a", "'y'"),
@@ -392,6 +392,41 @@ NODES = st.fixed_dictionaries(
     {"process_id": WORDS, "arguments": st.dictionaries(WORDS, JSON, max_size=3)},
     optional={"result": st.booleans(), "namespace": st.none()},
 )
+
+
+DAY = ["2022-01-01", "2022-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("process", "arguments"),
+    [
+        ("load_collection", {"id": "S2", "spatial_extent": None, "temporal_extent": DAY}),
+        ("load_stac", {"url": "https://example.org/a.json", "temporal_extent": DAY}),
+        ("filter_temporal", {"data": {"from_parameter": "cube"}, "extent": DAY}),
+        ("aggregate_temporal",
+         {"data": {"from_parameter": "cube"}, "intervals": [["2021-01-01", None], DAY],
+          "reducer": child(c=node("mean", True, data={"from_parameter": "data"}))}),
+    ],
+)  # fmt: skip
+def test_an_interval_whose_ends_are_equal_is_empty(process, arguments):
+    cube = {"name": "cube", "schema": {"type": "object", "subtype": "datacube"}}
+    mine = user("mine", {"a": node(process, True, **arguments)}, parameters=[cube])
+    (fault,) = faults(mine.definition["process_graph"], parameters=[cube])
+    assert (fault.code, fault.path) == ("TemporalExtentEmpty", "a")
+    assert '["2022-01-01", "2022-01-01"] ends when it begins' in fault.message
+    assert "null" not in fault.message
+
+
+def test_an_empty_interval_of_a_process_of_a_user_is_told_plainly():
+    schema = [
+        {"type": "array", "subtype": "temporal-interval", "uniqueItems": True},
+        {"type": "null"},
+    ]
+    parameters = [{"name": "when", "schema": schema}]
+    mine = user("mine", {"n": node("constant", True, x=1)}, parameters=parameters)
+    (fault,) = faults({"a": node("mine", True, when=DAY)}, Offer(user={"mine": mine}))
+    assert fault.code == "ProcessParameterInvalid"
+    assert fault.message.endswith("ends when it begins; the end is excluded, so it must be later.")
 
 
 SCHEMA_WORDS = st.sampled_from(

@@ -54,12 +54,15 @@ def test_a_job_computes_on_the_workers(on_cluster, cluster, started, ended):
     assert tasks(cluster) == 0
 
 
-@pytest.mark.parametrize("end", ["cancel", "delete", "kill"])
+@pytest.mark.parametrize("end", ["cancel", "delete", "kill", "time"])
 def test_a_job_that_is_ended_frees_its_workers(on_cluster, cluster, started, ended, wait_for, end):
-    jobs = on_cluster(at_once=1)
+    jobs = on_cluster(at_once=1, **({"most_s": 10.0} if end == "time" else {}))
     number = started(jobs, "slow", seconds=0.3, parts=500)
     wait_for(lambda: tasks(cluster) > 100)
-    if end == "kill":
+    if end == "time":
+        assert ended(jobs, number).status == "error"
+        assert "(--job-time)" in jobs.last_error("ada", number)["message"]
+    elif end == "kill":
         os.kill(jobs._running.pids[number], signal.SIGKILL)
         assert ended(jobs, number).status == "error"
     else:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
+from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.errors import error
 
 PASSWORD = "correct horse"
@@ -65,6 +66,8 @@ def check_answer(
             MockResponse(body, status_code=status, headers=headers, content_type=kind),
         )
     except PathError:
+        if json.loads(body)["code"] == "FeatureUnsupported":  # of a method that it does not know
+            return
         assert status in (401, 403, 404, 405, 413, 500), (method, path, status)
 
 
@@ -127,6 +130,8 @@ def collection(name: str) -> dict[str, Any]:
 
 class Collections:
     """A catalogue of collections without data."""
+
+    remote = Remote()
 
     def __init__(self, *names: str) -> None:
         self._all = {name: collection(name) for name in names}

@@ -88,3 +88,52 @@ def test_processes_are_the_official_ones(client, shared_data):
     for definition in served:
         assert definition == official.get(definition["id"], definition)
     assert {"add", "array_element", "if"} <= {definition["id"] for definition in served}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/services"),
+        ("POST", "/services"),
+        ("GET", "/services/xyz"),
+        ("PATCH", "/services/xyz"),
+        ("DELETE", "/services/xyz"),
+        ("GET", "/services/xyz/logs"),
+        ("GET", "/files"),
+        ("GET", "/files/a.tif"),
+        ("PUT", "/files/folder/a.tif"),
+        ("DELETE", "/files/folder/a.tif"),
+        ("GET", "/collections/S2/queryables"),
+    ],
+)
+def test_what_the_api_knows_and_this_back_end_does_not_have(client, method, path):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (501, "FeatureUnsupported")
+    assert "/ lists what there is" in answer.json()["message"]
+    listed = [endpoint["path"] for endpoint in client.get("/").json()["endpoints"]]
+    assert not [each for each in listed if each.startswith(("/services", "/files"))]
+
+
+def test_every_address_of_the_api_answers_or_says_that_it_is_not_offered(client, ada, api):
+    import yaml
+
+    paths = yaml.load(api.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["paths"]
+    for path, operations in paths.items():
+        if path.startswith(("/credentials", "/.well-known")):
+            continue
+        for method in set(operations) & {"get", "put", "post", "patch", "delete"}:
+            answer = client.request(method, path.replace("{", "").replace("}", ""), headers=ada)
+            fault = answer.json()["code"] if answer.status_code >= 400 else ""
+            assert fault not in ("NotFound", "MethodNotAllowed"), (method, path)
+
+
+def test_no_answer_about_the_back_end_holds_null(client):
+    """As readers of JSON Schema 2020-12 do not know `nullable` of the API document."""
+
+    def nulls(value, path):
+        if isinstance(value, dict):
+            return [found for key in value for found in nulls(value[key], f"{path}.{key}")]
+        return [path] if value is None else []
+
+    for path in ("/", "/conformance", "/file_formats", "/udf_runtimes", "/credentials/oidc"):
+        assert nulls(client.get(path).json(), path) == []

@@ -7,10 +7,11 @@ import json
 import os
 import zipfile
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.errors import error
 
 
@@ -33,6 +34,8 @@ def server(tmp_path_factory, slow_package):
 
 class Nothing:
     """A catalogue without collections."""
+
+    remote = Remote()
 
     def documents(self):
         return []
@@ -179,6 +182,9 @@ def test_nobody_sees_the_jobs_of_others(client, ada, signed_in, graph, finished)
     assert client.get(f"/downloads/{number}/{name}", headers=ada).json() == 3
 
 
+LONG = (f"bytes={'9' * 5000}-", f"bytes=0-{'9' * 5000}", f"bytes=-{'9' * 5000}")
+
+
 def test_a_file_is_downloaded_whole_and_in_parts(client, ada, graph, finished):
     job = finished(graph("array_create", data=list(range(100))))
     href = client.get(f"{job}/results", headers=ada).json()["assets"]["openEO.json"]["href"]
@@ -196,9 +202,23 @@ def test_a_file_is_downloaded_whole_and_in_parts(client, ada, graph, finished):
     beyond = client.get(href, headers={"Range": "bytes=999999-"})
     assert beyond.status_code == 416
     assert beyond.headers["content-range"] == f"bytes */{len(whole.content)}"
-    for none in ("bytes=9-5", "bytes=a-b", "items=0-1", "bytes", "bytes=", "bytes=-", "bytes=1-2;"):
+    for none in (
+        "bytes=9-5",
+        "bytes=a-b",
+        "items=0-1",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=1-2;",
+        *LONG,
+    ):
         answer = client.get(href, headers={"Range": none})
         assert (answer.status_code, answer.content) == (200, whole.content), none
+
+
+def until(address):
+    """Return the moment until which a signed address holds."""
+    return parse_qs(urlsplit(address).query)["expires"]
 
 
 def test_a_signed_address_holds_for_its_file_its_run_and_its_time(
@@ -217,6 +237,13 @@ def test_a_signed_address_holds_for_its_file_its_run_and_its_time(
     ):
         refused(client.get(wrong), "ResultLinkExpired")
     refused(client.get(href.replace(job.rpartition("/")[2], "j-0")), "JobNotFound")
+    links = client.get(f"{job}/results", headers=ada).json()["links"]
+    (canonical,) = (link["href"] for link in links if link["rel"] == "canonical")
+    monkeypatch.setattr(results, "SIGNED_S", 48 * 3600)  # it does not hold longer by being asked
+    asked = client.get(canonical).json()
+    again = [link["href"] for link in asked["links"] if link["rel"] == "canonical"]
+    assert again == [canonical]
+    assert until(asked["assets"]["openEO.json"]["href"]) == until(canonical)
     monkeypatch.setattr(results, "SIGNED_S", -1)
     late = client.get(f"{job}/results", headers=ada).json()["assets"]["openEO.json"]["href"]
     assert refused(client.get(late), "ResultLinkExpired").status_code == 410

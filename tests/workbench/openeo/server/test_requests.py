@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 
@@ -114,6 +115,15 @@ def test_an_error_of_the_server_says_no_more_than_where_to_look(app, client, cap
     assert "secret" not in answer.text
     assert answer.json()["id"] in caplog.text
     assert "secret" in caplog.text
+
+
+def test_an_address_writes_no_lines_into_the_log(client, caplog):
+    with caplog.at_level(logging.INFO):
+        answer = client.get("/jobs/a%0A05:00:00 ERROR made up%1B[31m")
+    assert answer.status_code == 401
+    (line,) = (r.getMessage() for r in caplog.records if answer.json()["id"] in r.getMessage())
+    assert "made up" in line
+    assert line.isprintable()
 
 
 def test_numbers_that_json_lacks_become_null():

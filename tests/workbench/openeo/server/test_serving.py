@@ -1,5 +1,6 @@
 """The server on the network, from the command line, and the real client of openEO."""
 
+import asyncio
 import dataclasses
 import re
 import signal
@@ -7,17 +8,20 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from click.testing import CliRunner
 
 from workbench.cli import main
-from workbench.errors import BadFile, BadInput
+from workbench.errors import BadFile, BadInput, NotWritten
 from workbench.openeo.cli import openeo
 from workbench.openeo.server.app import create_app
-from workbench.openeo.server.serving import Place, in_background
+from workbench.openeo.server.serving import Place, in_background, serve
 
 PASSWORD = "correct horse"
 
@@ -56,11 +60,40 @@ def test_a_certificate_that_is_none(tmp_path):
         Place("127.0.0.1", key=path).check()
 
 
+@contextmanager
+def served(app, place):
+    """Serve as the command does, for the length of a block that never comes."""
+    serve(app, place, str)
+    yield
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "no.such.host.invalid"])
 def test_a_place_that_is_taken_or_is_none(host):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(BadInput, match="choose another port"):
             Place(host, taken.getsockname()[1]).listening()
+
+
+@pytest.mark.parametrize("serving", [in_background, served])
+def test_a_server_that_cannot_listen_lets_go_of_its_folder(settings, serving):
+    """Its jobs would run on, and nobody could reach or stop them."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = Place(port=taken.getsockname()[1])
+        with (
+            pytest.raises(BadInput, match="choose another port"),
+            serving(create_app(settings), place),
+        ):
+            pass
+    create_app(settings).state.backend.close()
+
+
+def test_a_server_that_cannot_be_made_lets_go_of_its_folder(settings):
+    settings.state.mkdir()
+    (settings.state / "answers").touch()
+    with pytest.raises(NotWritten, match="answers"):
+        create_app(settings)
+    (settings.state / "answers").unlink()
+    create_app(settings).state.backend.close()
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -99,6 +132,72 @@ def test_it_speaks_tls(settings, tmp_path):
         context = ssl.create_default_context(cafile=str(chain))
         answer = httpx.get(f"{url}.well-known/openeo", verify=context)
         assert answer.json()["versions"][0]["url"] == url
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """The connections of a server to come, in the order in which they were made."""
+    from workbench.openeo.server.connections import Connection
+
+    def begin(connection, transport):
+        original(connection, transport)
+        made.append(connection)
+
+    made, original = [], Connection.connection_made
+    monkeypatch.setattr(Connection, "connection_made", begin)
+    return made
+
+
+def look(connection, times):
+    """Let the server look after a connection as it does when its time has passed."""
+    for _ in range(times):
+        connection.loop.call_soon_threadsafe(connection._look)
+
+
+def is_closed(slow):
+    try:
+        return slow.recv(100) == b""
+    except ConnectionError:  # closed before all was read
+        return True
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
+def test_a_request_that_does_not_come_is_not_waited_for(settings, monkeypatch, begun):
+    from workbench.openeo.server import connections
+
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    with in_background(create_app(settings)) as url:
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        with socket.create_connection(address, timeout=60) as slow, suppress(ConnectionError):
+            slow.sendall(begun)
+            assert is_closed(slow)
+
+
+def test_a_request_that_came_is_answered_and_the_next_not_waited_for(connections, wait_for):
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def answer(request):
+        await asyncio.to_thread(go_on.wait, 60)
+        return Response("here")
+
+    go_on, head = threading.Event(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with in_background(Starlette(routes=[Route("/", answer)])) as url:
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        with socket.create_connection(address, timeout=60) as slow:
+            slow.sendall(head)
+            wait_for(lambda: connections and connections[0].cycle)
+            look(connections[0], 5)
+            go_on.set()
+            said = b""
+            while not said.endswith(b"here"):
+                said += (part := slow.recv(1000))
+                assert part
+            assert said.startswith(b"HTTP/1.1 200")
+            slow.sendall(head[:7])
+            look(connections[0], 2)
+            assert is_closed(slow)
 
 
 # The real client
@@ -232,6 +331,24 @@ def test_what_cannot_be_served_is_refused(tmp_path, arguments, words):
     assert (done.exit_code, words in done.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [((), 86_400), (("--job-time", "0:01:30"), 90), (("--job-time", "2-00:00:00"), 172_800)],
+)
+def test_the_time_that_a_job_may_take(tmp_path, monkeypatch, given, seconds):
+    found = {}
+
+    def seen(*_, **more):
+        found.update(more)
+        raise BadInput("seen")
+
+    monkeypatch.setattr("workbench.openeo.server.serving.settings_of", seen)
+    (catalog := tmp_path / "catalog.yml").write_text("collections: {}\n")
+    state = tmp_path / "state"
+    done = invoke("serve", "--catalog", catalog, "--state", state, "--no-accounts", *given)
+    assert found["job_s"] == seconds, done.output
+
+
 def test_the_command_stops_cleanly_and_finds_all_again(tmp_path):
     catalog, state = tmp_path / "catalog.yml", tmp_path / "state"
     done = invoke("user", "add", "ada", "--state", state, "--password-stdin", input=PASSWORD)
@@ -260,7 +377,7 @@ def test_the_command_stops_cleanly_and_finds_all_again(tmp_path):
             body = {"process_graph": PROCESS}
             assert httpx.put(f"{url}process_graphs/three", json=body, headers=headers).is_success
             running.send_signal(signal.SIGTERM)
-            output, log = running.communicate(timeout=30)
+            output, log = running.communicate()
         finally:
             running.kill()
         assert running.returncode == 0, log

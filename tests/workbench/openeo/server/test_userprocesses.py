@@ -40,6 +40,14 @@ def test_a_process_is_kept_given_back_replaced_and_deleted(client, ada):
         assert (answer.status_code, answer.json()["code"]) == (404, "ProcessGraphNotFound")
 
 
+def test_a_process_may_be_named_by_a_uuid(client, ada):
+    name = "11dde30b-a00c-4d33-a62f-d66e102ab2c3"
+    assert put(client, ada, name, process_graph=PI).status_code == 200
+    assert client.delete(f"/process_graphs/{name}", headers=ada).status_code == 204
+    answer = put(client, ada, "a.b", process_graph=PI)
+    assert (answer.status_code, answer.json()["code"]) == (400, "ProcessInvalid")
+
+
 def test_nobody_sees_the_processes_of_another(client, ada, signed_in):
     put(client, ada, **PROCESS)
     bob = signed_in("bob")
@@ -131,7 +139,7 @@ def test_a_process_that_is_none_is_refused_and_changes_nothing(client, ada, body
     assert client.get("/process_graphs/evi", headers=ada).json() == before
 
 
-@pytest.mark.parametrize("name", ["a-b", "ä", "x" * 201, "a%20b", "..", "a%00"])
+@pytest.mark.parametrize("name", ["a.b", "ä", "x" * 201, "a%20b", "..", "a%00"])
 def test_a_name_that_is_none(client, ada, name):
     answer = put(client, ada, name, process_graph=PI)
     assert answer.status_code in (400, 404, 405)
@@ -291,3 +299,18 @@ def test_validating_with_a_token_that_is_none_is_refused(client):
     headers = {"Authorization": "Bearer basic//guess"}
     answer = client.post("/validation", json={"process_graph": PI}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "TokenInvalid")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "", "é", "x" * 300_000])
+def test_a_name_that_no_process_has_is_an_unknown_one(client, ada, name):
+    process = {"process_graph": {"a": {"process_id": name, "arguments": {}, "result": True}}}
+    body = json.dumps(process)  # as ASCII: half a letter can be written so
+    headers = {**ada, "Content-Type": "application/json"}
+    answer = client.post("/validation", content=body, headers=headers)
+    assert [fault["code"] for fault in answer.json()["errors"]] in (
+        ["ProcessUnsupported"],
+        ["ProcessGraphInvalid"],
+    )
+    for path in ("/jobs", "/result"):
+        answer = client.post(path, content=f'{{"process": {body}}}', headers=headers)
+        assert answer.status_code == 400, answer.text

@@ -146,6 +146,43 @@ def test_shapes_on_both_sides_of_the_antimeridian():
     assert covered(shapes, grid, Window.whole(grid.shape)).mean() > 0.97
 
 
+@pytest.mark.parametrize(
+    ("west", "span", "wanted"),
+    [
+        (0.0, (-10, -5), [350.5, 351.5, 352.5, 353.5, 354.5]),
+        (0.0, (-2, 1), [0.5, 358.5, 359.5]),
+        (0.0, (10, 12), [10.5, 11.5]),
+        (0.0, (0, 1), [0.5]),
+        (-180.0, (178, 180), [178.5, 179.5]),
+        (-180.5, (178.5, 180), [-180, 179]),
+    ],
+)
+@pytest.mark.parametrize("asked_in", [4326, 4258])
+def test_longitudes_are_those_of_the_pixels(west, span, wanted, asked_in):
+    grid = pixels(10, 360, (1.0, -1.0), west, 5.0, DEGREES)
+    shapes = placed(Shapes(array(shapely.box(span[0], -3, span[1], 3)), CRS(asked_in)), grid)
+    found = covered(shapes, grid, Window.whole(grid.shape))
+    assert grid.x[found.any(axis=0)].tolist() == wanted
+    window = window_around(shapes, grid)
+    assert window is not None
+    assert grid.x[window.cols[0]] == wanted[0]
+    assert grid.x[window.cols[1] - 1] == wanted[-1]
+
+
+def test_a_point_west_of_greenwich_on_a_grid_that_begins_there():
+    grid = pixels(10, 360, (1.0, -1.0), 0.0, 5.0, DEGREES)
+    shapes = placed(Shapes(array(shapely.Point(-7.2, 0.3), shapely.Polygon()), DEGREES), grid)
+    found = covered(shapes, grid, Window.whole(grid.shape))
+    assert grid.x[found.any(axis=0)].tolist() == [352.5]
+
+
+def test_a_shape_beyond_the_antimeridian_on_a_grid_that_ends_there():
+    grid = pixels(10, 360, (1.0, -1.0), -180.0, 5.0, DEGREES)
+    shapes = placed(Shapes(array(shapely.box(181, -3, 183, 3)), DEGREES), grid)
+    found = covered(shapes, grid, Window.whole(grid.shape))
+    assert grid.x[found.any(axis=0)].tolist() == [-178.5, -177.5]
+
+
 def test_shapes_that_cross_themselves_are_mended():
     grid = pixels()
     bow = shapely.Polygon([(2, 2), (12, 12), (12, 2), (2, 12), (2, 2)])

@@ -48,6 +48,23 @@ def test_code_that_uses_too_much_is_ended(runtimes, case, code, family):
     assert family(wait=True) == []
 
 
+def test_a_copy_of_the_process_does_not_answer(runtimes, code):
+    for _ in range(3):
+        assert runtimes.run(code("copy = os.fork()", "result = copy > 0"), 1).value is True
+
+
+def test_memory_that_belongs_to_no_process_is_refused(runtimes, code):
+    """It would count for none of them, and segments of System V would outlive all."""
+    lines = [
+        "import ctypes",
+        "kernel = ctypes.CDLL(None, use_errno=True)",
+        "result = [kernel.shmget(0, 4096, 0o1600), kernel.msgget(0, 0o1600)]",
+        "try: result.append(os.write(os.memfd_create('x'), b'x'))",
+        "except PermissionError: result.append(-1)",
+    ]
+    assert runtimes.run(code(*lines), 1).value == [-1, -1, -1]
+
+
 RAISED = [
     ("len(bytearray(1 << 30))", "more memory than it may use"),
     ("sys.exit('enough')", r"called sys.exit\('enough'\)"),
@@ -70,7 +87,9 @@ def test_errors_are_told_and_the_process_serves_on(runtimes, code, family):
     assert len(family()) == count
     small.close()
     assert family(wait=True) == []
-    with pytest.raises(Failed, match="No UDF found"):
+    with pytest.raises(
+        Failed, match=r"No UDF found.*apply_datacube\(cube: XarrayDataCube, context: dict\)"
+    ):
         small.run("x = 1\n", 1)
     with pytest.raises(Failed, match="SyntaxError"):
         small.run("def run(\n", 1)

@@ -1,0 +1,110 @@
+"""Sums over cells, and what is solved from them, in compiled loops.
+
+Each loop does the additions and products that the same lines of numpy would, one by one and in the
+same order, so results have the same bits. What it saves are the passes over memory in between.
+
+Import this module only where it is used: it loads numba.
+"""
+
+# numba infers the types of these loops from their arguments.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.machinecode import compiled
+
+
+@compiled
+def add_values(values, cells, per_mm, coarse_per_mm, total, squared, present):
+    """Add the values of points to their cells in whole numbers of small units.
+
+    Parameters
+    ----------
+    values
+        (points,) float64, NaN where missing.
+    cells
+        (points,) place of the cell of each point; negative for a point that does not count.
+    per_mm, coarse_per_mm
+        Units per 1, of sums and of sums of squares.
+    total, squared, present
+        (cells,) int64: gain the sum, the sum of squares and the number of values.
+
+    Returns
+    -------
+    Largest size of a value that counts, 0 where there is none. Beyond what the caller allows, the
+    sums are of no use.
+    """
+    largest = 0.0
+    for point in range(len(values)):
+        cell, value = cells[point], values[point]
+        if cell < 0 or np.isnan(value):
+            continue
+        largest = max(largest, abs(value))
+        total[cell] += np.int64(np.rint(value * per_mm))
+        coarse = np.rint(value * coarse_per_mm)
+        squared[cell] += np.int64(coarse * coarse)
+        present[cell] += 1
+    return largest
+
+
+@compiled
+def add_rows(total, cells, added):
+    """Add (rows, m) whole numbers to columns `cells` of (rows, n) ones."""
+    for row in range(len(added)):
+        for place in range(len(cells)):
+            total[row, cells[place]] += added[row, place]
+
+
+@compiled
+def add_projected(right, cells, los, series):
+    """Add the products of a line of sight and the series seen along it, where there is a value.
+
+    Parameters
+    ----------
+    right
+        (2, dates, n), changed.
+    cells
+        (m,) places among the n.
+    los
+        (2, 1 or dates, m).
+    series
+        (dates, m), NaN where unknown.
+    """
+    fixed = los.shape[1] == 1
+    for part in range(2):
+        for date in range(len(series)):
+            look = los[part, 0 if fixed else date]
+            for place in range(len(cells)):
+                value = series[date, place]
+                if not np.isnan(value):
+                    right[part, date, cells[place]] += look[place] * value
+
+
+@compiled
+def solve_pairs(normal, right, solvable):
+    """Solve 2×2 equations in place of their right side, NaN where they are not to be solved.
+
+    Parameters
+    ----------
+    normal
+        (3, 1 or dates, n): ee, eu, uu.
+    right
+        (2, dates, n), becomes the solution.
+    solvable
+        (1 or dates, n).
+    """
+    fixed = normal.shape[1] == 1
+    for date in range(right.shape[1]):
+        at = 0 if fixed else date
+        ee, eu, uu = normal[0, at], normal[1, at], normal[2, at]
+        first, second = right[0, date], right[1, date]
+        for cell in range(right.shape[2]):
+            if solvable[at, cell]:
+                determinant = ee[cell] * uu[cell] - eu[cell] * eu[cell]
+                east = (uu[cell] * first[cell] - eu[cell] * second[cell]) / determinant
+                up = (ee[cell] * second[cell] - eu[cell] * first[cell]) / determinant
+                first[cell], second[cell] = east, up
+            else:
+                first[cell], second[cell] = np.nan, np.nan
