@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 BUILD = DOCS / "_build"
 PAGES, HTML, EXECUTED = BUILD / "pages", BUILD / "html", BUILD / "notebooks"
-PACKAGES = ("workbench", "egms_io", "spaceeye", "efast")
+PACKAGES = ("workbench", "egms_io", "spaceeye", "efast", "tiling")
 
 TAKEN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 """Pages that stand outside docs."""

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
+import rasterio
 import xarray as xr
 from PIL import Image
 
@@ -17,6 +19,10 @@ import spaceeye
 from efast import figures as fused_views
 from egms_io import figures
 from spaceeye import figures as views
+from tiling import sentinel1
+from tiling.sentinel1.figures.residuals import residual_figure
+from tiling.sentinel1.products.annotations import read_annotation
+from workbench.figures import as_picture, colour_bar, panels, titled
 from workbench.progress import log_to_stderr
 from workbench.sentinel2.plainmethods import linear
 
@@ -100,6 +106,53 @@ def fused_pictures() -> None:
     save(fused_views.hidden_dates(hidden, note=note), "efast_hidden.png", dpi=80)
 
 
+def radar_pictures() -> None:
+    """Make the picture of the simulated Sentinel-1 sample."""
+    with TemporaryDirectory() as place:
+        settings = sentinel1.Configuration(sentinel1.write_sample(place), False)
+        settings.polarisation, settings.out_spatial_res, settings.mask_cond = "VV", 20, False
+        settings.filter, settings.filter_options = "lee", {"rad": 2, "nblooks": 4.4}
+        sentinel1.s1_process(settings, debug_otb=True)
+        settings.calibration_type, settings.filter = "normlim", ""
+        sentinel1.s1_process(settings, debug_otb=True)
+        radar_tile(Path(place) / "out")
+
+
+def radar_tile(out: Path) -> None:
+    """Show the island of the sample: backscatter, filtered, incidence angle, normalised."""
+
+    def read(name: str) -> Any:
+        with rasterio.open(next(out.rglob(name))) as file:
+            return file.read(1)[2520:3240, 3000:3720].astype(float)
+
+    powers = {
+        "sigma nought": read("s1a_32TPL_vv_DES_053_*x.tif"),
+        "Lee filter": read("*_filtered.tif"),
+        "NORMLIM": read("*_vv_*_NormLim.tif"),
+    }
+    figure, axes = panels(1, 4, size=(15, 3.7))
+    for axis, (title, power) in zip(axes[[0, 1, 3]], powers.items(), strict=True):
+        decibels = 10 * np.log10(np.where(power > 0, power, np.nan))
+        image = axis.imshow(decibels, cmap="gray", vmin=-22, vmax=0)
+        axis.set_title(titled(f"VV, {title}", "simulated"))
+    colour_bar(figure, image, "dB", axes=axes[3])
+    angles = read("LIA_*.tif") / 100
+    image = axes[2].imshow(np.where(angles > 0, angles, np.nan), cmap="viridis", vmin=15, vmax=65)
+    axes[2].set_title(titled("local incidence angle", "simulated"))
+    colour_bar(figure, image, "degrees", axes=axes[2])
+    as_picture(*axes)
+    save(figure, "sentinel1_tile.png", dpi=90, colours=160)
+
+
+def real_radar(data: Path) -> None:
+    """Make the picture of the residuals of a real Sentinel-1 product."""
+    with TemporaryDirectory() as place, ZipFile(next(data.glob("older/*_3768*.zip"))) as archive:
+        archive.extractall(place)
+        annotation = read_annotation(next(Path(place).glob("*.SAFE/annotation/*-vv-*.xml")))
+    report = sentinel1.residual_report(annotation, sentinel1.image_model(annotation))
+    save(residual_figure(report), "sentinel1_residuals.png", dpi=75, colours=96)
+
+
 def main() -> None:
     """Make all pictures whose data are there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -109,9 +162,11 @@ def main() -> None:
     log_to_stderr()
     sample_pictures()
     fused_pictures()
+    radar_pictures()
     if data.is_dir():
         real_pictures(data / "egms")
         real_images(data / "spaceeye")
+        real_radar(data / "sentinel1")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("efast", "egms_io", "spaceeye", "workbench")
+PACKAGES = ("efast", "egms_io", "spaceeye", "tiling", "workbench")
+FACES = ("efast", "egms_io", "spaceeye", "tiling.sentinel1", "workbench")
 TOP = "|".join((*PACKAGES, "benchmarks", "docs", "notebooks", "tests"))
 GUIDES = [
     *sorted((ROOT / "docs").glob("*.md")),
@@ -99,7 +100,7 @@ def public_modules():
             yield ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", FACES)
 def test_the_reference_lists_every_public_name(package):
     names = {f"{package}.{name}" for name in importlib.import_module(package).__all__}
     assert sorted(names - set(listed())) == []
@@ -108,6 +109,35 @@ def test_the_reference_lists_every_public_name(package):
 def test_the_reference_lists_every_module_of_the_shared_floors():
     found = set(listed())  # a room that is listed shows the names of its modules
     assert [m for m in public_modules() if not {m, m.rpartition(".")[0]} & found] == []
+
+
+def shown(default):
+    """Return a default of an option of Sentinel-1 as its guide has it."""
+    from tiling.sentinel1.configuration.options import REQUIRED, UNSET, Below
+
+    if isinstance(default, Below):
+        return f"`{{output}}/{default.name}`"
+    if default in (None, (), "", REQUIRED, UNSET):
+        return {REQUIRED: "required", UNSET: "EGM96"}.get(default, "")
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_the_guide_of_sentinel1_lists_every_option():
+    """Those that count with their defaults; those without effect in either of two tables."""
+    from tiling.sentinel1.configuration.optiontable import OPTIONS
+
+    counting, idle = (ROOT / "docs" / "sentinel1.md").read_text().split("### Options without")
+    listed = re.findall(r"^\| `(\w+\.\w+)` \|([^|]*)\|", counting, re.M)
+    rows = {title: default.strip() for title, default in listed}
+    idle = idle.partition("\n## ")[0]
+    single = [option for option in OPTIONS if "." not in option.name]
+    expected = {o.title: shown(o.default) for o in single if not o.without_effect}
+    assert {title: rows.get(title) for title in expected} == expected
+    assert len(rows) == len(listed)
+    without = {option.title for option in single if option.without_effect}
+    told = set(re.findall(r"`(\w+\.\w+)`", idle))
+    assert told <= without
+    assert rows.keys() - expected.keys() == without - told
 
 
 def test_citation_is_of_this_version():
