@@ -78,7 +78,10 @@ def _left_out(_app: Any, _what: str, _name: str, thing: Any, *_: Any) -> bool | 
     return True if unsaid or isinstance(thing, TypeVar) else None
 
 
-SEVERAL = {"Bounds", "Result"}
+SEVERAL = {
+    "Acquisition", "Bounds", "Calibration", "Ground", "Image", "Manifest", "Offer", "Product",
+    "Result", "Source",
+}  # fmt: skip
 """Names in signatures that things in several modules have."""
 
 
