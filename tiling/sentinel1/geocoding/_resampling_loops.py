@@ -14,6 +14,13 @@ from workbench.machinecode import compiled
 
 __all__ = ["bilinear", "nearest", "reach"]
 
+END = 0.75
+"""Lines beyond the first and the last that an image reaches, a half of which is theirs.
+
+The next image of a pass begins one line after the last, and the geometries of two differ by up to a
+tenth of a line: places between them must not fall through.
+"""
+
 
 @compiled
 def reach(lines, pixels, height, width):
@@ -22,7 +29,7 @@ def reach(lines, pixels, height, width):
     for i in range(lines.shape[0]):
         for j in range(lines.shape[1]):
             line, pixel = lines[i, j], pixels[i, j]
-            if -0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5:
+            if -END <= line < height - 1 + END and -0.5 <= pixel < width - 0.5:
                 row, col = int(np.floor(line)), int(np.floor(pixel))
                 top, bottom = min(top, row), max(bottom, row + 1)
                 left, right = min(left, col), max(right, col + 1)
@@ -36,8 +43,9 @@ def nearest(image, first_line, first_pixel, lines, pixels, height, width, out):
         for j in range(lines.shape[1]):
             line, pixel = lines[i, j], pixels[i, j]
             out[i, j] = 0
-            if -0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5:
+            if -END <= line < height - 1 + END and -0.5 <= pixel < width - 0.5:
                 row, col = int(np.floor(line + 0.5)), int(np.floor(pixel + 0.5))
+                row = min(max(row, 0), height - 1)
                 out[i, j] = image[row - first_line, col - first_pixel]
 
 
@@ -69,7 +77,7 @@ def bilinear(image, first_line, first_pixel, lines, pixels, height, width, out):
                 upper = (1 - across) * a + across * b
                 lower = (1 - across) * c + across * d
                 out[row, col] = (1 - down) * upper + down * lower
-            elif -0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5:
+            elif -END <= line < height - 1 + END and -0.5 <= pixel < width - 0.5:
                 out[row, col] = _of_those_with_a_value(
                     image, line - start_line, pixel - start_pixel
                 )

@@ -79,7 +79,8 @@ def resampled(
     window
         That window, as `image_window` gives it.
     shape
-        Of the image; beyond half a pixel from its edge there is nothing.
+        Of the image; there is nothing beyond half a pixel from its sides, and three quarters of a
+        line from its ends.
     lines, pixels
         (rows, cols) places, NaN for none.
     method

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,15 @@ def make_incidence(job: IncidenceJob) -> dict[str, Any]:
     from tiling.sentinel1.geometry.lattices import ground_lattice
     from tiling.sentinel1.incidence.acquisitions import best_acquisition
     from tiling.sentinel1.incidence.looks import look_lattice
+    from tiling.sentinel1.outputs.acquisitions import acquisition
     from tiling.sentinel1.products.safefolders import Image
     from workbench.rasters.tilegrid import tile_grid
 
     settings = job.settings
     images = [Image(folder, job.acquired.polarisation) for folder, _ in job.candidates]
     chosen = best_acquisition(images, job.tile)
+    # The map tells of the product that it is made with, whichever comes first.
+    job = replace(job, acquired=acquisition([chosen.manifest], job.acquired.polarisation))
     file = dict(job.candidates)[chosen.folder]
     model = image_model(
         chosen.annotation,

@@ -215,9 +215,15 @@ def _run(
     if not (found_any or tally.products or tally.skipped) and not any(
         d.search_error for d in tally.downloads
     ):
-        raise NoS1ImageError(
-            f"no product in {cfg.raw_directory} is asked for and lies on {', '.join(tiles)}"
-        )
+        raise NoS1ImageError(_why_nothing(cfg, filters, settings, tiles))
+
+
+def _why_nothing(cfg: Any, filters: Any, settings: Settings, tiles: Sequence[str]) -> str:
+    from tiling.sentinel1.selection.absence import why_nothing
+
+    folder, ratio = Path(cfg.raw_directory), float(cfg.tile_to_product_overlap_ratio or 0)
+    products, _ = broken_products(folder, filters, noise=settings.remove_noise)
+    return why_nothing(folder, filters, products, tiles, ratio)
 
 
 def _tiles(cfg: Any, filters: Any, settings: Settings) -> list[str]:

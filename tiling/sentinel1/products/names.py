@@ -1,4 +1,8 @@
-"""What the name of a product says, such as ``S1B_IW_GRDH_1SDV_20211223T051122_…_5371``."""
+"""What the name of a product says, such as ``S1B_IW_GRDH_1SDV_20211223T051122_…_5371``.
+
+Where images have been rewritten as cloud optimised files, as the Copernicus Data Space does, the
+name ends in ``_COG``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ _NAME = re.compile(
     r"(?P<platform>S1[A-Z])_(?P<mode>[A-Z0-9]{2})_(?P<kind>[A-Z]{3})(?P<resolution>[FHM_])_"
     r"(?P<level>\d)(?P<product_class>[SA])(?P<channels>SH|SV|DH|DV|HH|HV|VV|VH)_"
     r"(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
-    r"(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<digest>[0-9A-F]{4})"
+    r"(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<digest>[0-9A-F]{4})(?:_COG)?"
 )
 
 _CHANNELS = {"SH": ("hh",), "SV": ("vv",), "DH": ("hh", "hv"), "DV": ("vv", "vh")}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tiling.sentinel1.geocoding.blocks import image_window, resampled
+from tiling.sentinel1.outputs.concatenation import concatenated
 from workbench.rasters.windows import Window
 
 SHAPE = (40, 50)
@@ -27,7 +28,7 @@ def places():
     lines = generator.uniform(-2, SHAPE[0] + 1, (70, 60))
     pixels = generator.uniform(-2, SHAPE[1] + 1, (70, 60))
     lines[:5], pixels[5:10] = np.round(lines[:5]), np.round(pixels[5:10])
-    lines[10:15] = generator.choice([-0.5, -0.49, 0, 38.9, 39, 39.49, 39.5], (5, 60))
+    lines[10:15] = generator.choice([-0.75, -0.7, 0, 38.9, 39, 39.74, 39.75], (5, 60))
     pixels[15:20] = generator.choice([-0.5, -0.49, 0, 48.9, 49, 49.49, 49.5], (5, 60))
     pixels[20, ::3] = np.nan
     lines[21, ::3] = np.nan
@@ -37,7 +38,7 @@ def places():
 def plain(powers, line, pixel):
     """The mean of the neighbours that have a value, by their distance, if the nearest has one."""
     height, width = powers.shape
-    if not (-0.5 <= line < height - 0.5 and -0.5 <= pixel < width - 0.5):
+    if not (-0.75 <= line < height - 0.25 and -0.5 <= pixel < width - 0.5):
         return 0.0
     top, left = int(np.floor(line)), int(np.floor(pixel))
     near = [
@@ -72,10 +73,23 @@ def test_all_have_a_value(places):
 def test_nearest(powers, places):
     lines, pixels = places
     found = resampled(powers, WHOLE, SHAPE, lines, pixels, "nearest")
-    inside = (lines >= -0.5) & (lines < 39.5) & (pixels >= -0.5) & (pixels < 49.5)
+    inside = (lines >= -0.75) & (lines < 39.75) & (pixels >= -0.5) & (pixels < 49.5)
     rows, cols = (np.floor(each[inside] + 0.5).astype(int) for each in (lines, pixels))
+    rows = np.clip(rows, 0, 39)
     np.testing.assert_array_equal(found[inside], powers[rows, cols])
     assert not found[~inside].any()
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+@pytest.mark.parametrize("apart", [-0.12, -0.001, 0, 0.12])
+def test_two_images_that_meet_leave_no_gap(method, apart):
+    """The second begins one line after the last of the first; their geometries differ a little."""
+    image = np.full(SHAPE, 0.3, np.float32)
+    lines, pixels = np.meshgrid(np.linspace(37, 42, 2001), [7.0, 7.4], indexing="ij")
+    first = resampled(image, WHOLE, SHAPE, lines, pixels, method)
+    second = resampled(image, WHOLE, SHAPE, lines - SHAPE[0] + apart, pixels, method)
+    np.testing.assert_allclose(concatenated([first, second]), 0.3, rtol=1e-6)
+    assert (first == 0).any()
 
 
 @pytest.mark.parametrize("method", ["bilinear", "nearest"])

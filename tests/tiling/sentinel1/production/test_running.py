@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ from tiling.sentinel1.errors import (
     NoS1ImageError,
     NoS2TileError,
 )
+from tiling.sentinel1.outputs.acquisitions import acquisition
 from tiling.sentinel1.production.running import process
+from tiling.sentinel1.products.manifests import read_manifest
 from workbench.errors import FolderInUse, OutputExists
 
 TILE = "32TPL/s1a_32TPL_vv_DES_053_20230612txxxxxx.tif"
@@ -199,6 +202,19 @@ def test_maps_only(configured, tmp_path):
     np.testing.assert_allclose(np.sin(np.radians(degrees[known])), sine[known], atol=2e-4)
 
 
+def test_a_map_names_the_product_that_it_is_made_with(configured, tmp_path):
+    def planned(steps, _):
+        (step,) = steps
+        last = read_manifest(step.work.candidates[-1][0])
+        return [replace(step, work=replace(step.work, acquired=acquisition([last], "vv")))]
+
+    assert process(configured(), maps_only=True, debug_otb=True, lia_process=planned).code == 0
+    (path,) = (tmp_path / "out" / "_LIA").glob("*.tif")
+    record = json.loads((path.parent / ".records" / f"{path.name}.json").read_text())
+    with rasterio.open(path) as file:
+        assert file.tags()["INPUT_S1_IMAGES"] == record["decisions"]["product"]
+
+
 def test_a_run_that_was_killed_is_gone_on_with(plain, configured, simulated, tmp_path):
     code = f"""
 import sys
@@ -356,7 +372,7 @@ def test_a_search_that_fails_is_counted(configured, tmp_path, archive):
     ("changes", "error", "words"),
     [
         ({"tile_list": ["99XXX"]}, NoS2TileError, "99XXX"),
-        ({"tile_list": ["32TPL"], "relative_orbit_list": [7]}, NoS1ImageError, "no product"),
+        ({"tile_list": ["32TPL"], "relative_orbit_list": [7]}, NoS1ImageError, "of other orbits"),
         ({"dem": Path("/nowhere")}, MissingDEMError, "32TPL"),
         ({"GeoidFile": Path("/nowhere.gtx")}, MissingGeoidError, "nowhere"),
         ({"orbit_files": "require"}, DownloadEOFFileError, "no orbit file"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -45,6 +46,20 @@ def test_flat_and_nested(tmp_path, make_product):
     assert find_product(tmp_path, nested.name) == nested
     assert find_product(tmp_path, flat.stem) == flat
     assert find_product(tmp_path, flat.name.replace("AAAA", "CCCC")) is None
+
+
+def test_a_product_rewritten_as_cloud_optimised_files(tmp_path, make_product):
+    """The Copernicus Data Space appends _COG to the name, and -cog to those of its files."""
+    plain = make_product(tmp_path)
+    path = plain.rename(plain.with_name(f"{plain.stem}_COG.SAFE"))
+    manifest = path / "manifest.safe"
+    for file in [each for each in path.rglob("*.*") if each != manifest]:
+        file.rename(file.with_stem(f"{file.stem}-cog"))
+    text = re.sub(r"(-00\d)(\.(?:xml|tiff))", r"\1-cog\2", manifest.read_text("utf-8"))
+    manifest.write_text(text, "utf-8")
+    (found,) = local_products(tmp_path, noise=True)
+    assert found.identifier.endswith("_5371_COG")
+    assert found.manifest.files["measurement", "vv"][0].stem.endswith("-cog")
 
 
 def test_a_folder_that_is_not_there(tmp_path):
