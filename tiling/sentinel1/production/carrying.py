@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tiling.sentinel1.errors import Error, ExitCode
 from tiling.sentinel1.production.memory import MemoryWatch
 from tiling.sentinel1.production.steps import Step, in_order
-from workbench.errors import DiskFull
+from workbench.errors import DiskFull, is_user_error
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -174,8 +174,10 @@ def _carry(step: Step) -> Made:
     started = time.perf_counter()
     with MemoryWatch() as memory:
         decided = _decided(step)
-        # First: were the run killed between, nothing would vouch for what an older one left.
-        replace(step.manifest, decisions=decided or {}).save(step.record, step.outputs)
+        stored = step.manifest.decided(step.record)
+        if not step.manifest.vouches(step.record) or stored != (decided or {}):
+            # First: were the run killed between, nothing would vouch for what an older one left.
+            replace(step.manifest, decisions=decided or {}).save(step.record, step.outputs)
         given = () if decided is None else (decided,)
         told = dict(step.function(step.work, *given))
     missing = [path for path in step.outputs if not path.exists()]
@@ -200,7 +202,8 @@ def _decided(step: Step) -> Mapping[str, Any] | None:
 def _drop(step: Step, error: Exception, waits: Mapping[str, set[str]], carried: Carried) -> None:
     """Note that a step failed, and that what needs it cannot be done."""
     carried.failed[step.name] = error
-    logger.error("%s of %s failed: %s", step.kind, step.name, error, exc_info=error)
+    unforeseen = None if is_user_error(error) else error
+    logger.error("%s of %s failed: %s", step.kind, step.name, error, exc_info=unforeseen)
     lost = {step.name}
     while True:
         more = {

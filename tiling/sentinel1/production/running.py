@@ -281,7 +281,14 @@ def _plans(
         missing = [each.offer.name for each in download.failures]
         selected = select(products, tile, ratio=ratio, missing=missing, broken=broken)
         tally.skipped += selected.skipped
-        passes = [orbit_files(one, settings, wishes.polarisations) for one in selected.passes]
+        passes = []
+        for one in selected.passes:
+            try:
+                passes.append(orbit_files(one, settings, wishes.polarisations))
+            except CorruptedDataSAFEError as reason:  # its own pass only
+                logger.error("not made: %s of %s: %s", tile, one.day, reason)
+                tally.broken[str(reason.product)] = reason.details
+                tally.skipped.append(f"{tile} of {one.day}: {reason}")
         tally.products |= {each.identifier for one in passes for each in one.products}
         steps = plan_tile(
             tile, passes, settings=settings, wishes=wishes, names=names, surface=heights[tile]

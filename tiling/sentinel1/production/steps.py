@@ -48,7 +48,7 @@ class Step:
     name: str
     kind: Kind
     tile: str
-    function: Callable[[Any], Mapping[str, Any]]
+    function: Callable[..., Mapping[str, Any]]
     work: Any
     outputs: tuple[Path, ...]
     manifest: Manifest

@@ -15,10 +15,10 @@ from workbench.errors import DiskFull
 
 from .conftest import (
     be_killed,
-    fail_with_choice,
     choose,
     fail,
     fail_once,
+    fail_with_choice,
     fill_disk,
     write,
     write_nothing,
