@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tiling.sentinel1.errors import Error, ExitCode
 from tiling.sentinel1.production.memory import MemoryWatch
 from tiling.sentinel1.production.steps import Step, in_order
-from workbench.errors import DiskFull
+from workbench.errors import DiskFull, is_user_error
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -172,24 +172,38 @@ def _is_lost(error: BaseException) -> bool:
 def _carry(step: Step) -> Made:
     """Carry one step out; this is what runs on a worker."""
     started = time.perf_counter()
-    # First: were the run killed between, nothing would vouch for what an older one left.
-    step.manifest.save(step.record, step.outputs)
     with MemoryWatch() as memory:
-        told = dict(step.function(step.work))
+        decided = _decided(step)
+        stored = step.manifest.decided(step.record)
+        if not step.manifest.vouches(step.record) or stored != (decided or {}):
+            # First: were the run killed between, nothing would vouch for what an older one left.
+            replace(step.manifest, decisions=decided or {}).save(step.record, step.outputs)
+        given = () if decided is None else (decided,)
+        told = dict(step.function(step.work, *given))
     missing = [path for path in step.outputs if not path.exists()]
     if missing:
         raise FileNotFoundError(f"{missing[0]} was to be written by {step.name} and is not there")
-    decided = told.get("decisions")
-    if decided:
-        replace(step.manifest, decisions=decided).save(step.record)
     seconds = time.perf_counter() - started
     return Made(told, seconds, os.getpid(), (memory.before, memory.most))
+
+
+def _decided(step: Step) -> Mapping[str, Any] | None:
+    """Return what a step chooses; files that were made by another choice give way."""
+    if step.decide is None:
+        return None
+    before = step.manifest.decided(step.record)
+    decided = step.decide(step.work, before)
+    if decided != before:
+        for path in step.outputs:
+            path.unlink(missing_ok=True)
+    return decided
 
 
 def _drop(step: Step, error: Exception, waits: Mapping[str, set[str]], carried: Carried) -> None:
     """Note that a step failed, and that what needs it cannot be done."""
     carried.failed[step.name] = error
-    logger.error("%s of %s failed: %s", step.kind, step.name, error, exc_info=error)
+    unforeseen = None if is_user_error(error) else error
+    logger.error("%s of %s failed: %s", step.kind, step.name, error, exc_info=unforeseen)
     lost = {step.name}
     while True:
         more = {

@@ -68,6 +68,8 @@ def make_tile(job: TileJobs) -> Told:
         "heights": heights,
         "images": {image.product: image.description for image in images},
     }
+    # The report first: a tile that stands has one, and need not be made again for it.
+    write_json(job.report, report)
     write_tile(
         job.target,
         _blocks(source, grid.shape, settings),
@@ -76,7 +78,6 @@ def make_tile(job: TileJobs) -> Told:
         tags,
         overwrite=True,
     )
-    write_json(job.report, report)
     return {"images": len(images), "warning": heights.get("warning")}
 
 

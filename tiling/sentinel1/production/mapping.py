@@ -11,7 +11,7 @@ from typing import Any
 from tiling.sentinel1.production.jobs import IncidenceJob
 from workbench.rasters.windows import Window, windows
 
-__all__ = ["make_incidence"]
+__all__ = ["decide_incidence", "make_incidence"]
 
 AREAS = "GAMMA_AREA"
 
@@ -19,29 +19,55 @@ _ENCODINGS = {"sin_LIA": ("lia_sin", "LIA"), "LIA": ("lia_deg", ""), AREAS: ("ga
 """How each map is stored, and which option says what stands for nothing in it."""
 
 
-def make_incidence(job: IncidenceJob) -> dict[str, Any]:
-    """Make the maps of the terrain of a tile, as seen from an orbit.
+def decide_incidence(job: IncidenceJob, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the product whose orbit the maps are made with; one that was chosen before stays.
 
     Returns
     -------
     dict
-        ``decisions``: the product whose orbit was taken, and where that is from. Whatever comes
-        later, the map stands.
+        ``product``, its name, and ``orbit_source``, the orbit file or ``annotation``.
+    """
+    from tiling.sentinel1.incidence.acquisitions import best_acquisition
+    from tiling.sentinel1.products.safefolders import Image
+
+    told = [_told(folder, file) for folder, file in job.candidates]
+    if before in told:
+        return dict(before)
+    images = [Image(folder, job.acquired.polarisation) for folder, _ in job.candidates]
+    chosen = best_acquisition(images, job.tile)
+    return _told(chosen.folder, dict(job.candidates)[chosen.folder])
+
+
+def _told(folder: Path, file: Path | None) -> dict[str, Any]:
+    source = "annotation" if file is None else file.name
+    return {"product": folder.name.removesuffix(".SAFE"), "orbit_source": source}
+
+
+def make_incidence(job: IncidenceJob, decided: Mapping[str, Any]) -> dict[str, Any]:
+    """Make those maps of the terrain of a tile, as seen from an orbit, that are not there yet.
+
+    Parameters
+    ----------
+    decided
+        By `decide_incidence`. Whatever comes later, the maps stand.
+
+    Returns
+    -------
+    dict
+        What was decided.
     """
     from tiling.sentinel1.geometry.imagemodels import image_model
     from tiling.sentinel1.geometry.lattices import ground_lattice
-    from tiling.sentinel1.incidence.acquisitions import best_acquisition
     from tiling.sentinel1.incidence.looks import look_lattice
     from tiling.sentinel1.outputs.acquisitions import acquisition
     from tiling.sentinel1.products.safefolders import Image
     from workbench.rasters.tilegrid import tile_grid
 
     settings = job.settings
-    images = [Image(folder, job.acquired.polarisation) for folder, _ in job.candidates]
-    chosen = best_acquisition(images, job.tile)
+    folder, file = next(each for each in job.candidates if _told(*each) == decided)
+    chosen = Image(folder, job.acquired.polarisation)
     # The map tells of the product that it is made with, whichever comes first.
     job = replace(job, acquired=acquisition([chosen.manifest], job.acquired.polarisation))
-    file = dict(job.candidates)[chosen.folder]
     model = image_model(
         chosen.annotation,
         vectors=_vectors(chosen, file),
@@ -50,12 +76,12 @@ def make_incidence(job: IncidenceJob) -> dict[str, Any]:
     )
     grid = tile_grid(job.tile, settings.resolution)
     looks = look_lattice(ground_lattice(grid, settings.step), model.orbit)
-    source = "annotation" if file is None else file.name
     for shows, target in job.targets.items():
+        if target.exists():  # of a run that was killed between two
+            continue
         block = _areas(job, looks, model) if shows == AREAS else partial(_angles, job, looks, shows)
-        _write(job, shows, target, grid, block, source)
-    name = chosen.folder.name.removesuffix(".SAFE")
-    return {"decisions": {"product": name, "orbit_source": source}}
+        _write(job, shows, target, grid, block, decided["orbit_source"])
+    return dict(decided)
 
 
 def _vectors(image: Any, file: Path | None) -> Any:

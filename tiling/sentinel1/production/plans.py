@@ -15,7 +15,7 @@ from typing import Any
 
 from tiling.sentinel1.production import making
 from tiling.sentinel1.production.jobs import ImageJob, IncidenceJob, ItemJob, MadeFrom, TileJobs
-from tiling.sentinel1.production.mapping import make_incidence
+from tiling.sentinel1.production.mapping import decide_incidence, make_incidence
 from tiling.sentinel1.production.preparing import make_image
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.steps import Kind, Step
@@ -201,7 +201,7 @@ def _maps(planner: _Planner, passes: Sequence[Products]) -> dict[tuple[str, int]
         }
         found[direction, orbit] = Step(
             outputs[0].name, "incidence", planner.tile, make_incidence, job, outputs,
-            planner.manifest((), parameters),
+            planner.manifest((), parameters), decide=decide_incidence,
         )  # fmt: skip
     return found
 

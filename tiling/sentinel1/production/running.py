@@ -22,6 +22,7 @@ from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.standing import Standing
 from tiling.sentinel1.production.steps import Step, needed
 from tiling.sentinel1.production.workers import workers
+from workbench.files import sweep
 from workbench.locks import held
 from workbench.runs import Run
 
@@ -153,6 +154,8 @@ def process(
         finally:
             if record is not None:
                 _write_down(record, tally)
+        if record is not None:
+            _sweep(cfg)
         if tally.broken:
             name, reason = next(iter(sorted(tally.broken.items())))
             more = f" (and {len(tally.broken) - 1} more)" if len(tally.broken) > 1 else ""
@@ -170,6 +173,14 @@ def _entered(stack: ExitStack, cfg: Any, modes: _Modes) -> Run:
     told = {"configuration": parameters, "modes": vars(modes)}
     run = Run(Path(cfg.output_preprocess), system="sentinel1", parameters=told)
     return stack.enter_context(run)
+
+
+def _sweep(cfg: Any) -> None:
+    """Remove what runs that were killed left half-written, in all folders of a run."""
+    names = ("output_preprocess", "tmpdir", "lia_directory", "ia_directory", "gamma_area_directory")
+    folders = {Path(folder) for name in names if (folder := getattr(cfg, name, None)) is not None}
+    for folder in sorted(folders):
+        sweep(folder, recursive=True)
 
 
 def _run(
@@ -276,7 +287,14 @@ def _plans(
         missing = [each.offer.name for each in download.failures]
         selected = select(products, tile, ratio=ratio, missing=missing, broken=broken)
         tally.skipped += selected.skipped
-        passes = [orbit_files(one, settings, wishes.polarisations) for one in selected.passes]
+        passes = []
+        for one in selected.passes:
+            try:
+                passes.append(orbit_files(one, settings, wishes.polarisations))
+            except CorruptedDataSAFEError as reason:  # its own pass only
+                logger.error("not made: %s of %s: %s", tile, one.day, reason)
+                tally.broken[str(reason.product)] = reason.details
+                tally.skipped.append(f"{tile} of {one.day}: {reason}")
         tally.products |= {each.identifier for one in passes for each in one.products}
         steps = plan_tile(
             tile, passes, settings=settings, wishes=wishes, names=names, surface=heights[tile]
@@ -346,6 +364,9 @@ def _carry(
     tally.carried.made |= carried.made
     tally.carried.failed |= carried.failed
     tally.carried.dropped |= carried.dropped
+    for error in carried.failed.values():
+        if isinstance(error, CorruptedDataSAFEError):  # what a look from outside did not show
+            tally.broken[str(error.product)] = error.details
     made = [step for step in todo if step.name in carried.made]
     for step in made:
         warning = carried.made[step.name].told.get("warning")

@@ -29,8 +29,8 @@ class Step:
     tile
         For which tile; empty for what several share.
     function, work
-        What is called, and its one argument: paths and numbers. It returns what is to be told of
-        it, a dict whose ``"decisions"`` are stored with the files.
+        What is called, and its argument: paths and numbers. It returns what is to be told of it, a
+        dict.
     outputs
         The files.
     manifest
@@ -39,17 +39,22 @@ class Step:
         Names of the steps whose files it reads.
     wanted
         Whether the files are asked for; others are made for those that need them.
+    decide
+        Returns what the step has to choose by itself, such as a product, from `work` and from what
+        was chosen before, which it keeps where it can. It is stored before the first file is
+        written, and is a second argument of `function`. None where there is nothing to choose.
     """
 
     name: str
     kind: Kind
     tile: str
-    function: Callable[[Any], Mapping[str, Any]]
+    function: Callable[..., Mapping[str, Any]]
     work: Any
     outputs: tuple[Path, ...]
     manifest: Manifest
     needs: tuple[str, ...] = ()
     wanted: bool = True
+    decide: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     @property
     def record(self) -> Path:

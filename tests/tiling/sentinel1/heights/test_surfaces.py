@@ -270,7 +270,7 @@ def test_heights_over_a_lattice_are_those_of_its_places(tile, resolution, tmp_pa
         models.cell(tmp_path, *cell, heights=fold)
     ground = surface(tmp_path, egm96, footprint, absent="sea")
     grid = tile_grid(tile, resolution)
-    lattice = ground_lattice(grid)
+    lattice = ground_lattice(grid, 32)  # whose shares are exact in binary
     height, width = grid.shape
     x, y = lattice.places(Window.whole(grid.shape))
     whole, counts = ground.look(x, y)

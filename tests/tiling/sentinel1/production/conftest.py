@@ -14,7 +14,12 @@ from workbench.files import atomic
 from workbench.manifests import Manifest
 
 
-def write(work):
+def choose(work, before):
+    """Choose what is said, unless something was chosen before."""
+    return before or work["chosen"]
+
+
+def write(work, decided=None):
     """Write a text made of the texts of other files."""
     target, sources = Path(work["target"]), work.get("sources", ())
     text = work.get("text", "") + "".join(Path(source).read_text() for source in sources)
@@ -23,7 +28,11 @@ def write(work):
         file.write(text)
     with (target.parent / "calls.log").open("a") as log:
         log.write(f"{target.name}\n")
-    return {"decisions": work["decisions"]} if "decisions" in work else {}
+    return {}
+
+
+def fail_with_choice(work, decided):
+    raise RuntimeError(f"lost with {decided}")
 
 
 def fail(work):
@@ -63,7 +72,8 @@ def write_nothing(work):
 def step(tmp_path):
     """Make a step that writes ``<name>`` into a folder, from those it needs."""
 
-    def make(name, *needs, function=write, kind="tile", wanted=True, parameters=None, **work):
+    def make(name, *needs, function=write, kind="tile", wanted=True, parameters=None, decide=None,
+             **work):  # fmt: skip
         target = tmp_path / "out" / name
         work = {"target": str(target), "sources": [str(n.outputs[0]) for n in needs], **work}
         manifest = Manifest(
@@ -71,7 +81,7 @@ def step(tmp_path):
         )
         return Step(
             name, kind, "33TUL", function, work, (target,), manifest,
-            tuple(n.name for n in needs), wanted,
+            tuple(n.name for n in needs), wanted, decide,
         )  # fmt: skip
 
     return make

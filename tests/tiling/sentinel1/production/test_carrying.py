@@ -13,7 +13,16 @@ from tiling.sentinel1.production.steps import needed
 from tiling.sentinel1.production.workers import workers
 from workbench.errors import DiskFull
 
-from .conftest import be_killed, fail, fail_once, fill_disk, write_nothing
+from .conftest import (
+    be_killed,
+    choose,
+    fail,
+    fail_once,
+    fail_with_choice,
+    fill_disk,
+    write,
+    write_nothing,
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +131,37 @@ def test_a_second_run_does_what_is_left(step, calls):
 
 
 def test_what_a_step_decided_is_stored_beside_its_file(step):
-    one = step("map", decisions={"product": "S1A_one"})
+    one = step("map", decide=choose, chosen={"product": "S1A_one"})
     carry_out([one])
     told = json.loads(one.record.read_text())
     assert told["decisions"] == {"product": "S1A_one"}
     assert told["key"] == one.manifest.key
     assert Standing().stands(one)
+
+
+def test_what_a_step_decided_is_stored_before_its_files_and_not_decided_again(step):
+    lost = step("map", function=fail_with_choice, decide=choose, chosen={"product": "one"})
+    failed = carry_out([lost], retries=0).failed
+    assert "lost with {'product': 'one'}" in str(failed["map"])
+    again = step("map", decide=choose, chosen={"product": "another"}, text="M")
+    carry_out([again])
+    assert json.loads(again.record.read_text())["decisions"] == {"product": "one"}
+
+
+def test_a_file_that_was_made_by_another_choice_gives_way(step):
+    seen = []
+
+    def write_if_missing(work, decided):
+        seen.append(again.outputs[0].exists())
+        return write(work)
+
+    carry_out([step("map", decide=choose, chosen={"product": "gone"}, text="M")])
+    again = step(
+        "map", function=write_if_missing, decide=lambda work, before: {"product": "other"}, text="N"
+    )
+    carry_out([again])
+    assert seen == [False]
+    assert again.outputs[0].read_text() == "N"
 
 
 def test_an_older_file_is_gone_before_its_new_manifest_vouches_for_it(step):
