@@ -31,6 +31,7 @@ def make_tile(job: TileJobs) -> Told:
     """
     from tiling.sentinel1.outputs.concatenation import Concatenated
     from tiling.sentinel1.outputs.encodings import encoding
+    from tiling.sentinel1.outputs.presences import Presence, keep, taking
     from tiling.sentinel1.outputs.rasters import write_tile
     from tiling.sentinel1.outputs.tags import tile_tags
     from tiling.sentinel1.production.sources import Corrected, images_on_tile
@@ -68,14 +69,12 @@ def make_tile(job: TileJobs) -> Told:
         "heights": heights,
         "images": {image.product: image.description for image in images},
     }
-    write_tile(
-        job.target,
-        _blocks(source, grid.shape, settings),
-        grid,
-        encoding("tiled", settings.creation_options.get("tiled"), cog=settings.cog),
-        tags,
-        overwrite=True,
-    )
+    stored = encoding("tiled", settings.creation_options.get("tiled"), cog=settings.cog)
+    presence = Presence(grid.shape)
+    blocks = taking(presence, _blocks(source, grid.shape, settings))
+    write_tile(job.target, blocks, grid, stored, tags, overwrite=True)
+    if stored.faithful:
+        keep(job.target, presence)
     write_json(job.report, report)
     return {"images": len(images), "warning": heights.get("warning")}
 
@@ -84,12 +83,13 @@ def make_mask(job: MadeFrom) -> Told:
     """Make the border mask of a tile."""
     from tiling.sentinel1.outputs.bordermasks import BorderMask
     from tiling.sentinel1.outputs.encodings import encoding
+    from tiling.sentinel1.outputs.presences import presence_of
     from tiling.sentinel1.outputs.rasters import strips, write_tile
     from tiling.sentinel1.outputs.tags import mask_tags
 
     settings = job.settings
     source = _tile_file(job)
-    mask = BorderMask(source, source.shape)
+    mask = BorderMask(presence_of(source), source.shape)
     write_tile(
         job.target,
         mask.blocks(strips(source.shape, settings.rows)),
