@@ -24,6 +24,7 @@ from statistics import median
 from typing import Any
 
 from machine import machine, print_facts, print_table
+
 from tiling.sentinel1 import Configuration, s1_process
 from tiling.sentinel1.geocoding.kept import forget
 from tiling.sentinel1.production.ground import surfaces
@@ -159,9 +160,7 @@ def sarsen(python: Path, product: Path, cfg: Any, folder: Path, side: int) -> fl
         crs=str(part.crs), transform=part.affine,
     ) as file:  # fmt: skip
         file.write(np.asarray(heights), 1)
-    return called(
-        [python, "-c", SARSEN, product, "IW/VV", dem, folder / "sarsen.tif"], os.environ
-    )
+    return called([python, "-c", SARSEN, product, "IW/VV", dem, folder / "sarsen.tif"], os.environ)
 
 
 def called(words: list[Any], environment: Mapping[str, str]) -> float:

@@ -51,9 +51,9 @@ def deflated(block: npt.NDArray[Any], predictor: Predictor) -> bytes:
     planes = np.empty((rows, 4, cols), np.uint8)
     for place in range(4):
         planes[:, place] = lowest_first[..., 3 - place]
-    planes = planes.reshape(rows, 4 * cols)
-    stored = planes.copy()
-    stored[:, 1:] -= planes[:, :-1]
+    in_rows = planes.reshape(rows, 4 * cols)
+    stored = in_rows.copy()
+    stored[:, 1:] -= in_rows[:, :-1]
     return isal_zlib.compress(stored.data, _LEVEL)
 
 

@@ -70,7 +70,7 @@ def make_tile(job: TileJobs) -> Told:
         "images": {image.product: image.description for image in images},
     }
     stored = encoding("tiled", settings.creation_options.get("tiled"), cog=settings.cog)
-    presence = Presence(grid.shape)
+    presence = Presence((int(grid.shape[0]), int(grid.shape[1])))
     blocks = taking(presence, _blocks(source, grid.shape, settings))
     write_tile(job.target, blocks, grid, stored, tags, overwrite=True)
     if stored.faithful:
