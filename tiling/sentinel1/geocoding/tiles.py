@@ -23,7 +23,7 @@ from tiling.sentinel1.geocoding.kept import (
     kept_model,
 )
 from tiling.sentinel1.geometry.imagemodels import ImageModel
-from tiling.sentinel1.geometry.lattices import ImageLattice
+from tiling.sentinel1.geometry.lattices import GroundLattice, ImageLattice
 from tiling.sentinel1.geometry.slantranges import RangeMode
 from tiling.sentinel1.products.safefolders import Image
 from tiling.sentinel1.radiometry.calibration import QUANTITIES, Kind
@@ -56,6 +56,9 @@ class Ground(Protocol):
 
     def at(self, longitudes: Floats, latitudes: Floats) -> npt.NDArray[np.float32]:
         """Return heights at (rows, cols) places in degrees, metres."""
+
+    def over(self, lattice: GroundLattice, window: Window) -> tuple[npt.NDArray[np.float32], Any]:
+        """Return heights of a window of the grid of a lattice, metres, and what was counted."""
 
     def description(self) -> dict[str, Any]:
         """Return what a report says of the heights."""
@@ -162,8 +165,13 @@ class TileJob:
         self._check(window)
         if self.exact:
             return self._exact_places(window)
-        degrees = kept_ground(self.grid, self.step).places(window)
-        return self.lattice.places(window, self.surface.at(*degrees))
+        heights, _ = self.surface.over(kept_ground(self.grid, self.step), window)
+        return self.lattice.places(window, heights)
+
+    def may_meet(self, window: Window) -> bool:
+        """Tell whether pixels of a window of the tile may lie in the image; no height is needed."""
+        self._check(window)
+        return self.exact or self.lattice.may_meet(window)
 
     def block(self, window: Window) -> Powers:
         """Return the calibrated pixels of a window of the tile.
@@ -184,6 +192,8 @@ class TileJob:
         """
         import rasterio
 
+        if not self.may_meet(window):
+            return np.zeros(window.shape, np.float32)
         lines, pixels = self.places(window)
         image = kept_image(self.image)
         shape = image.annotation.shape

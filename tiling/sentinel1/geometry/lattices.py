@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiling.sentinel1.geometry.imagemodels import ImageModel
-from tiling.sentinel1.geometry.orbits import earth_fixed_points
+from tiling.sentinel1.geometry.orbits import LIGHT, earth_fixed_points
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ STEP = 32
 
 BEYOND = 10.0
 """Metres by which the heights of a lattice reach beyond those of the ground."""
+
+
+_AROUND = (
+    2.0  # lines and pixels: an image ends half a one beyond its last, the rest is for rounding
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +117,41 @@ class ImageLattice:
         )  # fmt: skip
         return lines, pixels
 
+    def may_meet(self, window: Window) -> bool:
+        """Tell whether pixels of a window may lie in the image; False if surely none does.
+
+        All that is between nodes lies between what they have at the least and largest height.
+        """
+        model, columns = self.model, self.model.ranges
+        part = self.table[(slice(None), *self._nodes(window))]
+        (early, late), (near, far) = (_bounds(part[axis : axis + 3]) for axis in (0, 3))
+        share = model.bistatic.share
+        lines = [
+            (time - share * (2 * distance / LIGHT - model.bistatic.reference)) / model.line_interval
+            for time, distance in ((early, far), (late, near))
+        ]
+        first, end = ((at - columns.first) / columns.step for at in (near.min(), far.max()))
+        if end < 0 or first >= columns.table.shape[1] - 1:
+            return False
+        if not np.isfinite(first + end):
+            return True
+        across = columns.table[:, max(int(first), 0) : int(end) + 2]
+        return not (
+            (lines[1] - part[6]).max() < -_AROUND
+            or (lines[0] - part[6]).min() > model.shape[0] - 1 + _AROUND
+            or across.max() - part[7].min() < -_AROUND
+            or across.min() - part[7].max() > model.shape[1] - 1 + _AROUND
+        )
+
+    def _nodes(self, window: Window) -> tuple[slice, slice]:
+        """Return the nodes between which a window lies."""
+        step, count = self.ground.step, self.table.shape[1:]
+        rows, cols = (
+            slice(min(first // step, size - 2), min((end - 1) // step, size - 2) + 2)
+            for (first, end), size in zip(window, count, strict=True)
+        )
+        return rows, cols
+
 
 def ground_lattice(grid: GeoBox, step: int | None = None) -> GroundLattice:
     """Make the lattice of a grid.
@@ -171,6 +211,12 @@ def _usual_step(grid: GeoBox) -> int:
     if grid.crs is not None and grid.crs.geographic:
         metres *= 111_320
     return max(round(STEP * 10 / metres), 1)
+
+
+def _bounds(curved: Floats) -> tuple[Floats, Floats]:
+    """Return the least and largest of polynomials of degree 2 between -1 and 1; or beyond."""
+    reach = np.abs(curved[1]) + np.abs(curved[2])
+    return curved[0] - reach, curved[0] + reach
 
 
 def _solved(model: ImageModel, ground: GroundLattice, height: float) -> Floats:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -98,20 +98,32 @@ class Encoding:
         return np.where(_equal(stored, self.nodata), stored.dtype.type(self.empty), stored)
 
     @property
+    def faithful(self) -> bool:
+        """Whether what is read is what was written, to the bit; of float32 and what it holds."""
+        same = self.empty is None or self.nodata is None or _same(self.empty, self.nodata)
+        return same and self.dtype in ("float32", "float64")
+
+    @property
     def fast_side(self) -> tuple[int, int] | None:
         """Rows and columns of the tiles of a file that `fasttiffs` can write; None if it cannot.
 
         It can where the options say what they say by themselves, and no level of deflate.
         """
         said = {key: value.upper() for key, value in self.options.items()}
-        usual = {"COMPRESS": "DEFLATE", "PREDICTOR": "3", "TILED": "YES", "BIGTIFF": "IF_SAFER"}
+        usual = {"COMPRESS": "DEFLATE", "TILED": "YES", "BIGTIFF": "IF_SAFER"}
         sides = [said.pop(key, str(SIDE)) for key in ("BLOCKYSIZE", "BLOCKXSIZE")]
         whole = all(side.isdigit() and int(side) > 0 and int(side) % 16 == 0 for side in sides)
-        if self.dtype != "float32" or self.cog or not whole or said.get("PREDICTOR") != "3":
+        predictors = ("1", "3") if self.dtype == "float32" else ("1",)
+        if self.cog or not whole or said.pop("PREDICTOR", "1") not in predictors:
             return None
         if any(usual.get(key) != value for key, value in said.items()):
             return None
         return int(sides[0]), int(sides[1])
+
+    @property
+    def predictor(self) -> Literal[1, 3]:
+        """What `fasttiffs` does to values before it deflates them."""
+        return 3 if self.options.get("PREDICTOR") == "3" else 1
 
     def profile(self) -> dict[str, Any]:
         """Return the options as `workbench.rasters.geotiff` takes them, with the usual ones."""

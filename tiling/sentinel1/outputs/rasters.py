@@ -168,11 +168,19 @@ def _opened(
     """Open a file for writing that appears under its name, as a COG if it is to be one."""
     form: dict[str, Any] = {"count": 1, "dtype": encoding.dtype, "nodata": encoding.nodata}
     side = encoding.fast_side
-    if side is not None and fits((int(grid.shape[0]), int(grid.shape[1]))):
+    kind = np.dtype(encoding.dtype)
+    if side is not None and fits((int(grid.shape[0]), int(grid.shape[1])), kind):
         with (
             atomic_path(path, overwrite=overwrite, check=written_raster) as plain,
             fast_tiff(
-                plain, grid, side, nodata=encoding.nodata, description=description, tags=tags
+                plain,
+                grid,
+                kind,
+                side,
+                predictor=encoding.predictor,
+                nodata=encoding.nodata,
+                description=description,
+                tags=tags,
             ) as write,
         ):
             yield write

@@ -31,6 +31,7 @@ def make_tile(job: TileJobs) -> Told:
     """
     from tiling.sentinel1.outputs.concatenation import Concatenated
     from tiling.sentinel1.outputs.encodings import encoding
+    from tiling.sentinel1.outputs.presences import Presence, keep, taking
     from tiling.sentinel1.outputs.rasters import write_tile
     from tiling.sentinel1.outputs.tags import tile_tags
     from tiling.sentinel1.production.sources import Corrected, images_on_tile
@@ -70,14 +71,12 @@ def make_tile(job: TileJobs) -> Told:
     }
     # The report first: a tile that stands has one, and need not be made again for it.
     write_json(job.report, report)
-    write_tile(
-        job.target,
-        _blocks(source, grid.shape, settings),
-        grid,
-        encoding("tiled", settings.creation_options.get("tiled"), cog=settings.cog),
-        tags,
-        overwrite=True,
-    )
+    stored = encoding("tiled", settings.creation_options.get("tiled"), cog=settings.cog)
+    presence = Presence((int(grid.shape[0]), int(grid.shape[1])))
+    blocks = taking(presence, _blocks(source, grid.shape, settings))
+    write_tile(job.target, blocks, grid, stored, tags, overwrite=True)
+    if stored.faithful:
+        keep(job.target, presence)
     return {"images": len(images), "warning": heights.get("warning")}
 
 
@@ -85,12 +84,13 @@ def make_mask(job: MadeFrom) -> Told:
     """Make the border mask of a tile."""
     from tiling.sentinel1.outputs.bordermasks import BorderMask
     from tiling.sentinel1.outputs.encodings import encoding
+    from tiling.sentinel1.outputs.presences import presence_of
     from tiling.sentinel1.outputs.rasters import strips, write_tile
     from tiling.sentinel1.outputs.tags import mask_tags
 
     settings = job.settings
     source = _tile_file(job)
-    mask = BorderMask(source, source.shape)
+    mask = BorderMask(presence_of(source), source.shape)
     write_tile(
         job.target,
         mask.blocks(strips(source.shape, settings.rows)),

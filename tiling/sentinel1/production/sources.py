@@ -108,6 +108,8 @@ class CalibratedImage:
         """Return the pixels (rows, cols) of a window of the tile, those of `job` to the bit."""
         from tiling.sentinel1.geocoding.blocks import image_window, resampled
 
+        if not self.job.may_meet(window):
+            return np.zeros(window.shape, np.float32)
         lines, pixels = self.job.places(window)
         shape = self.job.image.annotation.shape
         needed = image_window(lines, pixels, shape)

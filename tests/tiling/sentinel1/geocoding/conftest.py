@@ -28,6 +28,9 @@ class Hills:
         middle, half = (self.least + self.most) / 2, (self.most - self.least) / 2
         return (middle + half * np.sin(60 * longitudes) * np.cos(90 * latitudes)).astype(np.float32)
 
+    def over(self, lattice, window):
+        return self.at(*lattice.places(window)), None
+
     def description(self) -> dict[str, Any]:
         return {"geoid_file": "hills.gtx"}
 

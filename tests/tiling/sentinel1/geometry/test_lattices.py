@@ -15,7 +15,7 @@ from tiling.sentinel1.geometry.lattices import ground_lattice, image_lattice
 from tiling.sentinel1.products.annotations import RangePolynomials
 from workbench.rasters.grids import transformer
 from workbench.rasters.tilegrid import all_tiles, tile_footprint, tile_grid
-from workbench.rasters.windows import Window
+from workbench.rasters.windows import Window, windows
 
 HEIGHTS = (-50.0, 3000.0)
 
@@ -255,3 +255,40 @@ def test_a_lattice_goes_to_a_worker(annotations):
     np.testing.assert_array_equal(
         pickle.loads(sent).places(window, heights), lattice.places(window, heights)
     )
+
+
+@pytest.mark.parametrize(("name", "tile"), [*REAL, ("5371", "33TWG"), ("5371", "33TUK")])
+def test_windows_that_surely_lie_beside_the_image(annotations, name, tile):
+    """No place in them is in the image, at any height; most that could be told are."""
+    model, grid = image_model(annotations[name]), tile_grid(tile, 60)
+    lattice = image_lattice(model, ground_lattice(grid), HEIGHTS)
+    told = beside = 0
+    for window in windows(grid.shape, 92):
+        within = np.zeros(window.shape, bool)
+        for height in (*HEIGHTS, 700.0):
+            lines, pixels = lattice.places(window, np.full(window.shape, height, np.float32))
+            within |= (
+                (lines >= -0.5)
+                & (lines < model.shape[0] - 0.5)
+                & ((pixels >= -0.5) & (pixels < model.shape[1] - 0.5))
+            )
+        if not lattice.may_meet(window):
+            assert not within.any()
+            told += 1
+        beside += not within.any()
+    assert told >= 0.8 * beside
+
+
+def test_a_window_of_one_pixel_at_the_edge_of_the_image(annotations):
+    """Pixels on both sides of the edge: those in the image are never left out."""
+    model, grid = image_model(annotations["5371"]), tile_grid("32TQM", 60)
+    lattice = image_lattice(model, ground_lattice(grid), (0.0, 0.0))
+    row = Window((900, 901), (0, grid.shape[1]))
+    _, pixels = lattice.places(row, np.zeros(row.shape, np.float32))
+    inside = (pixels[0] >= -0.5) & (pixels[0] < model.shape[1] - 0.5)
+    assert 0 < inside.sum() < inside.size
+    (edge,) = np.flatnonzero(np.diff(inside))
+    told = [lattice.may_meet(Window((900, 901), (col, col + 1))) for col in range(grid.shape[1])]
+    assert np.array(told)[inside].all()
+    assert not all(told)
+    assert np.abs(np.flatnonzero(np.diff(told)) - edge).max() < 12
