@@ -25,7 +25,7 @@
 # **Output.** Calibrated tiles without thermal noise, every pixel at the place of its own height;
 # border masks, maps of the incidence angle; a report on the geometry beside each tile; figures.
 #
-# **Time.** Two or three minutes on the sample, with pixels of 10 m.
+# **Time.** One or two minutes of computing on the sample, with pixels of 10 m.
 
 # %% [markdown]
 # ## Parameters
