@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tiling.sentinel1.outputs.names import Names
     from tiling.sentinel1.outputs.rasters import TileFile, write_tile
     from tiling.sentinel1.processing import s1_process, s1_process_lia
+    from tiling.sentinel1.production.ground import surfaces
     from tiling.sentinel1.products.orbitfiles import find_orbit_file, orbit_vectors
     from tiling.sentinel1.products.safefolders import open_image
     from tiling.sentinel1.radiometry.calibration import Calibration, calibration
@@ -119,6 +120,7 @@ __all__ = [
     "s1_process_lia",
     "signed_incidence",
     "surface",
+    "surfaces",
     "write_sample",
     "write_tile",
 ]
