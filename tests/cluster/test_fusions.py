@@ -16,7 +16,7 @@ from efast.sentinel3.sampleproducts import write_syn
 from workbench.sentinel2.landscape import Scene
 from workbench.sentinel2.sampleproducts import write_safe
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
 _SPEC = importlib.util.spec_from_file_location(
     "small_fusion", Path(__file__).parents[1] / "faults" / "small_fusion.py"
@@ -68,7 +68,7 @@ def test_the_notebook_on_two_jobs_as_the_guide_asks_for_them(site, start, tmp_pa
     """The whole sample, by the one option that a batch user adds."""
     log = tmp_path / "log"
     command = ["run", NOTEBOOK, "--cluster", "slurm", "--jobs", 2, "-o", "out.ipynb"]
-    assert start(*command, log=log).wait(220) == 0, log.read_text()
+    assert start(*command, log=log).wait(540) == 0, log.read_text()
     summary = json.loads(next(tmp_path.rglob("summary.json")).read_text())
     assert summary["status"] == "done"
     images = sorted((tmp_path / "runs" / "efast" / "images").glob("efast_*.tif"))

@@ -10,7 +10,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +122,7 @@ class Plane:
     blocks
         Rows and columns of the tiles or strips that are decoded at once; None if not known.
     stamp
-        Size, bytes, and time of change, ns, that the file must have; None if they are not known.
+        Size, bytes, and time of change, ns, of the file when it was looked at; None if not known.
     """
 
     path: str
@@ -262,25 +262,24 @@ def _reading(plane: Plane, window: Window) -> Iterator[Any]:
 
 
 def _opened_for_pixels(plane: Plane) -> Any:
-    """Open the file of a plane, which must be as it was when it was looked at.
+    """Open the file of a plane, which must be on the grid that was found, or stated, before.
 
-    One whose size and time are known is opened without its CRS, three quarters of what opening a
-    GeoTIFF costs. Of others, such as those at an address, the grid is compared with what is stated.
+    One whose size and time are what they were is opened without its CRS, three quarters of what
+    opening a GeoTIFF costs. Of others the grid is compared: a file at an address, one that was
+    replaced, the copy that another machine has under the same path.
     """
-    if plane.stamp is None:
-        file = _open(plane.path, plane.drivers)
+    if plane.stamp is not None and _stamp(plane.path) == plane.stamp:
+        with _ONE_AT_A_TIME:  # filters of warnings are those of the process, not of a thread
+            return _open(plane.path, plane.drivers, GEOREF_SOURCES="NONE")
+    with ExitStack() as stack:
+        file = stack.enter_context(_open(plane.path, plane.drivers))
         _check_grid(plane, file)
+        stack.pop_all()
         return file
-    if _stamp(plane.path) != plane.stamp:
-        raise BadFile(
-            f"{plane.path}: it has changed since it was looked at; ask for the images again"
-        )
-    with _ONE_AT_A_TIME:  # filters of warnings are those of the process, not of a thread
-        return _open(plane.path, plane.drivers, GEOREF_SOURCES="NONE")
 
 
 def _check_grid(plane: Plane, file: Any) -> None:
-    """Check that a file is on the grid that was stated."""
+    """Check that a file is on the grid of its plane."""
     if plane.grid is None:
         return
     known, pixel = plane.grid.affine, max(abs(plane.grid.affine.a), abs(plane.grid.affine.e))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -153,3 +154,16 @@ def test_pixels_are_read_in_threads_without_warnings(tmp_path, write_tif):
     assert not said
     assert warnings.filters == before
     assert all((found == VALUES).all() for found in read)
+
+
+def test_a_file_that_was_touched_is_read_and_one_that_was_moved_is_not(tmp_path, write_tif):
+    """Machines may have copies of their own under one path, of another time."""
+    path = tmp_path / "one.tif"
+    write_tif(path, VALUES)
+    plane = open_raster(path, dtypes="i").plane()
+    os.utime(path, ns=(1, 1))
+    np.testing.assert_array_equal(plane.pixels(Window((0, 20), (0, 30))), VALUES)
+    with rasterio.open(path, "r+") as file:
+        file.transform = file.transform @ Affine.translation(1, 0)
+    with pytest.raises(BadFile, match="it has changed"):
+        plane.pixels(Window((0, 20), (0, 30)))
