@@ -54,7 +54,7 @@ def make_tile(job: TileJobs) -> Told:
         lower=settings.lower,
         interpolation="linear" if settings.method == "bilinear" else "nn",
         dems=heights.get("dem_names", ()),
-        dem_info=heights.get("warning") or "",
+        dem_info="; ".join(filter(None, (settings.dem_info, heights.get("warning")))),
         lia_file=corrector if settings.calibration == "normlim" else "",
         gamma_area_file=corrector if settings.calibration != "normlim" else "",
         srgr=settings.srgr,

@@ -134,7 +134,7 @@ def _tags(job: IncidenceJob, shows: str, orbit_source: str) -> dict[str, str]:
         shows,
         resolution=job.settings.resolution,
         dems=heights.get("dem_names", ()),
-        dem_info=heights.get("warning") or "",
+        dem_info="; ".join(filter(None, (job.settings.dem_info, heights.get("warning")))),
         orbit_source=orbit_source,
         further=job.settings.further,
     )

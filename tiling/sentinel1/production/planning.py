@@ -116,11 +116,10 @@ class Planner:
 
     def heights(self, surface: Any) -> dict[str, Any]:
         """Return what heights come from, by the names of files: folders may be moved."""
-        told = surface.description()
-        files = [Path(path).name for path in told.get("dem_files", ())]
-        geoid = told.get("geoid_file")
+        # Not from its description, for which all heights are read.
+        geoid = surface.geoid
         return {
-            "dem": sorted(files),
-            "geoid": None if geoid is None else Path(geoid).name,
-            "sea_cells": told.get("sea_cells"),
+            "dem": sorted(file.path.name for file in surface.selection.files),
+            "geoid": None if geoid is None else geoid.path.name,
+            "sea_cells": len(surface.selection.sea),
         }
