@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tiling.sentinel1.errors import CorruptedDataSAFEError
+from tiling.sentinel1.errors import BadOrbitFile, CorruptedDataSAFEError
 from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.products.manifests import Manifest, Role, read_manifest
+from tiling.sentinel1.products.orbitfiles import orbit_vectors
 from tiling.sentinel1.products.safefolders import Image
 
 __all__ = ["covered_tiles", "information_lines", "product_information"]
@@ -48,8 +48,6 @@ def product_information(
     ------
     CorruptedDataSAFEError
         If the manifest cannot be read.
-    BadOrbitFile
-        If the orbit file cannot be read, or does not span the acquisition.
     """
     manifest = read_manifest(folder)
     west, south, east, north = manifest.footprint.bounds
@@ -113,7 +111,7 @@ def _image(manifest: Manifest, polarisation: str, orbit_file: str | Path | None)
     if found["files"]["annotation"] is not None:
         try:
             found |= _geometry(image, orbit_file)
-        except CorruptedDataSAFEError as reason:
+        except (BadOrbitFile, CorruptedDataSAFEError) as reason:
             found["faults"].append(str(reason))
     return found
 
@@ -122,8 +120,7 @@ def _geometry(image: Image, orbit_file: str | Path | None) -> dict[str, Any]:
     annotation = image.annotation
     vectors = None
     if orbit_file is not None:
-        orbits = import_module("tiling.sentinel1.products.orbitfiles")
-        vectors = orbits.orbit_vectors(Path(orbit_file), annotation)
+        vectors = orbit_vectors(Path(orbit_file), annotation)
     grid = annotation.grid
     return {
         "shape": list(annotation.shape),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
 from os import PathLike
 from typing import Any
 
 from tiling.sentinel1.configuration.configuration import Configuration
 from tiling.sentinel1.errors import ConfigurationError
+from tiling.sentinel1.production.running import process
 from tiling.sentinel1.situation import Situation
 
 __all__ = ["s1_process", "s1_process_lia"]
@@ -191,14 +191,12 @@ def _run(configuration: Configuration, **options: Any) -> Situation:
         if not number or not _LEAST[name] <= value < float("inf"):
             raise ConfigurationError(f"{name} = {value!r}: a number from {_LEAST[name]} is wanted")
         options[name] = value
-    # The door stands above the rooms behind it, which are opened when somebody enters.
-    process = import_module("tiling.sentinel1.production.running").process
     if configuration.Mode is not None:
         silent = ["logging"] if options["dryrun"] else []  # which writes no file
         words = [word for word in configuration.Mode if word not in silent]
         configuration.init_logger(configuration.output_preprocess, words)
     try:
-        situation: Situation = process(configuration, **options)
+        situation = process(configuration, **options)
     finally:
         configuration.close_logger()
     if situation.code:

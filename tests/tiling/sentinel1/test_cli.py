@@ -5,16 +5,21 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import sys
 import tomllib
 from importlib.metadata import EntryPoint
-from types import ModuleType
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from tiling.sentinel1 import MissingGeoidError, Situation, s1_process, s1_process_lia
+from tiling.sentinel1 import (
+    MissingGeoidError,
+    Situation,
+    information,
+    processing,
+    s1_process,
+    s1_process_lia,
+)
 from tiling.sentinel1.cli import s1, s1_lia_map, s1_processor
 from tiling.sentinel1.products.safefolders import Image
 from workbench import cli
@@ -40,7 +45,6 @@ def run(monkeypatch):
         address: str | None = None
 
     calls = Calls()
-    module = ModuleType("tiling.sentinel1.production.running")
 
     def process(configuration, **options):
         calls.append((configuration, options))
@@ -50,8 +54,7 @@ def run(monkeypatch):
             raise calls.outcome
         return calls.outcome
 
-    module.process = process
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(processing, "process", process)
     return calls
 
 
@@ -244,15 +247,12 @@ def test_a_folder_that_is_no_product(tmp_path):
 def test_residuals_with_an_orbit_file(full_product, tmp_path, monkeypatch):
     from dataclasses import replace
 
-    module = ModuleType("tiling.sentinel1.products.orbitfiles")
-
     def orbit_vectors(path, annotation):
         assert path == tmp_path / "a.EOF"
         found = annotation.vectors
         return replace(found, times=found.times - 0.01, source="POEORB")
 
-    module.orbit_vectors = orbit_vectors
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(information, "orbit_vectors", orbit_vectors)
     words = ("info", full_product, "--json", "--orbit-file", tmp_path / "a.EOF")
     geometry = json.loads(call(s1, *words).output)["images"]["vv"]["geometry"]
     assert geometry["orbit"]["source"] == "POEORB"

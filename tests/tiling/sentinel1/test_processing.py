@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import logging
-import sys
-from types import ModuleType
 
 import pytest
 
-from tiling.sentinel1 import Configuration, ConfigurationError, MissingDEMError, Situation
+from tiling.sentinel1 import (
+    Configuration,
+    ConfigurationError,
+    MissingDEMError,
+    Situation,
+    processing,
+)
 from tiling.sentinel1 import s1_process as make_tiles
 from tiling.sentinel1 import s1_process_lia as make_maps
 from tiling.sentinel1.processing import s1_process, s1_process_lia
@@ -24,15 +28,13 @@ SEED = [
 def run(monkeypatch):
     """What `production.running.process` was called with."""
     calls: list[tuple[Configuration, dict[str, object]]] = []
-    module = ModuleType("tiling.sentinel1.production.running")
 
     def process(configuration, **options):
         calls.append((configuration, options))
         logging.getLogger("tiling.sentinel1").info("at work")
         return Situation(0, 0, 0, 0)
 
-    module.process = process
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(processing, "process", process)
     return calls
 
 
@@ -117,19 +119,16 @@ def test_a_run_is_logged_to_a_file_unless_it_is_dry(run, config_file, tmp_path):
 
 
 def test_failures_are_told(run, configuration, caplog, monkeypatch):
-    module = sys.modules["tiling.sentinel1.production.running"]
-    monkeypatch.setattr(module, "process", lambda cfg, **options: Situation(2, 0, 1, 1))
+    monkeypatch.setattr(processing, "process", lambda cfg, **options: Situation(2, 0, 1, 1))
     assert s1_process(configuration).code == 66
     assert "failed: 2 tasks, 0 searches, 1 downloads, of which 1 took too long" in caplog.text
 
 
 def test_the_log_file_is_closed_after_an_error(run, config_file, monkeypatch):
-    module = sys.modules["tiling.sentinel1.production.running"]
-
     def fail(cfg, **options):
         raise MissingDEMError("N41E013")
 
-    monkeypatch.setattr(module, "process", fail)
+    monkeypatch.setattr(processing, "process", fail)
     with pytest.raises(MissingDEMError):
         s1_process(config_file({"Processing.mode": "logging"}))
     assert not logging.getLogger("tiling").handlers

@@ -45,17 +45,12 @@ FREE = "Metadata"
 _NO_FILE = "there is no such file between the steps"
 _STREAMED = "all is computed in blocks"
 _EXACT = "heights are interpolated at each pixel, no elevation model is warped"
-_ELLIPSOID = "maps of the incidence on the ellipsoid are made by another program of S1Tiling"
-_NOT_YET = "runs do not do that yet"
 _FACETS = "the facets of the elevation model are summed without margins or resampling"
 
 PATHS = (
     Option("Paths", "output", "output_preprocess", folder),
     Option("Paths", "lia", "lia_directory", folder, Below("output_preprocess", "_LIA")),
-    Option(
-        "Paths", "ia", "ia_directory", folder, Below("output_preprocess", "_IA"),
-        without_effect=_ELLIPSOID,
-    ),
+    Option("Paths", "ia", "ia_directory", folder, Below("output_preprocess", "_IA")),
     Option(
         "Paths", "gamma_area", "gamma_area_directory", folder,
         Below("output_preprocess", "_GAMMA_AREA"),
@@ -126,10 +121,7 @@ PROCESSING = (
         aliases=("Processing.OTBNbThreads",),
     ),
     Option("Processing", "produce_lia_map", "produce_lia_map", boolean, False),
-    Option(
-        "Processing", "ia_maps_to_produce", "ia_maps_to_produce", choices(*IA_MAPS), ("deg",),
-        without_effect=_ELLIPSOID,
-    ),
+    Option("Processing", "ia_maps_to_produce", "ia_maps_to_produce", choices(*IA_MAPS), ()),
     Option(
         "Processing", "dem_warp_resampling_method", "dem_warp_resampling_method", choice(*WARPS),
         "cubic", without_effect=_EXACT,
@@ -161,10 +153,7 @@ PROCESSING = (
     ),
     Option("Processing", "nodata.SAR", "nodatas", nothing_but_zero, 0.0, "SAR"),
     Option("Processing", "nodata.LIA", "nodatas", no_data, float("nan"), "LIA"),
-    Option(
-        "Processing", "nodata.IA", "nodatas", no_data, float("nan"), "IA",
-        without_effect=_ELLIPSOID,
-    ),
+    Option("Processing", "nodata.IA", "nodatas", no_data, float("nan"), "IA"),
     Option(
         "Processing", "nodata.RTC", "nodatas", no_data, 0.0, "RTC",
         without_effect="0 stands for no value, as in all tiles",
@@ -182,8 +171,8 @@ FAMILIES = (
     *family(
         "Processing", "fname_fmt",
         ("concatenation", "filtered", "filtered_calib", "quicklook", "lia_product",
-         "s2_lia_corrected", "gamma_area_product", "s2_gamma_area_corrected", "cut_borders",
-         "orthorectification"),
+         "s2_lia_corrected", "ia_product", "gamma_area_product", "s2_gamma_area_corrected",
+         "cut_borders", "orthorectification"),
         file_format,
     ),
     *family(
@@ -198,23 +187,19 @@ FAMILIES = (
     ),
     *family(
         "Processing", "dname_fmt",
-        ("tiled", "filtered", "mask", "quicklook", "lia_product", "gamma_area_product"),
+        ("tiled", "filtered", "mask", "quicklook", "lia_product", "ia_product",
+         "gamma_area_product"),
         folder_format,
     ),
-    *family("Processing", "fname_fmt", ("ia_product",), file_format, without_effect=_ELLIPSOID),
-    *family("Processing", "dname_fmt", ("ia_product",), folder_format, without_effect=_ELLIPSOID),
     *family(
         "Processing", "dname_fmt", ("s1_lia", "s1_sin_lia"), folder_format,
         without_effect=_NO_FILE,
     ),
     *family(
         "Processing", "creation_options",
-        ("tiled", "filtered", "mask", "lia_deg", "lia_sin", "gamma_area"),
+        ("tiled", "filtered", "mask", "lia_deg", "lia_sin", "ia_deg", "ia_cos", "ia_sin", "ia_tan",
+         "gamma_area"),
         creation_options,
-    ),
-    *family(
-        "Processing", "creation_options", ("ia_deg", "ia_cos", "ia_sin", "ia_tan"),
-        creation_options, without_effect=_ELLIPSOID,
     ),
     *family(
         "Processing", "creation_options",
@@ -259,19 +244,13 @@ WORKBENCH = (
     Option("Workbench", "dem_reference", "dem_reference", reference, None),
     Option("Workbench", "geoid_reference", "geoid_reference", reference, None),
     Option("Workbench", "compare_geoid", "compare_geoid", file_path, None),
-    Option(
-        "Workbench", "layover_shadow_mask", "layover_shadow_mask", boolean, False,
-        without_effect=_NOT_YET,
-    ),
+    Option("Workbench", "layover_shadow_mask", "layover_shadow_mask", boolean, False),
     Option("Workbench", "filter_nodata", "filter_nodata", choice("exclude", "otb"), "exclude"),
     Option("Workbench", "filter_relative_guard", "filter_relative_guard", boolean, False),
     Option("Workbench", "overwrite", "overwrite", boolean, False),
     Option("Workbench", "cog", "cog", boolean, False),
     Option("Workbench", "stac", "stac", boolean, False),
-    Option(
-        "Workbench", "keep_latest_images", "keep_latest_images", unless_empty(whole(1)), None,
-        without_effect=_NOT_YET,
-    ),
+    Option("Workbench", "keep_latest_images", "keep_latest_images", unless_empty(whole(1)), None),
 )  # fmt: skip
 
 OPTIONS = (*PATHS, *DATA_SOURCE, *PROCESSING, *FAMILIES, *FILTERING, *QUICKLOOK, *WORKBENCH)

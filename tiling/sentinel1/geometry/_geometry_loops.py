@@ -13,7 +13,6 @@ import numpy as np
 from workbench.machinecode import compiled
 
 __all__ = [
-    "earth_fixed",
     "fill_between",
     "fill_places",
     "ground_ranges",
@@ -28,20 +27,6 @@ LIGHT = 299_792_458.0  # m/s
 
 CLOSE = 1e-10  # s
 MOST = 30  # steps of Newton; two are usual
-
-
-@compiled
-def earth_fixed(longitude, latitude, height):
-    """Return x, y, z in metres of a place in degrees and metres above the ellipsoid."""
-    radians = np.pi / 180
-    sine, cosine = np.sin(latitude * radians), np.cos(latitude * radians)
-    normal = SEMI_MAJOR / np.sqrt(1 - SQUARED_ECCENTRICITY * sine * sine)
-    around = (normal + height) * cosine
-    return (
-        around * np.cos(longitude * radians),
-        around * np.sin(longitude * radians),
-        (normal * (1 - SQUARED_ECCENTRICITY) + height) * sine,
-    )
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""How well the geometry of an image agrees with what its product says: numbers, table, file.
+"""How well the geometry of an image agrees with what its product says: numbers and a table.
 
 Every product brings some 210 points whose line and pixel its processor has worked out. The report
 compares them with ours, row by row, with the polynomial nearest in time (as the points are made)
@@ -9,7 +9,6 @@ it is between them is told by leaving rows out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ __all__ = [
     "point_residuals",
     "residual_report",
     "residual_table",
-    "write_residual_report",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -147,19 +145,6 @@ def residual_table(report: dict[str, Any]) -> str:
         for row in report["rows"]
     ]
     return "\n".join(out + [f"warning: {each}" for each in report["warnings"]])
-
-
-def write_residual_report(path: str | Path, annotation: Annotation, model: ImageModel) -> None:
-    """Write the report of an image as JSON, over what was there.
-
-    Raises
-    ------
-    DiskFull, NotWritten
-        If there is no room, or the folder is closed to this user.
-    """
-    from workbench.files import write_json
-
-    write_json(path, residual_report(annotation, model))
 
 
 def _rows(found: PointResiduals) -> list[dict[str, Any]]:

@@ -119,11 +119,12 @@ def _spread(lines, pixels, i, j, down, across, share, top, left, bins):
 
 @compiled
 def fill_shares(
-    table, step, first_row, first_col, heights, lines, pixels, bins, top, left, least, out
+    table, step, first_row, first_col, heights, lines, pixels, bins, top, left, least, floor, out
 ):
     """Fill areas at pixels of the grid over the reference area, bilinear between those of bins.
 
-    At least a share of that of level ground; NaN where there is no place or no height.
+    At least a share of that of level ground, and so many square metres; NaN where there is no place
+    or no height.
     """
     here = np.empty((table.shape[1], table.shape[2]))
     at = np.empty(table.shape[2])
@@ -142,5 +143,5 @@ def fill_shares(
             upper = bins[row, col] * (1 - aside) + bins[row, col + 1] * aside
             lower = bins[row + 1, col] * (1 - aside) + bins[row + 1, col + 1] * aside
             area = upper * (1 - beyond) + lower * beyond
-            share = area / (at[REFERENCE] + height * at[REFERENCE_UP])
-            out[i, j] = max(share, least * towards / away)
+            reference = at[REFERENCE] + height * at[REFERENCE_UP]
+            out[i, j] = max(max(area, floor) / reference, least * towards / away)

@@ -125,6 +125,7 @@ def gamma_area(
     halo: int,
     *,
     least: float = LEAST,
+    floor: float = 0.0,
 ) -> Shares:
     """Return the area that pixels of the image hold at the pixels of a window of the grid.
 
@@ -143,6 +144,8 @@ def gamma_area(
         Pixels on every side, as `area_reach` says; with less, layover from further away is missed.
     least
         Share of the area of level ground that an area has at the least.
+    floor
+        Square metres that it has at the least.
 
     Returns
     -------
@@ -152,12 +155,14 @@ def gamma_area(
     Raises
     ------
     BadInput
-        If the heights have another shape, or `least` is not positive.
+        If the heights have another shape, `least` is not positive or `floor` negative.
     """
     from tiling.sentinel1.incidence._area_loops import fill_shares
 
     if not 0 < least < 1:
         raise BadInput(f"least is {least:g}: a share of level ground, more than 0 and less than 1")
+    if not 0 <= floor < np.inf:
+        raise BadInput(f"floor is {floor:g}: square metres, 0 or more")
     if halo < SPARE:
         raise BadInput(f"halo is {halo}: {SPARE} pixels are needed at least")
     around = window.grown(halo)
@@ -175,7 +180,7 @@ def gamma_area(
     bins = _binned(areas, heights, lines, pixels, around, Window(rows, cols))
     fill_shares(
         areas.table, areas.looks.ground.step, window.rows[0], window.cols[0], heights[inner],
-        *here, bins, rows[0], cols[0], least, out,
+        *here, bins, rows[0], cols[0], least, floor, out,
     )  # fmt: skip
     return out
 

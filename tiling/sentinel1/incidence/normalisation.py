@@ -46,7 +46,9 @@ def normlim(beta: npt.ArrayLike, sine: npt.ArrayLike, lower: float = LOWER) -> P
     return np.where(known, np.maximum(beta * sine, np.float32(lower)), np.float32(0))
 
 
-def gamma_naught(beta: npt.ArrayLike, areas: npt.ArrayLike, lower: float = LOWER) -> Powers:
+def gamma_naught(
+    beta: npt.ArrayLike, areas: npt.ArrayLike, lower: float = LOWER, *, factor: float = 1.0
+) -> Powers:
     """Return beta nought over the area of the ground, gamma nought without relief.
 
     Parameters
@@ -57,6 +59,8 @@ def gamma_naught(beta: npt.ArrayLike, areas: npt.ArrayLike, lower: float = LOWER
         (rows, cols) of `gamma_area`, NaN where there is none.
     lower
         As for `normlim`.
+    factor
+        That the quotient is multiplied by.
 
     Returns
     -------
@@ -66,7 +70,9 @@ def gamma_naught(beta: npt.ArrayLike, areas: npt.ArrayLike, lower: float = LOWER
     beta, areas = _pair(beta, areas, lower)
     known = (beta != 0) & np.isfinite(beta) & (areas > 0)
     quotient = np.divide(beta, areas, out=np.zeros_like(beta), where=known)
-    return np.where(known, np.maximum(quotient, np.float32(lower)), np.float32(0))
+    return np.where(
+        known, np.maximum(quotient * np.float32(factor), np.float32(lower)), np.float32(0)
+    )
 
 
 def _pair(beta: npt.ArrayLike, other: npt.ArrayLike, lower: float) -> tuple[Powers, Powers]:

@@ -6,7 +6,7 @@ keeps one of these for all blocks of a tile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,8 +41,7 @@ Floats = npt.NDArray[np.float64]
 Heights = npt.NDArray[np.float32]
 
 BEYOND = 4500.0
-"""Metres around a tile in which heights are asked for; a surface reaches a little further. Ground
-further away than that is taken as unknown: it neither hides nor adds anything."""
+"""Metres; a surface reaches a little further beyond the tile that it is made for."""
 
 
 class Ground(Protocol):
@@ -71,16 +70,23 @@ class TileIncidence:
     model
         The geometry of the image, with its own or a precise orbit.
     surface
-        Heights of the tile and `BEYOND` metres around it.
+        Heights of the tile and so far around it.
+    step
+        Pixels between the nodes of lattices; None for 320 m.
+    beyond
+        Metres around the tile in which heights are asked for. Ground further away is taken as
+        unknown: it neither hides nor adds anything.
     """
 
     grid: GeoBox
     model: ImageModel
     surface: Ground
+    step: int | None = None
+    beyond: float = BEYOND
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the lattices behind when it is sent to another process."""
-        return {name: getattr(self, name) for name in ("grid", "model", "surface")}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def incidence(self, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
         """Return sines and hundredths of degrees of a window, see `local_incidence`."""
@@ -97,20 +103,22 @@ class TileIncidence:
         halo = hidden_reach(self.looks, self._span)
         return hidden_ground(self.looks, self.heights(window, halo), window, halo)
 
-    def gamma_area(self, window: Window, least: float = LEAST) -> npt.NDArray[np.float32]:
+    def gamma_area(
+        self, window: Window, least: float = LEAST, floor: float = 0.0
+    ) -> npt.NDArray[np.float32]:
         """Return the areas of a window, see `gamma_area`.
 
         They belong to the pixels of this very image, not to another of the same orbit.
         """
         halo = area_reach(self.looks, self._span)
         heights = self.heights(window, halo)
-        return gamma_area(self.areas, self.image, heights, window, halo, least=least)
+        return gamma_area(self.areas, self.image, heights, window, halo, least=least, floor=floor)
 
     def heights(self, window: Window, halo: int) -> Heights:
-        """Return heights of a window and so many pixels around it; NaN `BEYOND` the tile."""
+        """Return heights of a window and so many pixels around it; NaN further beyond the tile."""
         around = window.grown(halo)
         found = np.full(around.shape, np.nan, np.float32)
-        reach = int(BEYOND / abs(self.grid.affine.a))
+        reach = int(self.beyond / abs(self.grid.affine.a))
         known = around.common(Window.whole(self.grid.shape).grown(max(reach, 1)))
         if known is not None:
             found[known.within(around)] = self.surface.at(*self.ground.places(known))
@@ -118,8 +126,9 @@ class TileIncidence:
 
     @cached_property
     def ground(self) -> GroundLattice:
-        """The lattice of the tile, 320 m between nodes."""
-        return ground_lattice(self.grid, max(round(320 / abs(self.grid.affine.a)), 1))
+        """The lattice of the tile."""
+        step = self.step or max(round(320 / abs(self.grid.affine.a)), 1)
+        return ground_lattice(self.grid, step)
 
     @cached_property
     def looks(self) -> LookLattice:

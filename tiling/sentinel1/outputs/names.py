@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tiling.sentinel1.errors import ConfigurationError
 from tiling.sentinel1.outputs.acquisitions import Acquisition
 from tiling.sentinel1.outputs.formats import filled, filled_name
 
-__all__ = ["CORRECTED", "Names", "tile_name"]
+__all__ = ["CORRECTED", "Names"]
 
 _COMMON = "{flying_unit_code}_{tile_name}_{polarisation}_{orbit_direction}_{orbit}"
 _STAMPED = f"{_COMMON}_{{acquisition_stamp}}"
 
 NAMES: Mapping[str, str] = {
     "concatenation": f"{_STAMPED}.tif",
-    "concatenation_calib": f"{_STAMPED}_{{calibration_type}}.tif",
     "s2_lia_corrected": f"{_STAMPED}_NormLim.tif",
     "s2_gamma_area_corrected": f"{_STAMPED}_GammaNaughtRTC.tif",
     "filtered": f"{_STAMPED}_filtered.tif",
@@ -32,13 +31,7 @@ NAMES: Mapping[str, str] = {
     "ia_product": "{IA_kind}_{tile_name}_{orbit}.tif",
     "gamma_area_product": "{GAMMA_AREA_kind}_{tile_name}_{orbit}.tif",
     "quicklook": f"{_STAMPED}_quicklook.png",
-    "calibration": "{rootname}_{calibration_type}_calOk.tiff",
-    "correct_denoising": "{rootname}_{calibration_type}_NoiseFixed.tiff",
     "cut_borders": "{rootname}_{calibration_type}_OrthoReady.tiff",
-    "dem_s2_agglomeration": "DEM_{tile_name}.vrt",
-    "dem_on_s2": "DEM_projected_on_{tile_name}.tiff",
-    "height_on_s2": "DEM+GEOID_projected_on_{tile_name}.tiff",
-    "ground_and_sat_s2": "XYZ_projected_on_{tile_name}_{orbit_direction}_{orbit}.tiff",
 }
 """The format of each name where the configuration has none, by the name of its option."""
 
@@ -57,8 +50,6 @@ CORRECTED: Mapping[str, str] = {"normlim": "NormLim", "gamma_naught_rtc": "Gamma
 """Calibrations that a map of the terrain corrects, and how names call them."""
 
 _CORRECTED_NAMES = {"normlim": "s2_lia_corrected", "gamma_naught_rtc": "s2_gamma_area_corrected"}
-
-Step = Literal["calibration", "correct_denoising", "cut_borders"]
 
 
 @dataclass(frozen=True)
@@ -120,12 +111,6 @@ class Names:
         option = _CORRECTED_NAMES.get(self.calibration, "concatenation")
         return self._folder("tiled", tile) / self._name(option, self._fields(tile, acquired))
 
-    def uncorrected(self, tile: str, acquired: Acquisition, calibration: str = "beta") -> Path:
-        """Return the path of a tile that is yet to be corrected by a map of the terrain."""
-        fields = {**self._fields(tile, acquired), "calibration_type": calibration}
-        option = "concatenation" if "concatenation" in self.names else "concatenation_calib"
-        return self._s2(tile) / self._name(option, fields)
-
     def single(self, tile: str, acquired: Acquisition, calibration: str | None = None) -> Path:
         """Return the path of one image on a tile, before it is merged with another."""
         if len(acquired.starts) != 1:
@@ -137,9 +122,16 @@ class Names:
 
     def mask(self, tile: str, acquired: Acquisition) -> Path:
         """Return the path of the border mask of a tile."""
+        return self._mask(tile, acquired, "BorderMask")
+
+    def hidden(self, tile: str, acquired: Acquisition) -> Path:
+        """Return the path of the mask of layover and shadow of a tile."""
+        return self._mask(tile, acquired, "LayoverShadowMask")
+
+    def _mask(self, tile: str, acquired: Acquisition, kind: str) -> Path:
         image = self.tile(tile, acquired)
         below = image.relative_to(self._folder("tiled", tile))
-        return self._folder("mask", tile) / below.with_name(f"{image.stem}_BorderMask.tif")
+        return self._folder("mask", tile) / below.with_name(f"{image.stem}_{kind}.tif")
 
     def filtered(self, tile: str, acquired: Acquisition) -> Path:
         """Return the path of a tile without speckle."""
@@ -177,8 +169,8 @@ class Names:
             "quicklook", self._fields(tile, acquired)
         )
 
-    def image(self, measurement: str | Path, step: Step, calibration: str | None = None) -> Path:
-        """Return the path of an image of a product, in its own geometry, after a step."""
+    def image(self, measurement: str | Path, calibration: str) -> Path:
+        """Return the path of a calibrated image of a product, in its own geometry."""
         root = Path(measurement).stem
         bare = root.replace("-vv-", "-").replace("-vh-", "-").replace("-hh-", "-")
         bare = bare.replace("-hv-", "-")
@@ -188,23 +180,9 @@ class Names:
             "basename": root + suffix,
             "polarless_rootname": bare,
             "polarless_basename": bare + suffix,
-            "calibration_type": calibration or self._calibration,
+            "calibration_type": calibration,
         }
-        return self.tmp / "S1" / self._name(step, fields)
-
-    def heights(self, tile: str, step: str, acquired: Acquisition | None = None) -> Path:
-        """Return the path of heights on a tile.
-
-        Parameters
-        ----------
-        step
-            ``dem_s2_agglomeration``, ``dem_on_s2``, ``height_on_s2``, or ``ground_and_sat_s2``,
-            which needs `acquired`.
-        """
-        fields = {"tile_name": tile}
-        if acquired is not None:
-            fields = self._fields(tile, acquired)
-        return self._s2(tile) / self._name(step, fields)
+        return self.tmp / "S1" / self._name("cut_borders", fields)
 
     def standing(self, tile: str, acquired: Acquisition) -> Path | None:
         """Return the finished tile that makes this one needless; None if there is none.
@@ -264,8 +242,3 @@ class Names:
             "calibration_type": self._calibration,
             "filter_method": self.filter,
         }
-
-
-def tile_name(cfg: Any, tile: str, acquired: Acquisition) -> Path:
-    """Return the path of a finished tile by a configuration; `Names` has the other files."""
-    return Names.of(cfg).tile(tile, acquired)

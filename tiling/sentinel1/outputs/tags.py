@@ -84,9 +84,10 @@ def tile_tags(
     return _with(tags, further)
 
 
-def mask_tags(tags: Mapping[str, str]) -> Tags:
-    """Return the tags of the border mask of a tile that has `tags`."""
-    described = _described(tags, "smoothed border mask S2 tile")
+def mask_tags(tags: Mapping[str, str], what: str = "smoothed border mask S2 tile") -> Tags:
+    """Return the tags of a mask of a tile that has `tags`, the border mask if not said."""
+    platform = tags["FLYING_UNIT_CODE"].upper()[1:]
+    described = f"Orthorectified Sentinel-{platform} IW GRD {what}"
     return {**tags, "TIFFTAG_IMAGEDESCRIPTION": described}
 
 
@@ -145,12 +146,13 @@ def incidence_tags(
         As for `tile_tags`.
     """
     function, _, angle = kind.partition("_")
+    ground = "level ground" if "IA" in (kind, angle) else "the terrain"
     data = f"{function.upper()}({angle})" if angle in ("LIA", "IA") else _DATA_TYPES.get(kind, kind)
     tags = {
         **_common(acquired, tile, resolution, created),
         "DATA_TYPE": data,
         "TIFFTAG_IMAGEDESCRIPTION": (
-            f"{kind} on the terrain of S2 tile {tile}, Sentinel-{acquired.platform[1:]} "
+            f"{kind} on {ground} of S2 tile {tile}, Sentinel-{acquired.platform[1:]} "
             f"relative orbit {acquired.relative_orbit:03d}"
         ),
     }
@@ -186,11 +188,6 @@ def _common(acquired: Acquisition, tile: str, resolution: float, created: dateti
 def _with(tags: Tags, further: Mapping[str, Any] | None) -> Tags:
     tags.update({str(key): str(value) for key, value in (further or {}).items()})
     return {key: value for key, value in tags.items() if value}
-
-
-def _described(tags: Mapping[str, str], what: str) -> str:
-    platform = tags["FLYING_UNIT_CODE"].upper()[1:]
-    return f"Orthorectified Sentinel-{platform} IW GRD {what}"
 
 
 def _stamp(time: np.datetime64) -> str:

@@ -16,6 +16,7 @@ _COLOURS: dict[Kind, str] = {
     "incidence": "#fce5cd",
     "tile": "#cfe2f3",
     "mask": "#eeeeee",
+    "hidden": "#d9d9d9",
     "filtered": "#d9ead3",
     "quicklook": "#fff2cc",
     "item": "#f4cccc",

@@ -85,7 +85,9 @@ class IncidenceJob:
     candidates
         SAFE folders of that orbit, one of which is chosen, with their orbit files.
     targets
-        The files by what they show: ``sin_LIA``, ``LIA``, ``GAMMA_AREA``.
+        The files by what they show, such as ``sin_LIA``, ``GAMMA_AREA``, ``LAYOVER_SHADOW``.
+    beside
+        The tile that a mask belongs to, whose tags it has; None for maps.
     """
 
     tile: str
@@ -94,6 +96,7 @@ class IncidenceJob:
     settings: Settings
     surface: Any
     targets: Mapping[str, Path] = field(hash=False)
+    beside: Path | None = None
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -112,10 +115,18 @@ class MadeFrom:
 
 @dataclass(frozen=True)
 class ItemJob:
-    """The description of a tile and the files that belong to it, as a STAC item."""
+    """The description of a tile and the files that belong to it, as a STAC item.
+
+    Attributes
+    ----------
+    measured, stop
+        Outline of its images in degrees, and when the last ends.
+    """
 
     tile: str
     acquired: Any
     files: Mapping[str, Path] = field(hash=False)
     settings: Settings
     target: Path
+    measured: Any
+    stop: Any

@@ -55,7 +55,7 @@ def make_tile(job: TileJobs) -> Told:
         lower=settings.lower,
         interpolation="linear" if settings.method == "bilinear" else "nn",
         dems=heights.get("dem_names", ()),
-        dem_info=heights.get("warning") or "",
+        dem_info="; ".join(filter(None, (settings.dem_info, heights.get("warning")))),
         lia_file=corrector if settings.calibration == "normlim" else "",
         gamma_area_file=corrector if settings.calibration != "normlim" else "",
         srgr=settings.srgr,
@@ -161,13 +161,15 @@ def make_item(job: ItemJob) -> Told:
     from tiling.sentinel1.outputs.rasters import TileFile
     from tiling.sentinel1.outputs.stacitems import tile_item, write_item
 
-    tags = TileFile(job.files["data"]).tags if "data" in job.files else None
+    tile = job.files.get(job.acquired.polarisation)
     item = tile_item(
         job.acquired,
         job.tile,
         job.files,
         resolution=job.settings.resolution,
-        tags=tags,
+        measured=job.measured,
+        stop=job.stop,
+        tags=None if tile is None else TileFile(tile).tags,
         cog=job.settings.cog,
     )
     write_item(job.target, item)

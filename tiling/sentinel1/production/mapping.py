@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tiling.sentinel1.production.jobs import IncidenceJob
 from workbench.rasters.windows import Window, windows
 
-__all__ = ["decide_incidence", "make_incidence"]
+__all__ = ["AREAS", "AROUND_KM", "HIDDEN", "LEVEL", "decide_incidence", "make_incidence"]
 
-AREAS = "GAMMA_AREA"
+AREAS, HIDDEN = "GAMMA_AREA", "LAYOVER_SHADOW"
 
-_ENCODINGS = {"sin_LIA": ("lia_sin", "LIA"), "LIA": ("lia_deg", ""), AREAS: ("gamma_area", "")}
+LEVEL: Mapping[str, str] = {"IA": "deg", "cos_IA": "cos", "sin_IA": "sin", "tan_IA": "tan"}
+"""Maps of the incidence on level ground, and what the configuration calls them."""
+
+AROUND_KM = 15.0
+"""Ground that far from a tile can lie over it: 8 km of height at an incidence of 29 degrees."""
+
+_ENCODINGS: Mapping[str, tuple[str, str]] = {
+    "sin_LIA": ("lia_sin", "LIA"),
+    "LIA": ("lia_deg", ""),
+    AREAS: ("gamma_area", ""),
+    HIDDEN: ("mask", ""),
+    "IA": ("ia_deg", ""),
+    **{f"{word}_IA": (f"ia_{word}", "IA") for word in ("cos", "sin", "tan")},
+}
 """How each map is stored, and which option says what stands for nothing in it."""
+
+_HIDDEN_MASK = "mask of layover (1) and shadow (2), 255 where unknown, S2 tile"
 
 
 def decide_incidence(job: IncidenceJob, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,8 +73,7 @@ def make_incidence(job: IncidenceJob, decided: Mapping[str, Any]) -> dict[str, A
         What was decided.
     """
     from tiling.sentinel1.geometry.imagemodels import image_model
-    from tiling.sentinel1.geometry.lattices import ground_lattice
-    from tiling.sentinel1.incidence.looks import look_lattice
+    from tiling.sentinel1.incidence.tiles import TileIncidence
     from tiling.sentinel1.outputs.acquisitions import acquisition
     from tiling.sentinel1.products.safefolders import Image
     from workbench.rasters.tilegrid import tile_grid
@@ -75,12 +90,10 @@ def make_incidence(job: IncidenceJob, decided: Mapping[str, Any]) -> dict[str, A
         correct=settings.grid_correction,
     )
     grid = tile_grid(job.tile, settings.resolution)
-    looks = look_lattice(ground_lattice(grid, settings.step), model.orbit)
+    faced = TileIncidence(grid, model, job.surface, settings.step, 1000 * AROUND_KM)
     for shows, target in job.targets.items():
-        if target.exists():  # of a run that was killed between two
-            continue
-        block = _areas(job, looks, model) if shows == AREAS else partial(_angles, job, looks, shows)
-        _write(job, shows, target, grid, block, decided["orbit_source"])
+        if not target.exists():  # else of a run that was killed between two
+            _write(job, shows, target, faced, decided["orbit_source"])
     return dict(decided)
 
 
@@ -92,54 +105,36 @@ def _vectors(image: Any, file: Path | None) -> Any:
     return orbit_vectors(file, image.annotation)
 
 
-def _angles(job: IncidenceJob, looks: Any, shows: str, window: Window) -> Any:
-    from tiling.sentinel1.incidence.angles import local_incidence
-
-    heights = job.surface.at(*looks.ground.places(window.grown(1)))
-    sines, degrees = local_incidence(looks, heights, window)
-    return sines if shows == "sin_LIA" else degrees
-
-
-def _areas(job: IncidenceJob, looks: Any, model: Any) -> Callable[[Window], Any]:
-    from tiling.sentinel1.geometry.lattices import image_lattice
-    from tiling.sentinel1.incidence.gammaareas import area_lattice, area_reach, gamma_area
-
-    span = (job.surface.least, job.surface.most)
-    lattice, image = area_lattice(looks, model), image_lattice(model, looks.ground, span)
-    halo = area_reach(looks, span)
-
-    def block(window: Window) -> Any:
-        heights = job.surface.at(*looks.ground.places(window.grown(halo)))
-        return gamma_area(lattice, image, heights, window, halo)
-
-    return block
+def _block(job: IncidenceJob, shows: str, faced: Any) -> Callable[[Window], Any]:
+    """Return what gives the pixels of a map block by block."""
+    blocks: Mapping[str, Callable[[Window], Any]] = {
+        "sin_LIA": lambda window: faced.incidence(window)[0],
+        "LIA": lambda window: faced.incidence(window)[1],
+        AREAS: lambda window: faced.gamma_area(window, floor=job.settings.least_area),
+        HIDDEN: faced.hidden,
+        "IA": lambda window: faced.level(window)[1],
+        "sin_IA": lambda window: faced.level(window)[0],
+        "cos_IA": lambda window: _cosine(faced.level(window)[0]).astype(np.float32),
+        "tan_IA": lambda window: _tangent(faced.level(window)[0]).astype(np.float32),
+    }
+    return blocks[shows]
 
 
-def _write(
-    job: IncidenceJob,
-    shows: str,
-    target: Path,
-    grid: Any,
-    block: Callable[[Window], Any],
-    orbit_source: str,
-) -> None:
+def _cosine(sine: Any) -> Any:
+    # Level ground is seen from above: the angle is below 90 degrees.
+    return np.sqrt(1 - np.square(sine, dtype=np.float64))
+
+
+def _tangent(sine: Any) -> Any:
+    return sine / _cosine(sine)
+
+
+def _write(job: IncidenceJob, shows: str, target: Path, faced: Any, orbit_source: str) -> None:
     from tiling.sentinel1.outputs.encodings import encoding
     from tiling.sentinel1.outputs.rasters import write_tile
-    from tiling.sentinel1.outputs.tags import incidence_tags
 
-    settings = job.settings
+    settings, block = job.settings, _block(job, shows, faced)
     kind, option = _ENCODINGS[shows]
-    heights: Mapping[str, Any] = job.surface.description()
-    tags = incidence_tags(
-        job.acquired,
-        job.tile,
-        shows,
-        resolution=settings.resolution,
-        dems=heights.get("dem_names", ()),
-        dem_info=heights.get("warning") or "",
-        orbit_source=orbit_source,
-        further=settings.further,
-    )
     stored = encoding(
         kind,
         settings.creation_options.get(kind),
@@ -148,7 +143,27 @@ def _write(
     )
 
     def blocks() -> Iterator[tuple[Window, Any]]:
-        for window in windows(grid.shape, settings.side):
+        for window in windows(faced.grid.shape, settings.side):
             yield window, block(window)
 
-    write_tile(target, blocks(), grid, stored, tags, overwrite=True)
+    tags = _tags(job, shows, orbit_source)
+    write_tile(target, blocks(), faced.grid, stored, tags, overwrite=True)
+
+
+def _tags(job: IncidenceJob, shows: str, orbit_source: str) -> dict[str, str]:
+    from tiling.sentinel1.outputs.rasters import TileFile
+    from tiling.sentinel1.outputs.tags import incidence_tags, mask_tags
+
+    if job.beside is not None:
+        return mask_tags(TileFile(job.beside).tags, _HIDDEN_MASK)
+    heights: Mapping[str, Any] = job.surface.description()
+    return incidence_tags(
+        job.acquired,
+        job.tile,
+        shows,
+        resolution=job.settings.resolution,
+        dems=heights.get("dem_names", ()),
+        dem_info="; ".join(filter(None, (job.settings.dem_info, heights.get("warning")))),
+        orbit_source=orbit_source,
+        further=job.settings.further,
+    )

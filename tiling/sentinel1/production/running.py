@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiling.sentinel1.downloads.providers import Provider
 from tiling.sentinel1.downloads.tiledownloads import Pace, TileDownloads
 from tiling.sentinel1.errors import CorruptedDataSAFEError, NoS1ImageError
-from tiling.sentinel1.production.carrying import Carried, carry_out
+from tiling.sentinel1.outputs.names import Names
+from tiling.sentinel1.production.carrying import carry_out
 from tiling.sentinel1.production.drawings import draw_steps
 from tiling.sentinel1.production.fetchingtiles import TileFetcher
 from tiling.sentinel1.production.ground import surfaces
-from tiling.sentinel1.production.plans import Wishes, plan_tile
+from tiling.sentinel1.production.mapping import AROUND_KM
+from tiling.sentinel1.production.planning import Pass, Planner, Wishes
+from tiling.sentinel1.production.plans import plan_tile
 from tiling.sentinel1.production.selecting import broken_products, orbit_files, select
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.standing import Standing
 from tiling.sentinel1.production.steps import Step, needed
+from tiling.sentinel1.production.tallies import Tally
 from tiling.sentinel1.production.workers import workers
+from tiling.sentinel1.selection.absence import why_nothing
+from tiling.sentinel1.selection.filters import Filters
+from tiling.sentinel1.selection.retention import remove_beyond_limit
+from tiling.sentinel1.selection.tiles import covered_tiles, existing_tiles
+from tiling.sentinel1.situation import Situation
 from workbench.files import sweep
 from workbench.locks import held
 from workbench.runs import Run
@@ -32,9 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["process"]
 
 logger = logging.getLogger(__name__)
-
-_LAYOVER_KM = 15.0
-"""Ground that far from a tile can lie over it: 8 km of height at an incidence of 29 degrees."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +54,6 @@ class _Modes:
     watch_ram: bool
     drawn: bool
     images_first: bool
-
-
-@dataclass
-class _Tally:
-    """What a run has to tell."""
-
-    downloads: list[TileDownloads] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
-    products: set[str] = field(default_factory=set)
-    kept: int = 0
-    found: int = 0
-    outputs: list[Path] = field(default_factory=list)
-    carried: Carried = field(default_factory=Carried)
-    warnings: set[str] = field(default_factory=set)
 
 
 def process(
@@ -83,7 +74,7 @@ def process(
     gamma_area_process: Callable[..., Any] | None = None,
     client: Client | None = None,
     provider: Provider | None = None,
-) -> Any:
+) -> Situation:
     """Carry out the run that a configuration describes.
 
     Tiles, heights and products are checked before any work begins. What stands already is kept,
@@ -145,22 +136,23 @@ def process(
         dl_wait, dl_timeout, searched_items_per_page, nb_max_search_retries,
         int(getattr(cfg, "nb_download_processes", 1) or 1),
     )  # fmt: skip
-    tally = _Tally()
-    planner = lia_process or gamma_area_process
+    run = _Run(
+        cfg, modes, TileFetcher.of(cfg, provider, pace, dryrun), lia_process or gamma_area_process
+    )
     with ExitStack() as stack:
         record = None if dryrun else _entered(stack, cfg, modes)
         try:
-            _run(cfg, modes, TileFetcher.of(cfg, provider, pace, dryrun), tally, client, planner)
+            run.go(client)
         finally:
             if record is not None:
-                _write_down(record, tally)
+                run.tally.write_down(record)
         if record is not None:
             _sweep(cfg)
-        if tally.broken:
-            name, reason = next(iter(sorted(tally.broken.items())))
-            more = f" (and {len(tally.broken) - 1} more)" if len(tally.broken) > 1 else ""
+        if run.tally.broken:
+            name, reason = next(iter(sorted(run.tally.broken.items())))
+            more = f" (and {len(run.tally.broken) - 1} more)" if len(run.tally.broken) > 1 else ""
             raise CorruptedDataSAFEError(name, reason + more)
-    return _situation(tally)
+    return run.tally.situation()
 
 
 def _entered(stack: ExitStack, cfg: Any, modes: _Modes) -> Run:
@@ -183,263 +175,162 @@ def _sweep(cfg: Any) -> None:
         sweep(folder, recursive=True)
 
 
-def _run(
-    cfg: Any,
-    modes: _Modes,
-    fetcher: TileFetcher,
-    tally: _Tally,
-    client: Client | None,
-    planner: Callable[..., Any] | None,
-) -> None:
-    from tiling.sentinel1.selection.filters import Filters
+class _Run:
+    """A run that is under way."""
 
-    settings, filters = Settings.of(cfg), Filters.of(cfg)
-    tiles = _tiles(cfg, filters, settings)
-    areas = settings.calibration == "gamma_naught_rtc" and not modes.maps_only
-    heights = surfaces(tiles, cfg, around=_LAYOVER_KM if areas else 0)
-    found_any = False
-    standing = Standing(bool(getattr(cfg, "overwrite", False)))
-    with ExitStack() as stack:
-        cluster: list[Client | None] = []
-        for group in _groups(tiles, fetcher):
-            downloads = [fetcher.fetch(tile) for tile in group]
-            tally.downloads += downloads
-            products, broken = broken_products(
-                Path(cfg.raw_directory), filters, noise=settings.remove_noise
+    def __init__(
+        self, cfg: Any, modes: _Modes, fetcher: TileFetcher, planner: Callable[..., Any] | None
+    ) -> None:
+        self.cfg, self.modes, self.fetcher, self.planner = cfg, modes, fetcher, planner
+        self.settings, self.filters, self.names = Settings.of(cfg), Filters.of(cfg), Names.of(cfg)
+        self.raw = Path(cfg.raw_directory)
+        self.ratio = float(cfg.tile_to_product_overlap_ratio or 0)
+        self.wishes = self._wishes()
+        self.tally = Tally()
+
+    def _wishes(self) -> Wishes:
+        cfg, modes = self.cfg, self.modes
+        masks = bool(cfg.mask_cond) and not modes.maps_only
+        keep = getattr(cfg, "keep_non_filtered_products", None)
+        if keep is False and masks:
+            logger.warning("tiles are kept that are filtered: border masks are made of them")
+        return Wishes(
+            polarisations=self.filters.polarisations,
+            maps_only=modes.maps_only,
+            degrees=bool(cfg.produce_lia_map),
+            level=tuple(getattr(cfg, "ia_maps_to_produce", ())),
+            masks=masks,
+            hidden=bool(getattr(cfg, "layover_shadow_mask", False)) and not modes.maps_only,
+            quicklooks=bool(getattr(cfg, "generate_quicklook", False)),
+            items=bool(getattr(cfg, "stac", False)),
+            unfiltered=keep is not False or masks,
+            intermediates=modes.intermediates,
+            images_first=modes.images_first,
+        )
+
+    def go(self, client: Client | None) -> None:
+        """Make all tiles: together, but one by one where each is downloaded."""
+        cfg, modes, tally = self.cfg, self.modes, self.tally
+        tiles = self._tiles()
+        heights = surfaces(tiles, cfg)
+        areas = self.settings.calibration == "gamma_naught_rtc" and not modes.maps_only
+        around = heights
+        if areas or self.wishes.hidden:
+            around = surfaces(tiles, cfg, around=AROUND_KM)
+        standing = Standing(bool(getattr(cfg, "overwrite", False)))
+        groups = [[tile] for tile in tiles] if self.fetcher.downloads else [tiles]
+        with ExitStack() as stack:
+            cluster: list[Client | None] = []
+            for group in groups:
+                downloads = {tile: self.fetcher.fetch(tile) for tile in group}
+                tally.downloads += downloads.values()
+                plans = self._plans(downloads, heights, around)
+                steps = {step.name: step for plan in plans.values() for step in plan}
+                todo = needed(list(steps.values()), standing.stands)
+                standing.refuse(todo)
+                self._draw(tiles, plans, todo)
+                tally.kept, tally.found = len(standing.kept), len(standing.found)
+                if modes.dryrun:
+                    for step in todo:
+                        logger.info("would be made: %s %s", step.kind, step.outputs[0])
+                elif todo:
+                    if not cluster:
+                        cluster.append(stack.enter_context(self._workers(client)))
+                    self._carry(todo, cluster[0])
+                keep = getattr(cfg, "keep_latest_images", None)
+                if keep is not None and not modes.dryrun:
+                    remove_beyond_limit(self.raw, int(keep))
+        if tally.nothing:
+            raise NoS1ImageError(
+                why_nothing(self.raw, self.filters, self._products()[0], tiles, self.ratio)
             )
-            plans = _plans(cfg, modes, settings, filters, group, heights, tally, planner,
-                           products, broken, downloads)  # fmt: skip
-            steps = [step for plan in plans.values() for step in plan]
-            found_any = found_any or any(each.found for each in downloads)
-            todo = needed(list({step.name: step for step in steps}.values()), standing.stands)
-            standing.refuse(todo)
-            _draw(cfg, modes, tiles, plans, todo)
-            tally.kept, tally.found = len(standing.kept), len(standing.found)
-            if modes.dryrun:
-                for step in todo:
-                    logger.info("would be made: %s %s", step.kind, step.outputs[0])
-            elif todo:
-                if not cluster:
-                    cluster.append(stack.enter_context(_workers(cfg, modes, client)))
-                _carry(todo, cluster[0], modes, tally)
-            _remove_raw(cfg, modes)
-    if not (found_any or tally.products or tally.skipped) and not any(
-        d.search_error for d in tally.downloads
-    ):
-        raise NoS1ImageError(_why_nothing(cfg, filters, settings, tiles))
 
+    def _products(self) -> tuple[list[Any], dict[str, str]]:
+        return broken_products(self.raw, self.filters, noise=self.settings.remove_noise)
 
-def _why_nothing(cfg: Any, filters: Any, settings: Settings, tiles: Sequence[str]) -> str:
-    from tiling.sentinel1.selection.absence import why_nothing
+    def _tiles(self) -> list[str]:
+        """Return the tiles of a run; for ``ALL`` those that products on this machine lie on."""
+        named = list(self.cfg.tile_list or ())
+        if [name.upper() for name in named] != ["ALL"]:
+            return existing_tiles(named)
+        tiles = covered_tiles(self._products()[0], self.ratio)
+        if not tiles:
+            raise NoS1ImageError(
+                f"no tile is covered enough by products in {self.raw}, of which all tiles "
+                "are to be made"
+            )
+        return tiles
 
-    folder, ratio = Path(cfg.raw_directory), float(cfg.tile_to_product_overlap_ratio or 0)
-    products, _ = broken_products(folder, filters, noise=settings.remove_noise)
-    return why_nothing(folder, filters, products, tiles, ratio)
+    def _plans(
+        self,
+        downloads: Mapping[str, TileDownloads],
+        heights: Mapping[str, Any],
+        around: Mapping[str, Any],
+    ) -> dict[str, list[Step]]:
+        """Return the steps of each tile, and note what cannot be made."""
+        products, broken = self._products()
+        self.tally.broken |= broken
+        plans = {}
+        for tile, download in downloads.items():
+            missing = [each.offer.name for each in download.failures]
+            selected = select(products, tile, ratio=self.ratio, missing=missing, broken=broken)
+            self.tally.skipped += selected.skipped
+            passes = self._with_orbits(tile, selected.passes)
+            self.tally.products |= {each.identifier for one in passes for each in one.products}
+            planner = Planner(
+                tile, self.settings, self.wishes, self.names, heights[tile], around[tile]
+            )
+            steps = plan_tile(planner, passes)
+            if self.planner is not None:
+                maps = [step for step in steps if step.kind == "incidence"]
+                others = [step for step in steps if step.kind != "incidence"]
+                steps = [*self.planner(maps, self.cfg), *others]
+            if not passes:
+                logger.warning("%s: no product to be put on it", tile)
+            plans[tile] = steps
+        return plans
 
-
-def _tiles(cfg: Any, filters: Any, settings: Settings) -> list[str]:
-    """Return the tiles of a run; for ``ALL`` those that products on this machine lie on."""
-    from tiling.sentinel1.selection.tiles import covered_tiles, existing_tiles
-
-    named = list(cfg.tile_list or ())
-    if [name.upper() for name in named] != ["ALL"]:
-        found: list[str] = existing_tiles(named)
-        return found
-    products, _ = broken_products(Path(cfg.raw_directory), filters, noise=settings.remove_noise)
-    tiles: list[str] = covered_tiles(products, float(cfg.tile_to_product_overlap_ratio or 0))
-    if not tiles:
-        raise NoS1ImageError(
-            f"no tile is covered enough by products in {cfg.raw_directory}, of which all tiles "
-            "are to be made"
-        )
-    return tiles
-
-
-def _groups(tiles: Sequence[str], fetcher: TileFetcher) -> Iterator[list[str]]:
-    """Yield the tiles that are made together: all, but one by one where each is downloaded."""
-    if fetcher.downloads:
-        yield from ([tile] for tile in tiles)
-    else:
-        yield list(tiles)
-
-
-def _plans(
-    cfg: Any,
-    modes: _Modes,
-    settings: Settings,
-    filters: Any,
-    tiles: Sequence[str],
-    heights: Mapping[str, Any],
-    tally: _Tally,
-    planner: Callable[..., Any] | None,
-    products: Sequence[Any],
-    broken: Mapping[str, str],
-    downloads: Sequence[TileDownloads],
-) -> dict[str, list[Step]]:
-    """Return the steps of each tile, and note what cannot be made."""
-    from tiling.sentinel1.outputs.names import Names
-
-    names, wishes = Names.of(cfg), _wishes(cfg, modes, filters)
-    ratio = float(cfg.tile_to_product_overlap_ratio or 0)
-    plans = {}
-    tally.broken |= broken
-    for tile, download in zip(tiles, downloads, strict=True):
-        missing = [each.offer.name for each in download.failures]
-        selected = select(products, tile, ratio=ratio, missing=missing, broken=broken)
-        tally.skipped += selected.skipped
+    def _with_orbits(self, tile: str, found: Sequence[Any]) -> list[Pass]:
+        """Return passes with their orbit files; a broken product stops its own pass only."""
         passes = []
-        for one in selected.passes:
+        for one in found:
             try:
-                passes.append(orbit_files(one, settings, wishes.polarisations))
-            except CorruptedDataSAFEError as reason:  # its own pass only
+                passes.append(orbit_files(one, self.settings, self.wishes.polarisations))
+            except CorruptedDataSAFEError as reason:
                 logger.error("not made: %s of %s: %s", tile, one.day, reason)
-                tally.broken[str(reason.product)] = reason.details
-                tally.skipped.append(f"{tile} of {one.day}: {reason}")
-        tally.products |= {each.identifier for one in passes for each in one.products}
-        steps = plan_tile(
-            tile, passes, settings=settings, wishes=wishes, names=names, surface=heights[tile]
+                self.tally.broken[str(reason.product)] = reason.details
+                self.tally.skipped.append(f"{tile} of {one.day}: {reason}")
+        return passes
+
+    def _draw(
+        self, tiles: Sequence[str], plans: Mapping[str, list[Step]], todo: Sequence[Step]
+    ) -> None:
+        if not self.modes.drawn:
+            return
+        names = {step.name for step in todo}
+        for tile, steps in plans.items():
+            path = self.names.output / f"tasks-{tiles.index(tile) + 1}-{tile}.svg"
+            used = {name for step in steps for name in getattr(step.work, "products", ())}
+            draw_steps(path, steps, sorted(used), [s.name for s in steps if s.name not in names])
+            logger.info("steps of %s: %s", tile, path)
+
+    def _workers(self, client: Client | None) -> Any:
+        return workers(
+            client,
+            processes=int(self.cfg.nb_procs),
+            megabytes=float(self.cfg.ram_per_process),
+            threads=int(self.cfg.OTBThreads),
+            serial=self.modes.serial,
         )
-        if planner is not None:
-            maps = [step for step in steps if step.kind == "incidence"]
-            others = [step for step in steps if step.kind != "incidence"]
-            steps = [*planner(maps, cfg), *others]
-        if not passes:
-            logger.warning("%s: no product to be put on it", tile)
-        plans[tile] = steps
-    return plans
 
-
-def _wishes(cfg: Any, modes: _Modes, filters: Any) -> Wishes:
-    masks = bool(cfg.mask_cond) and not modes.maps_only
-    keep = getattr(cfg, "keep_non_filtered_products", None)
-    if keep is False and masks:
-        logger.warning("tiles are kept that are filtered: border masks are made of them")
-    return Wishes(
-        polarisations=filters.polarisations,
-        maps_only=modes.maps_only,
-        degrees=bool(cfg.produce_lia_map),
-        masks=masks,
-        quicklooks=bool(getattr(cfg, "generate_quicklook", False)),
-        items=bool(getattr(cfg, "stac", False)),
-        unfiltered=keep is not False or masks,
-        intermediates=modes.intermediates,
-        images_first=modes.images_first,
-    )
-
-
-def _draw(
-    cfg: Any,
-    modes: _Modes,
-    tiles: Sequence[str],
-    plans: Mapping[str, list[Step]],
-    todo: Sequence[Step],
-) -> None:
-    if not modes.drawn:
-        return
-    names = {step.name for step in todo}
-    for tile, steps in plans.items():
-        path = Path(cfg.output_preprocess) / f"tasks-{tiles.index(tile) + 1}-{tile}.svg"
-        used = {name for step in steps for name in getattr(step.work, "products", ())}
-        draw_steps(path, steps, sorted(used), [s.name for s in steps if s.name not in names])
-        logger.info("steps of %s: %s", tile, path)
-
-
-def _workers(cfg: Any, modes: _Modes, client: Client | None) -> Any:
-    return workers(
-        client,
-        processes=int(cfg.nb_procs),
-        megabytes=float(cfg.ram_per_process),
-        threads=int(cfg.OTBThreads),
-        serial=modes.serial,
-    )
-
-
-def _carry(
-    todo: Sequence[Step],
-    client: Client | None,
-    modes: _Modes,
-    tally: _Tally,
-) -> None:
-    carried = carry_out(todo, client=client, watch_ram=modes.watch_ram)
-    tally.carried.made |= carried.made
-    tally.carried.failed |= carried.failed
-    tally.carried.dropped |= carried.dropped
-    for error in carried.failed.values():
-        if isinstance(error, CorruptedDataSAFEError):  # what a look from outside did not show
-            tally.broken[str(error.product)] = error.details
-    made = [step for step in todo if step.name in carried.made]
-    for step in made:
-        warning = carried.made[step.name].told.get("warning")
-        tally.warnings |= {str(warning)} if warning else set()
-        if step.wanted:
-            tally.outputs += step.outputs
-        elif step.kind == "tile" and not modes.intermediates and _all_done(step, todo, carried):
-            for path in (*step.outputs, step.record):
-                path.unlink(missing_ok=True)
-
-
-def _remove_raw(cfg: Any, modes: _Modes) -> None:
-    """Remove the oldest products beyond a limit, where the configuration asks for one."""
-    keep = getattr(cfg, "keep_latest_images", None)
-    if keep is None or modes.dryrun:
-        return
-    from tiling.sentinel1.selection.retention import remove_beyond_limit
-
-    remove_beyond_limit(Path(cfg.raw_directory), int(keep))
-
-
-def _all_done(step: Step, todo: Sequence[Step], carried: Carried) -> bool:
-    """Tell whether all that needs a step has been made."""
-    return all(other.name in carried.made for other in todo if step.name in other.needs)
-
-
-def _write_down(record: Run, tally: _Tally) -> None:
-    """Put into the record of a run what it has to tell."""
-    counts = {
-        "products": len(tally.products),
-        "made": len(tally.carried.made),
-        "kept": tally.kept,
-        "kept_unknown": tally.found,
-        "failed": len(tally.carried.failed),
-        "dropped": len(tally.carried.dropped),
-        "skipped": len(tally.skipped),
-        "downloaded": sum(each.safe is not None for d in tally.downloads for each in d.fetched),
-        "download_failures": sum(len(each.failures) for each in tally.downloads),
-        "download_timeouts": sum(len(each.timeouts) for each in tally.downloads),
-        "search_failures": sum(each.search_error is not None for each in tally.downloads),
-    }
-    for name, number in counts.items():
-        record.count(name, number)
-    record.inputs += [{"path": name} for name in sorted(tally.products)]
-    record.set("failed", {name: str(error) for name, error in tally.carried.failed.items()})
-    record.set("dropped", tally.carried.dropped)
-    record.set("skipped", tally.skipped)
-    record.set("broken", tally.broken)
-    record.set("steps", _step_records(tally.carried))
-    for warning in sorted(tally.warnings):
-        record.warn(warning)
-    for path in tally.outputs:
-        if path.exists():
-            record.output(path)
-
-
-def _step_records(carried: Carried) -> dict[str, dict[str, Any]]:
-    return {
-        name: {
-            "seconds": round(made.seconds, 3),
-            "process": made.process,
-            "most_memory": made.memory[1],
-        }
-        for name, made in carried.made.items()
-    }
-
-
-def _situation(tally: _Tally) -> Any:
-    from tiling.sentinel1.situation import Situation
-
-    return Situation(
-        nb_computation_errors=len(tally.carried.failed),
-        nb_search_failures=sum(each.search_error is not None for each in tally.downloads),
-        nb_download_failures=sum(len(each.failures) for each in tally.downloads),
-        nb_download_timeouts=sum(len(each.timeouts) for each in tally.downloads),
-    )
+    def _carry(self, todo: Sequence[Step], client: Client | None) -> None:
+        carried = carry_out(todo, client=client, watch_ram=self.modes.watch_ram)
+        self.tally.add(carried, todo)
+        for step in todo:
+            # A tile that is only there to be filtered, once all that needs it is made.
+            users = [other.name for other in todo if step.name in other.needs]
+            if step.wanted or step.kind != "tile" or self.modes.intermediates:
+                continue
+            if step.name in carried.made and all(name in carried.made for name in users):
+                for path in (*step.outputs, step.record):
+                    path.unlink(missing_ok=True)

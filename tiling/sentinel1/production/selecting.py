@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tiling.sentinel1.errors import CorruptedDataSAFEError, DownloadEOFFileError
-from tiling.sentinel1.production.plans import Products
+from tiling.sentinel1.production.planning import Pass
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.products.names import parse_name
 from tiling.sentinel1.products.safefolders import Image
@@ -87,7 +87,7 @@ def _key(name: str) -> tuple[str, str, int | None]:
     return parsed.platform, str(parsed.start)[:10], parsed.relative_orbit
 
 
-def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) -> Products:
+def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) -> Pass:
     """Return a pass with the orbit files of its products.
 
     Raises
@@ -98,7 +98,7 @@ def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) ->
     found: dict[str, Path] = {}
     folder = settings.orbit_folder
     if settings.orbit_files == "never" or folder is None:
-        return Products(one.tile, tuple(one.products), found)
+        return Pass(tuple(one.products), found)
     from tiling.sentinel1.products.orbitfiles import find_orbit_file
 
     for product in one.products:
@@ -113,7 +113,7 @@ def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) ->
                 f"{folder} has no orbit file for {product.identifier}: put it there, or set "
                 "orbit_files = auto in the section Workbench"
             )
-    return Products(one.tile, tuple(one.products), found)
+    return Pass(tuple(one.products), found)
 
 
 def broken_products(folder: Path, filters: Any, *, noise: bool) -> tuple[list[Any], dict[str, str]]:

@@ -75,6 +75,8 @@ class Settings:
         How files are stored, as the configuration has it.
     further
         Tags.
+    dem_info
+        What the elevation model is, for the tags.
     rows, side
         Of strips, and of square blocks; no pixel depends on them.
     threads
@@ -100,6 +102,7 @@ class Settings:
     nodata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     cog: bool = False
     further: Mapping[str, str] = field(default_factory=dict, hash=False)
+    dem_info: str = ""
     quicklook_ratio: int = 5
     quicklook_scales: Mapping[str, float] = field(default_factory=dict, hash=False)
     rows: int = 1024
@@ -130,6 +133,7 @@ class Settings:
             nodata=dict(_option(cfg, "nodatas", None) or {}),
             cog=bool(_option(cfg, "cog", False)),
             further=dict(_option(cfg, "extra_metadata", None) or {}),
+            dem_info=_option(cfg, "dem_info", None) or "",
             quicklook_ratio=int(_option(cfg, "quicklook_ratio", 5)),
             quicklook_scales=dict(_option(cfg, "quicklook_scales", None) or {}),
             rows=_rows(float(cfg.ram_per_process), resolution),

@@ -147,10 +147,11 @@ class Corrected:
         """Return the pixels (rows, cols) of a window."""
         from tiling.sentinel1.incidence.normalisation import gamma_naught, normlim
 
+        settings = self.settings
         beta, terrain = self.source.block(window), self._terrain.block(window)
-        function = normlim if self.settings.calibration == "normlim" else gamma_naught
-        found: Powers = function(beta, terrain, self.settings.lower)
-        return found
+        if settings.calibration == "normlim":
+            return normlim(beta, terrain, settings.lower)
+        return gamma_naught(beta, terrain, settings.lower, factor=settings.factor)
 
     @cached_property
     def _terrain(self) -> Any:

@@ -11,7 +11,7 @@ from workbench.manifests import Manifest
 
 __all__ = ["Kind", "Step", "in_order", "needed", "record_path"]
 
-Kind = Literal["image", "incidence", "tile", "mask", "filtered", "quicklook", "item"]
+Kind = Literal["image", "incidence", "tile", "mask", "hidden", "filtered", "quicklook", "item"]
 
 _RECORDS = ".records"
 

@@ -18,7 +18,7 @@ from tiling.sentinel1.products.manifests import MANIFEST, Manifest, Role, read_m
 from tiling.sentinel1.products.names import ProductName, parse_name
 from tiling.sentinel1.selection.filters import Filters
 
-__all__ = ["Product", "check_files", "find_product", "local_products", "product_folders"]
+__all__ = ["Product", "check_files", "local_products", "product_folders"]
 
 logger = logging.getLogger(__name__)
 
@@ -120,15 +120,6 @@ def product_folders(folder: str | Path) -> list[Path]:
         else:
             found.append(entry)
     return sorted(found, key=lambda path: (path.name, str(path)))
-
-
-def find_product(folder: str | Path, name: str) -> Path | None:
-    """Return the SAFE folder of a product in a folder, flat or nested; None if there is none."""
-    wanted = name.removesuffix(".SAFE")
-    for path in product_folders(folder):
-        if path.name.removesuffix(".SAFE") == wanted:
-            return path
-    return None
 
 
 def check_files(manifest: Manifest, polarisations: Iterable[str], *, noise: bool = False) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 
-from tiling.sentinel1.errors import ConfigurationError, NoS2TileError
+from tiling.sentinel1.errors import NoS2TileError
 from tiling.sentinel1.selection.coverage import longest, passes_over
 from tiling.sentinel1.selection.inputs import Product
 from workbench.errors import BadInput
 from workbench.rasters.tilegrid import parse_tile, tiles_touching
 
-__all__ = ["covered_tiles", "existing_tiles", "tiles_in_file"]
+__all__ = ["covered_tiles", "existing_tiles"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,24 +38,6 @@ def existing_tiles(names: Iterable[str]) -> list[str]:
     if not found:
         raise NoS2TileError("; ".join(wrong) or "no tile is named: see Processing.tiles")
     return list(found)
-
-
-def tiles_in_file(path: str | Path) -> list[str]:
-    """Return the names in a file of text, apart by white space or commas; ``#`` starts a remark.
-
-    Raises
-    ------
-    ConfigurationError
-        If it cannot be read.
-    """
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as reason:
-        raise ConfigurationError(
-            f"Processing.tiles_list_in_file is {str(path)!r}: {reason}"
-        ) from reason
-    words = (line.partition("#")[0].replace(",", " ").split() for line in lines)
-    return [word for each in words for word in each]
 
 
 def covered_tiles(products: Iterable[Product], ratio: float = 0) -> list[str]:

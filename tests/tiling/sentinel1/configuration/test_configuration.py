@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import pickle
-import re
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,19 +75,6 @@ def test_it_goes_to_workers_and_into_reports(read):
     assert json.loads(json.dumps(found.described()))["Metadata"] == {"Contact": "A. Person"}
     assert found.described()["Processing"]["nodata.LIA"] == -1
     assert found.described()["Processing"]["nodata.IA"] == "nan"
-
-
-def test_every_option_that_counts_is_read_by_somebody(repository):
-    """An option that nobody reads has to say that it is without effect."""
-    package = repository / "tiling" / "sentinel1"
-    if not (package / "production" / "running.py").is_file():
-        pytest.skip("runs are not part of this tree")
-    paths = [path for path in package.rglob("*.py") if path.parent.name != "configuration"]
-    texts = [path.read_text() for path in paths]
-    read = set(re.findall(r"\w+", "\n".join(texts)))
-    counting = {option.attribute for option in OPTIONS if not option.without_effect}
-    for attribute in counting - {"tiles_list_in_file", "Mode"}:  # read by the configuration
-        assert attribute in read, f"{attribute} changes nothing, and does not say so"
 
 
 VALUES = [

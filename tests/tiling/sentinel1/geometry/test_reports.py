@@ -13,7 +13,6 @@ from tiling.sentinel1.geometry.reports import (
     point_residuals,
     residual_report,
     residual_table,
-    write_residual_report,
 )
 
 NAMES = ["5371", "ECC8", "6D00", "CEAB", "3768"]
@@ -122,12 +121,3 @@ def test_a_share_of_travel_time_that_is_left_out_is_told(annotations):
     times = grid.lines * annotation.line_interval + 0.3 * around
     odd = replace(annotation, grid=replace(grid, times=times))
     assert any("0.300" in each for each in residual_report(odd, image_model(odd))["warnings"])
-
-
-def test_a_file_beside_a_product(annotations, reports, tmp_path):
-    annotation = annotations["CEAB"]
-    path = tmp_path / "tile" / "residuals.json"
-    for _ in range(2):
-        write_residual_report(path, annotation, image_model(annotation))
-    assert json.loads(path.read_text()) == reports["CEAB"]
-    assert [each.name for each in path.parent.iterdir()] == ["residuals.json"]

@@ -34,7 +34,7 @@ def test_blocks_and_processes_do_not_matter(tile):
     """Also at the corner of the tile, where a part of the halo has no heights."""
     whole = Window((0, 70), (0, 80))
     sent = pickle.loads(pickle.dumps(tile))
-    assert set(vars(sent)) == {"grid", "model", "surface"}
+    assert set(vars(sent)) == {"grid", "model", "surface", "step", "beyond"}
     expected = [
         *tile.incidence(whole), *tile.level(whole), tile.hidden(whole), tile.gamma_area(whole),
     ]  # fmt: skip

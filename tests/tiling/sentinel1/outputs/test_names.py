@@ -12,7 +12,7 @@ import pytest
 
 from tiling.sentinel1.errors import ConfigurationError
 from tiling.sentinel1.outputs.acquisitions import Acquisition, acquisition
-from tiling.sentinel1.outputs.names import Names, tile_name
+from tiling.sentinel1.outputs.names import Names
 from tiling.sentinel1.outputs.tags import filtered_tags, incidence_tags, mask_tags, tile_tags
 from tiling.sentinel1.products.manifests import read_manifest
 from workbench.errors import BadInput
@@ -40,10 +40,6 @@ MEASURED = "s1a-iw-grd-vh-20200108t044150-20200108t044215-030704-038506-002.tiff
         (
             RTC.tile("33NWB", ONE),
             "OUT/33NWB/s1a_33NWB_vh_DES_007_20200108t044150_GammaNaughtRTC.tif",
-        ),
-        (
-            NORMLIM.uncorrected("33NWB", PAIR),
-            "TMP/S2/33NWB/s1a_33NWB_vh_DES_007_20200108txxxxxx_beta.tif",
         ),
         (
             NAMED.mask("33NWB", PAIR),
@@ -83,26 +79,12 @@ MEASURED = "s1a-iw-grd-vh-20200108t044150-20200108t044215-030704-038506-002.tiff
             "_EOF/s1a_33NWB_vh_DES_007_20200108t044150_quicklook.png",
         ),
         (
-            NAMED.image(f"raw/{MEASURED}", "cut_borders"),
+            NAMED.hidden("33NWB", ONE),
+            "OUT/33NWB/s1a_33NWB_vh_DES_007_20200108t044150_LayoverShadowMask.tif",
+        ),
+        (
+            NAMED.image(f"raw/{MEASURED}", "sigma"),
             f"TMP/S1/{MEASURED.removesuffix('.tiff')}_sigma_OrthoReady.tiff",
-        ),
-        (
-            NAMED.image(MEASURED, "calibration", "beta"),
-            f"TMP/S1/{MEASURED.removesuffix('.tiff')}_beta_calOk.tiff",
-        ),
-        (
-            NAMED.image(MEASURED, "correct_denoising"),
-            f"TMP/S1/{MEASURED.removesuffix('.tiff')}_sigma_NoiseFixed.tiff",
-        ),
-        (NAMED.heights("33NWB", "dem_s2_agglomeration"), "TMP/S2/33NWB/DEM_33NWB.vrt"),
-        (NAMED.heights("33NWB", "dem_on_s2"), "TMP/S2/33NWB/DEM_projected_on_33NWB.tiff"),
-        (
-            NAMED.heights("33NWB", "height_on_s2"),
-            "TMP/S2/33NWB/DEM+GEOID_projected_on_33NWB.tiff",
-        ),
-        (
-            NAMED.heights("33NWB", "ground_and_sat_s2", PAIR),
-            "TMP/S2/33NWB/XYZ_projected_on_33NWB_DES_007.tiff",
         ),
     ],
 )
@@ -131,7 +113,7 @@ def test_formats_of_the_configuration():
     assert names.filtered("31TCH", PAIR) == Path(
         "OUT/filtered/31TCH/deep/Lee_1a_20200108txxxxxx.tif"
     )
-    assert names.image(MEASURED, "cut_borders").name == MEASURED.replace("-vh-", "-")
+    assert names.image(MEASURED, "beta").name == MEASURED.replace("-vh-", "-")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +152,7 @@ def test_names_of_a_configuration():
         output_preprocess="/data/out", tmpdir="/data/tmp", calibration_type="sigma",
         fname_fmt={}, lia_directory=None,
     )  # fmt: skip
-    assert tile_name(cfg, "33NWB", PAIR) == Path(
+    assert Names.of(cfg).tile("33NWB", PAIR) == Path(
         "/data/out/33NWB/s1a_33NWB_vh_DES_007_20200108txxxxxx.tif"
     )
     assert Names.of(cfg).lia == Path("/data/out/_LIA")

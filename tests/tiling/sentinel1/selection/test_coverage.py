@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import shapely
 
-from tiling.sentinel1.errors import ConfigurationError, NoS2TileError
+from tiling.sentinel1.errors import NoS2TileError
 from tiling.sentinel1.products.manifests import read_manifest
 from tiling.sentinel1.products.names import parse_name
 from tiling.sentinel1.selection.coverage import coverage, longest, passes
 from tiling.sentinel1.selection.inputs import Product, local_products
-from tiling.sentinel1.selection.tiles import covered_tiles, existing_tiles, tiles_in_file
+from tiling.sentinel1.selection.tiles import covered_tiles, existing_tiles
 from workbench.rasters.grids import transformer
 from workbench.rasters.tilegrid import parse_tile, tile_footprint
 
@@ -161,11 +161,3 @@ def test_tiles_by_name(caplog):
     assert caught.value.exit_code == 73
     with pytest.raises(NoS2TileError):
         existing_tiles([])
-
-
-def test_tiles_in_a_file(tmp_path):
-    path = tmp_path / "tiles.txt"
-    path.write_text("33NWB, 31TCH\n\n# those of next year\n33TUM # here\n")
-    assert tiles_in_file(path) == ["33NWB", "31TCH", "33TUM"]
-    with pytest.raises(ConfigurationError, match="tiles_list_in_file"):
-        tiles_in_file(tmp_path / "none.txt")

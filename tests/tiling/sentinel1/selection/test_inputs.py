@@ -17,7 +17,6 @@ from tiling.sentinel1.products.manifests import read_manifest
 from tiling.sentinel1.selection.filters import Filters
 from tiling.sentinel1.selection.inputs import (
     check_files,
-    find_product,
     local_products,
     product_folders,
 )
@@ -43,9 +42,6 @@ def test_flat_and_nested(tmp_path, make_product):
     found = local_products(tmp_path)
     assert [each.folder for each in found] == [nested, flat]  # in the order of time
     assert found[0].polarisations(("vh", "hh")) == ("vh",)
-    assert find_product(tmp_path, nested.name) == nested
-    assert find_product(tmp_path, flat.stem) == flat
-    assert find_product(tmp_path, flat.name.replace("AAAA", "CCCC")) is None
 
 
 def test_a_product_rewritten_as_cloud_optimised_files(tmp_path, make_product):
