@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = ("efast", "egms_io", "spaceeye", "tiling.sentinel1")
+SYSTEMS = ("efast", "egms_io", "spaceeye", "tiling.scenes", "tiling.sentinel1")
 PACKAGES = ("workbench", *sorted({system.split(".")[0] for system in SYSTEMS}))
 MOST_FLOORS = 8  # of a system: modules above one another
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["docs", "hpc", "lab", "openeo", "sentinel1", "spaceeye", "test"]
+EXTRAS = ["docs", "hpc", "lab", "openeo", "scenes", "scenes-more", "sentinel1", "spaceeye", "test"]
 ON_CONDA = {"isal": "python-isal", "torch": "pytorch-cpu"}  # names that differ there
-PACKAGES = ("efast", "egms_io", "spaceeye", "tiling.sentinel1", "workbench")
+PACKAGES = ("efast", "egms_io", "spaceeye", "tiling.scenes", "tiling.sentinel1", "workbench")
 
 
 @pytest.fixture(scope="module")

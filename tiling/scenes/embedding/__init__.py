@@ -1,0 +1,1 @@
+"""Encoders of tiles: networks, training on triplets, inference."""

@@ -1,0 +1,1 @@
+"""Pictures of domains, scenes, tiles, trainings and embeddings."""

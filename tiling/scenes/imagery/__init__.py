@@ -1,0 +1,1 @@
+"""Crops, tiles, regridded scenes and their pictures."""

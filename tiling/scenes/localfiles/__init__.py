@@ -1,0 +1,1 @@
+"""Simulations and other fields in netCDF files on this machine."""

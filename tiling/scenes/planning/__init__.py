@@ -1,0 +1,1 @@
+"""Which scenes and which tiles there are: decided once, the same for any number of workers."""

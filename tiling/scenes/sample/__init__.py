@@ -1,0 +1,1 @@
+"""A simulated day of drifting clouds in the files of GOES, and a small simulation, truth known."""

@@ -1,0 +1,1 @@
+"""Where scenes come from: satellites on object storage, and netCDF files."""

@@ -1,0 +1,1 @@
+"""Paths of clouds by optical flow."""

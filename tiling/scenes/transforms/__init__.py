@@ -1,0 +1,1 @@
+"""Embeddings made lower-dimensional or put into groups."""
