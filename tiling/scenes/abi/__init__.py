@@ -1,1 +1,1 @@
-"""The Advanced Baseline Imager of GOES-16 to 19: names, windows of files, radiometry, true colour."""
+"""The Advanced Baseline Imager of GOES-16 to 19: names, windows, radiometry, true colour."""

@@ -1,1 +1,1 @@
-"""The domain on a plane that touches the Earth, grids on it, and their place in satellite images."""
+"""The domain on a plane that touches the Earth, grids on it, and their place in images."""

@@ -34,7 +34,7 @@ class ProductType:
     """What is made of the inputs of a scene."""
 
     name: str
-    """As written, such as ``truecolor_rgb``, ``singlechannel__bt_13``, ``ACHA``; folders bear it."""
+    """As written, such as ``truecolor_rgb``, ``singlechannel__bt_13``, ``ACHA``; names folders."""
     kind: Literal["truecolor", "channels", "level2", "fields", "user_function", "plugin"]
     inputs: tuple[str, ...]
     """Names of the fields it needs, in the order written: ``bt_13``, ``rad_1``, ``refl_2``, a
