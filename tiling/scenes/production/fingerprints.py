@@ -1,0 +1,88 @@
+"""What an output was made of, as one hash: by it a later run knows whether it still holds.
+
+A fingerprint covers the version of a stage, the keys of `meta.yaml` that the stage heeds, and the
+fingerprints or the keys and sizes of what it reads. A change of any other key leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.plain import canonical, plain
+
+if TYPE_CHECKING:
+    from tiling.scenes.meta.model import Meta, ProductType
+    from tiling.scenes.planning.tiles import Tile
+    from tiling.scenes.sources.contract import Item
+
+__all__ = ["fingerprint", "of_crop", "of_regridded", "of_tiles"]
+
+_VERSIONS = {"crop": 1, "tiles": 1, "regrid": 1}
+"""Raised when the code of a stage makes other bytes."""
+
+
+def fingerprint(stage: str, *parts: Any) -> str:
+    """Return the SHA-256 of a stage and what its output depends on, 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    parts
+        Dataclasses, or what JSON can hold.
+    """
+    values = [asdict(part) if is_dataclass(part) else part for part in parts]  # type: ignore[arg-type]
+    text = canonical([stage, _VERSIONS.get(stage, 1), *(plain(value) for value in values)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_crop(
+    meta: Meta, product: ProductType, items: Mapping[str, Item], functions: Path | None = None
+) -> str:
+    """Return the fingerprint of a scene on its native grid.
+
+    Parameters
+    ----------
+    product
+        That of the dataset, or of an auxiliary product.
+    functions
+        ``user_functions.py`` where the product is made by it; its text counts.
+    """
+    image = meta.image
+    heeded = [image.strict_quality, image.rayleigh, list(image.green), meta.fields]
+    code = hashlib.sha256(functions.read_bytes()).hexdigest() if functions else None
+    inputs = [[name, items[name].key, items[name].size] for name in sorted(items)]
+    return fingerprint(
+        "crop", product, meta.domain, meta.sampling.resolution, _plain(heeded), code, inputs
+    )
+
+
+def of_tiles(
+    meta: Meta, upstream: str, tiles: Iterable[Tile], size: int, limits: Any, *more: Any
+) -> str:
+    """Return the fingerprint of the tiles of one scene."""
+    sampling = meta.sampling
+    missing = sampling.triplets.most_missing if sampling.triplets else None
+    places = sorted([tile.name, tile.scene_id, tile.x, tile.y] for tile in tiles)
+    heeded = [sampling.resolution, sampling.method, missing, meta.fields.periodic]
+    return fingerprint("tiles", upstream, places, size, heeded, _pictures(meta, limits), *more)
+
+
+def of_regridded(meta: Meta, upstream: str, limits: Any, *more: Any) -> str:
+    """Return the fingerprint of a scene on the grid of the domain."""
+    heeded = [meta.sampling.resolution, meta.sampling.method]
+    return fingerprint("regrid", upstream, meta.domain, heeded, _pictures(meta, limits), *more)
+
+
+def _pictures(meta: Meta, limits: Any) -> list[Any]:
+    return [_plain(meta.image.limits), meta.image.function, _plain(limits)]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,107 @@
+"""Scenes through a stage: on Dask or here, one failure stopping no other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tiling.scenes.planning.plans import note_failures
+from tiling.scenes.production.standing import Record
+from workbench.tasks import Tasks
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Made", "Outcome", "carry_out"]
+
+logger = logging.getLogger(__name__)
+
+
+class Made(NamedTuple):
+    """What a worker says of one scene."""
+
+    fingerprint: str
+    seconds: float
+    skipped: str = ""
+    """Why there is nothing of it, such as ``night``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage did."""
+
+    stage: str
+    made: int
+    kept: int
+    skipped: Mapping[str, str]
+    """Reasons by scene, of this run and earlier ones."""
+    failed: Mapping[str, str]
+    seconds: float
+
+    def __str__(self) -> str:
+        parts = [f"{self.made} made", f"{self.kept} stood"]
+        parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
+        parts += [f"{len(self.failed)} failed"] if self.failed else []
+        return f"{self.stage}: {', '.join(parts)} in {self.seconds:.1f} s"
+
+
+def carry_out(
+    stage: str,
+    function: Callable[[Any], Made],
+    jobs: Mapping[str, Any],
+    record: Record,
+    failures: Path,
+    *,
+    kept: int = 0,
+    client: Client | None = None,
+    fail_fast: bool = False,
+) -> Outcome:
+    """Run a function over the jobs of scenes, and note what came of each.
+
+    Parameters
+    ----------
+    function
+        Of an importable module; what it keeps between calls stays with its process.
+    jobs
+        By scene; small.
+    failures
+        Plan of what failed: the part of this stage is replaced.
+    fail_fast
+        Raise the first error and drop what waits.
+
+    Returns
+    -------
+    Outcome
+        A scene that failed is tried anew by the next run.
+    """
+    start, made, failed = time.monotonic(), 0, dict[str, str]()
+    tasks = Tasks(
+        client, retries=2, errors="raise" if fail_fast else "return", label=stage, unit="scenes"
+    )
+    for scene, job in jobs.items():
+        tasks.submit(function, job, tag=scene)
+    try:
+        for scene, result in tasks:
+            if isinstance(result, Exception):
+                failed[str(scene)] = _reason(result)
+                logger.warning("%s: %s failed: %s", stage, scene, failed[str(scene)])
+            else:
+                made += 1
+                record.add(str(scene), *result)
+    finally:
+        if jobs:
+            record.save()
+        note_failures(failures, stage, failed)
+    outcome = Outcome(stage, made, kept, dict(record.skipped), failed, time.monotonic() - start)
+    logger.info("%s", outcome)
+    return outcome
+
+
+def _reason(error: Exception) -> str:
+    """Return an error in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 500 else f"{text[:500]}..."

@@ -1,0 +1,163 @@
+"""Which scenes a dataset has, and which auxiliary files go with them; decided once and stored."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tiling.scenes.errors import SceneError
+from tiling.scenes.meta.model import Interval
+from tiling.scenes.planning.filters import kept
+from tiling.scenes.planning.matching import Match, match
+from tiling.scenes.planning.plans import read_matches, read_scenes, write_matches, write_scenes
+from tiling.scenes.planning.scenes import Scenes, group, start, widened
+from tiling.scenes.production.dataset import Dataset
+from tiling.scenes.production.fingerprints import fingerprint
+from tiling.scenes.production.layout import aux_product
+from tiling.scenes.production.standing import Record
+from tiling.scenes.production.trajectory import read_trajectory
+
+__all__ = ["aux_scenes", "scene_list"]
+
+logger = logging.getLogger(__name__)
+
+_STAGE = "scene-ids"
+_AUX_AROUND = np.timedelta64(3, "h")  # of the period, where `dt_aux` is still to be found
+
+
+def scene_list(dataset: Dataset) -> Scenes:
+    """Return the scenes of a dataset; the source is asked where they are not decided yet.
+
+    Raises
+    ------
+    SceneError
+        E016 if none is left, E100 if they were decided by other settings.
+    """
+    path = dataset.layout().scene_ids
+    if _stands(dataset, path, None):
+        return read_scenes(path)[0]
+    begin = time.monotonic()
+    scenes, incomplete = _found(dataset)
+    write_scenes(path, scenes, incomplete)
+    _note(dataset, path, None, time.monotonic() - begin)
+    logger.info("%s: %d scenes, %d incomplete", path, len(scenes), len(incomplete))
+    return scenes
+
+
+def aux_scenes(dataset: Dataset, aux: str) -> tuple[dict[str, Match], Scenes]:
+    """Return which auxiliary scenes belong to which scenes; as `scene_list`.
+
+    Raises
+    ------
+    SceneError
+        E053 if `dt_aux` cannot be found, E054 if no scene has one.
+    """
+    path = dataset.layout(aux).matches
+    scenes = scene_list(dataset)
+    if _stands(dataset, path, aux):
+        return read_matches(path)
+    begin = time.monotonic()
+    product = aux_product(dataset.meta, aux)
+    source = dataset.source(aux)
+    inputs = source.inputs(product.type)
+    around = _AUX_AROUND
+    if product.seconds is not None:
+        around = np.timedelta64(round(product.seconds * 1000), "ms")
+    starts = {scene: start(items) for scene, items in scenes.items()}
+    items = source.query(inputs, _around(dataset.meta.intervals, starts, around))
+    found, incomplete = group(items, source.tolerance, source=product.source, inputs=inputs)
+    if incomplete:
+        logger.warning("%s: %d incomplete scenes are left out", aux, len(incomplete))
+    times = {scene: start(of) for scene, of in found.items()}
+    matches = match(starts, times, product.strategy, product.seconds)
+    write_matches(path, matches, found)
+    _note(dataset, path, aux, time.monotonic() - begin)
+    logger.info("%s: %d of %d scenes have %s", path, len(matches), len(scenes), aux)
+    return matches, {of.aux: found[of.aux] for of in matches.values()}
+
+
+def _found(dataset: Dataset) -> tuple[Scenes, dict[str, tuple[str, ...]]]:
+    meta, source = dataset.meta, dataset.source()
+    inputs = source.inputs(meta.type)
+    items = source.query(inputs, widened(meta.intervals, source.tolerance))
+    scenes, incomplete = group(
+        items, source.tolerance, source=meta.source, inputs=inputs, intervals=meta.intervals
+    )
+    for scene, lacking in incomplete.items():
+        logger.info("%s is left out: it lacks %s", scene, ", ".join(lacking))
+    if not scenes:
+        raise SceneError("E016", _none(dataset, incomplete))
+    times = np.array([start(items) for items in scenes.values()])
+    trajectory = read_trajectory(dataset).times if meta.filters.near_trajectory else None
+    wanted = kept(times, meta.filters, meta.domain.longitude, trajectory)
+    return (
+        {scene: items for (scene, items), take in zip(scenes.items(), wanted, strict=True) if take},
+        incomplete,
+    )
+
+
+def _none(dataset: Dataset, incomplete: dict[str, tuple[str, ...]]) -> str:
+    meta = dataset.meta
+    if incomplete:
+        scene, lacking = next(iter(incomplete.items()))
+        return (
+            f"all {len(incomplete)} scenes of {meta.source} are incomplete; {scene} lacks"
+            f" {', '.join(lacking)}"
+        )
+    spans = ", ".join(f"{span.start} to {span.end}" for span in meta.intervals) or "all times"
+    where = f" in {meta.storage.bucket}" if meta.storage else f" in source_data/{meta.source}"
+    return f"{meta.source} has no {meta.type.name}{where} for {spans}"
+
+
+def _around(
+    intervals: tuple[Interval, ...], starts: dict[str, np.datetime64], around: np.timedelta64
+) -> tuple[Interval, ...]:
+    """Return the periods in which auxiliary files may belong to a scene."""
+    times = np.array(list(starts.values()))
+    spans = intervals or (Interval(times.min(), times.max()),)
+    return widened(spans, around)
+
+
+def _shall(dataset: Dataset, aux: str | None) -> str:
+    meta = dataset.meta
+    own = fingerprint(
+        _STAGE,
+        meta.source,
+        meta.type,
+        meta.sector,
+        meta.storage,
+        meta.fields,
+        [[str(span.start), str(span.end)] for span in meta.intervals],
+        meta.filters,
+        meta.domain.longitude if meta.filters.hours_from_zenith is not None else None,
+        meta.sampling.trajectories.path if meta.filters.near_trajectory else None,
+    )
+    if aux is None:
+        return own
+    return fingerprint("aux", own, replace(aux_product(meta, aux), image_function=None))
+
+
+def _stands(dataset: Dataset, path: Path, aux: str | None) -> bool:
+    """Return whether a list was decided, by these settings."""
+    if not path.exists() or dataset.options.overwrite == "all":
+        return False
+    made_as = Record.load(path.parent, _STAGE).done.get(aux or "scenes")
+    if made_as == _shall(dataset, aux):
+        return True
+    if dataset.options.overwrite == "never":
+        raise SceneError(
+            "E100",
+            f"{path} was made with other settings of source, time or filters: go back to the"
+            " former meta.yaml, or make it anew with --overwrite stale",
+        )
+    return False
+
+
+def _note(dataset: Dataset, path: Path, aux: str | None, seconds: float) -> None:
+    record = Record.load(path.parent, _STAGE)
+    record.add(aux or "scenes", _shall(dataset, aux), seconds)
+    record.save()

@@ -1,0 +1,351 @@
+"""The stages that make crops, regridded scenes and tiles: what each shall make, and what it lacks.
+
+A stage is laid out before it runs: jobs of all scenes, their fingerprints and files. So a dry run,
+a status and a run see the same thing. Scenes with nothing to show are left out of later stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tiling.scenes.domains.planes import domain_grid, spanning
+from tiling.scenes.errors import SceneError
+from tiling.scenes.imagery.files import read_images
+from tiling.scenes.imagery.regridding import grid_of
+from tiling.scenes.meta.model import Domain
+from tiling.scenes.planning.labels import labelled, read_labels
+from tiling.scenes.planning.locations import placing, triplet_locations
+from tiling.scenes.planning.plans import read_tiles
+from tiling.scenes.planning.scenes import Scenes, start
+from tiling.scenes.planning.splitting import split
+from tiling.scenes.planning.tiles import Tile, by_scene
+from tiling.scenes.planning.trajectorytiles import trajectory_tiles
+from tiling.scenes.production.dataset import Dataset
+from tiling.scenes.production.fingerprints import of_crop, of_regridded, of_tiles
+from tiling.scenes.production.running import Made, Outcome, carry_out
+from tiling.scenes.production.scenelists import aux_scenes, scene_list
+from tiling.scenes.production.scenework import (
+    CropJob,
+    GridJob,
+    TileJob,
+    crop_scene,
+    regrid_scene,
+    tile_scene,
+)
+from tiling.scenes.production.standing import Record, Work, sort_out
+from tiling.scenes.production.trajectory import read_trajectory
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = ["Kind", "Stage", "Stages"]
+
+Kind = Literal["triplets", "trajectories"]
+Method = Literal["bilinear", "nearest", "area"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage is about to do."""
+
+    name: str
+    function: Callable[[Any], Made]
+    jobs: Mapping[str, Any]
+    """Of all scenes, by ID."""
+    record: Record
+    work: Work
+
+    def run(self, dataset: Dataset) -> Outcome:
+        """Make what is missing or stale."""
+        return carry_out(
+            self.name,
+            self.function,
+            {scene: self.jobs[scene] for scene in self.work.todo},
+            self.record,
+            dataset.layout().failures,
+            kept=len(self.work.kept),
+            client=dataset.options.client,
+            fail_fast=dataset.options.fail_fast,
+        )
+
+
+class Stages:
+    """The stages of a dataset, or of one of its auxiliary products.
+
+    Parameters
+    ----------
+    aux
+        Name of the product; None for the scenes of the dataset.
+    pack
+        Write int16 where values fit, half as large.
+    """
+
+    def __init__(self, dataset: Dataset, aux: str | None = None, *, pack: bool = False) -> None:
+        self.dataset, self.aux, self.pack = dataset, aux, pack
+        self.meta, self.layout = dataset.meta, dataset.layout(aux)
+
+    @cached_property
+    def scenes(self) -> Scenes:
+        """Scenes of the dataset."""
+        return scene_list(self.dataset)
+
+    @cached_property
+    def _matched(self) -> tuple[dict[str, Any], Scenes]:
+        assert self.aux is not None
+        return aux_scenes(self.dataset, self.aux)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The domain; one that spans trajectories as the rectangle that it is."""
+        if self.meta.domain.kind != "spanning_trajectories":
+            return self.meta.domain
+        places = read_trajectory(self.dataset)
+        size = self.meta.sampling.trajectories.tile_size or 0
+        least = size * (self.meta.sampling.resolution or 0.0)
+        return spanning(places.longitude, places.latitude, self.meta.domain, least)
+
+    @cached_property
+    def grid(self) -> GeoBox | None:
+        """Grid of the domain; None where it is as the source has it."""
+        if self.domain.kind == "as_source":
+            return None
+        return domain_grid(self.domain, self._resolution())
+
+    def _resolution(self) -> float:
+        if self.meta.sampling.resolution is None:
+            raise SceneError("E030", "tiles and regridded scenes need sampling.resolution, in m")
+        return self.meta.sampling.resolution
+
+    @property
+    def method(self) -> Method:
+        """How images are regridded; auxiliary ones keep their values."""
+        return self.meta.sampling.method if self.aux is None else "nearest"
+
+    def crops(self) -> Stage:
+        """Lay out the reading of scenes; auxiliary ones by their own IDs."""
+        product = self.dataset.product(self.aux)
+        functions = self.dataset.folder / "user_functions.py"
+        used = functions if product.kind == "user_function" else None
+        jobs = {
+            scene: CropJob(
+                folder=self.dataset.folder,
+                meta=self.meta,
+                scene=scene,
+                path=self.layout.crops / f"{scene}.nc",
+                fingerprint=of_crop(self.meta, product, items, used),
+                items=items,
+                grid=self.grid,
+                aux=self.aux,
+                allow_user_code=self.dataset.options.allow_user_code,
+            )
+            for scene, items in (self.scenes if self.aux is None else self._matched[1]).items()
+        }
+        asked = filter(self.dataset.asked_for, self.scenes)
+        if self.aux is not None:
+            asked = (self._matched[0][scene].aux for scene in asked if scene in self._matched[0])
+        return self._stage("crop", crop_scene, jobs, set(asked))
+
+    def regridded(
+        self, crops: Stage, limits: Mapping[str, Any], failed: Iterable[str] = ()
+    ) -> Stage:
+        """Lay out the regridding of scenes.
+
+        Parameters
+        ----------
+        crops
+            As `crops` laid them out.
+        limits
+            Of pictures, by variable, where they have no fixed ones.
+        failed
+            Scenes without a crop.
+        """
+        self._resolution()
+        jobs = {}
+        for scene, crop in self._cropped(crops, failed).items():
+            given = self._from_crop(scene, crop, limits)
+            given["path"] = self.layout.regridded / f"{scene}.nc"
+            given["fingerprint"] = of_regridded(
+                self.meta, crop.fingerprint, limits, self.method, given["aux_dt_s"], self.pack
+            )
+            jobs[scene] = GridJob(**given)
+        return self._stage("regrid", regrid_scene, jobs, filter(self.dataset.asked_for, jobs))
+
+    def tiles(
+        self,
+        kind: Kind,
+        crops: Stage,
+        limits: Mapping[str, Any],
+        failed: Iterable[str] = (),
+    ) -> Stage:
+        """Lay out the cutting of tiles; parameters as for `regridded`."""
+        cropped = self._cropped(crops, failed)
+        wanted = self._auxiliary_tiles(kind, cropped) if self.aux else self._tiles(kind, cropped)
+        size = self.tile_size(kind)
+        triplets = self.meta.sampling.triplets
+        moving = kind == "triplets" and self.aux is None and triplets is not None
+        labels = self._labels(wanted, size)
+        jobs = {}
+        for scene, tiles in wanted.items():
+            crop, given = cropped[scene], self._from_crop(scene, cropped[scene], limits)
+            own = {tile.name: labels[tile.name] for tile in tiles if tile.name in labels}
+            given["path"] = self.layout.tiles(kind)
+            given["fingerprint"] = of_tiles(
+                self.meta, crop.fingerprint, tiles, size, limits,
+                self.method, given["aux_dt_s"], self.pack, own,
+            )  # fmt: skip
+            jobs[scene] = TileJob(
+                **given,
+                tiles=tuple(tiles),
+                size=size,
+                place=self._placing() if moving else None,
+                plan=None if self.aux else self.layout.tile_locations(kind, scene),
+                labels=own,
+            )
+        return self._stage(kind, tile_scene, jobs, filter(self.dataset.asked_for, jobs))
+
+    def tile_size(self, kind: Kind) -> int:
+        """Return the pixels along a side of a tile."""
+        sampling = self.meta.sampling
+        if kind == "triplets":
+            if sampling.triplets is None:
+                raise SceneError("E032", "meta.yaml asks for no triplets: set sampling.triplets")
+            return sampling.triplets.tile_size
+        if sampling.trajectories.tile_size is None:
+            raise SceneError("E033", "set sampling.trajectories.tile_N, the side of these tiles")
+        return sampling.trajectories.tile_size
+
+    def splits(self, cropped: Iterable[str]) -> dict[str, list[str]]:
+        """Return the scenes of each collection."""
+        assert self.meta.sampling.triplets is not None
+        times = {scene: start(self.scenes[scene]) for scene in cropped}
+        return split(times, self.meta.sampling.triplets, self.domain.longitude)
+
+    def whole_grid(self) -> GeoBox:
+        """Return the grid of the domain; of a domain as its source, from the first crop."""
+        if self.grid is not None:
+            return self.grid
+        first = next((path for path in sorted(self.layout.crops.glob("*.nc"))), None)
+        if first is None:
+            raise SceneError("E103", f"{self.layout.crops} has no scene to take the grid from")
+        return grid_of(next(iter(read_images(first).values())), self._resolution())
+
+    def _placing(self) -> Any:
+        assert self.meta.sampling.triplets is not None
+        extent = tuple(self.whole_grid().boundingbox)
+        periodic = self.meta.fields.periodic
+        return placing(
+            self.meta.sampling.triplets, extent, self._resolution(), periodic=periodic
+        )
+
+    def _tiles(self, kind: Kind, cropped: Mapping[str, CropJob]) -> dict[str, list[Tile]]:
+        """Return the tiles of each scene that has any."""
+        if kind == "triplets":
+            self.tile_size(kind)
+            triplets = self.meta.sampling.triplets
+            assert triplets is not None
+            splits = self.splits(self._shown(cropped))
+            found = triplet_locations(splits, triplets.counts, self._placing())
+        else:
+            places, grid = read_trajectory(self.dataset), self.whole_grid()
+            side = self.tile_size(kind) * self._resolution()
+            times = {scene: start(self.scenes[scene]) for scene in cropped}
+            found = trajectory_tiles(
+                times, *places, grid.crs, tuple(grid.boundingbox), side
+            )
+        return {scene: tiles for scene, tiles in by_scene(found).items() if scene in cropped}
+
+    def _shown(self, cropped: Mapping[str, CropJob]) -> list[str]:
+        """Return scenes that triplets are dealt from; a scene that failed today is one of them."""
+        record = Record.load(self.layout.crops, "crop")
+        return [scene for scene in self.scenes if scene not in record.skipped or scene in cropped]
+
+    def _auxiliary_tiles(
+        self, kind: Kind, cropped: Mapping[str, CropJob]
+    ) -> dict[str, list[Tile]]:
+        """Return where the tiles of the scenes lie."""
+        found = {}
+        for scene in cropped:
+            plan = self.layout.tile_locations(kind, scene)
+            if plan.exists():
+                found[scene] = read_tiles(plan)
+        if not found:
+            raise SceneError(
+                "E103", f"no scene with {self.aux} has tiles yet: make those of the scenes first"
+            )
+        return found
+
+    def _labels(self, wanted: Mapping[str, Sequence[Tile]], size: int) -> dict[str, str]:
+        if self.meta.labels is None:
+            return {}
+        labels = read_labels(self.dataset.folder / self.meta.labels)
+        tiles = [tile for of_scene in wanted.values() for tile in of_scene]
+        return labelled(labels, tiles, size * self._resolution())[0]
+
+    def _cropped(self, crops: Stage, failed: Iterable[str]) -> dict[str, CropJob]:
+        """Return the crop of each scene that has one."""
+        lacking = {*failed, *crops.record.skipped}
+        if self.aux is None:
+            return {scene: job for scene, job in crops.jobs.items() if scene not in lacking}
+        return {
+            scene: crops.jobs[match.aux]
+            for scene, match in self._matched[0].items()
+            if match.aux not in lacking
+        }
+
+    def _from_crop(self, scene: str, crop: CropJob, limits: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what every job on a crop is given."""
+        return {
+            "folder": self.dataset.folder,
+            "meta": self.meta,
+            "scene": scene,
+            "crop": crop.path,
+            "grid": self.grid,
+            "method": self.method,
+            "limits": limits,
+            "aux": self.aux,
+            "aux_dt_s": None if self.aux is None else self._matched[0][scene].seconds,
+            "allow_user_code": self.dataset.options.allow_user_code,
+            "pack": self.pack,
+        }
+
+    def _stage(
+        self,
+        name: str,
+        function: Callable[[Any], Made],
+        jobs: Mapping[str, Any],
+        asked: Iterable[str],
+    ) -> Stage:
+        """Compare what stands with what shall be."""
+        asked = set(asked)
+        wanted = {scene: job for scene, job in jobs.items() if scene in asked}
+        folder = self.layout.crops if name == "crop" else _record_folder(jobs, self.layout.folder)
+        record = Record.load(folder, name)
+        work = sort_out(
+            f"{name} {self.aux}" if self.aux else name,
+            record,
+            {scene: job.fingerprint for scene, job in wanted.items()},
+            {scene: _files(job) for scene, job in wanted.items()},
+            self.dataset.options.overwrite,
+        )
+        return Stage(f"{name}.{self.aux}" if self.aux else name, function, jobs, record, work)
+
+
+def _record_folder(jobs: Mapping[str, Any], base: Path) -> Path:
+    """Return the folder in which a stage notes what it has made."""
+    job = next(iter(jobs.values()), None)
+    if job is None:
+        return base
+    path: Path = job.path
+    return path if isinstance(job, TileJob) else path.parent
+
+
+def _files(job: CropJob | GridJob) -> tuple[Path, ...]:
+    """Return the files of a scene in a stage; the first bears its fingerprint."""
+    if not isinstance(job, TileJob):
+        return (job.path,)
+    stems = [f"{job.path / tile.name}" for tile in job.tiles]
+    return tuple(Path(stem + suffix) for suffix in (".nc", ".yml") for stem in stems)
