@@ -108,7 +108,7 @@ def unseen(domain: Domain, satellite: float) -> float:
 
 
 def _visible(longitude: ArrayLike, latitude: ArrayLike, satellite: float) -> NDArray[np.bool_]:
-    """Tell which points (degrees) are on the near side (GOES-R product user's guide, volume 3)."""
+    """Tell from which points (degrees) a satellite above the equator is above the horizon."""
     with np.errstate(invalid="ignore"):
         east = np.radians(np.asarray(longitude, float) - satellite)
         flattening = (_POLE / _EQUATOR) ** 2
@@ -117,5 +117,6 @@ def _visible(longitude: ArrayLike, latitude: ArrayLike, satellite: float) -> NDA
         sx = _DISTANCE - radius * np.cos(geocentric) * np.cos(east)
         sy = -radius * np.cos(geocentric) * np.sin(east)
         sz = radius * np.sin(geocentric)
-        seen: NDArray[np.bool_] = _DISTANCE * (_DISTANCE - sx) >= sy**2 + sz**2 / flattening
+        # the satellite is above the plane that touches the ellipsoid at the point
+        seen: NDArray[np.bool_] = sx * (_DISTANCE - sx) >= sy**2 + sz**2 / flattening
         return seen & np.isfinite(east)

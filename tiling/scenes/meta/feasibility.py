@@ -189,10 +189,11 @@ def check_scenes(values: Values, intervals: Sequence[Interval]) -> None:
             "sector",
         )
     )
-    known = not any(problem.path.startswith("time") for problem in values.problems)
-    if not (counts and intervals and sector and known) or splitting in (None, "shared"):
-        return
-    if any(problem.code == "E020" for problem in values.problems):
+    doubtful = any(
+        problem.is_error and problem.path.startswith(("time", "domain.central_longitude"))
+        for problem in values.problems
+    )
+    if not (counts and intervals and sector) or doubtful or splitting in (None, "shared"):
         return
     scans, days = nominal_scans(intervals, filters_of(values), sector, domain_of(values).longitude)
     named = [name for name, count in counts.items() if count > 0]

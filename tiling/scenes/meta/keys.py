@@ -27,7 +27,7 @@ from tiling.scenes.meta.rules import (
     wholes,
 )
 
-__all__ = ["AUX", "KEYS", "Key", "Values"]
+__all__ = ["AUX", "KEYS", "Key", "Values", "table"]
 
 AUX = "aux_products.<name>"
 _SIDE = number(0, 4.1e7, above=True)  # metres, the Earth's circumference
@@ -172,6 +172,12 @@ KEYS: tuple[Key, ...] = (
     Key("db_type", choice("yaml", "json"), "yaml"),
 )
 """All keys; ``<name>`` stands for a name that the user gives."""
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Return path, kind of value and default of each key, in words, as the guide's table has it."""
+    return [(key.path, key.rule.words, key.default_words) for key in KEYS]
+
 
 _BY_PATH = {key.path: key for key in KEYS}
 _OTHER_SECTION_NAMES = {"sampling.rect-slidingwindow": "rect"}

@@ -80,6 +80,9 @@ def read_type(
             say("E002", "user_function needs its inputs, such as input: [bt_11, bt_14]")
             return None
         name = function if function and text == "user_function" else text
+        if not name.isidentifier():
+            say("E002", f"{shown(name)} is not the name of a Python function: rename the product")
+            return None
         return _several(name, "user_function", inputs, read, say)
     if inputs is not None:
         say("E002", f"{shown(text)} takes no input; only user functions do: remove the key input")

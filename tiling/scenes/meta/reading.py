@@ -41,6 +41,7 @@ __all__ = ["KNOWN_SOURCES", "META_FILE", "checked_meta", "read_meta"]
 META_FILE = "meta.yaml"
 KNOWN_SOURCES = (*GOES, "LES")
 """Sources of scenes that need no plug-in."""
+_IMAGE = ("function", "strict_dqf", "rayleigh", "green")
 
 
 def read_meta(
@@ -112,12 +113,13 @@ def _checked(
     if source in GOES:
         check_scenes(values, intervals)
     storage = _storage(values, "storage", source)
-    _check_image(values, product)
+    limits = _limits(values, product)
     aux = _aux_products(values, (*known, "netcdf"), storage)
     problems = sorted(values.problems, key=lambda problem: not problem.is_error)
     if values.failed or product is None:
         return None, problems
-    return _meta(values, product, intervals, storage, aux, given), problems
+    image = Image(limits, *(values[f"image.{name}"] for name in _IMAGE))
+    return _meta(values, product, intervals, storage, aux, image, given), problems
 
 
 def _check_source(
@@ -175,13 +177,18 @@ def _protocols() -> tuple[str, ...]:
     return tuple(fsspec.available_protocols())
 
 
-def _check_image(values: Values, product: ProductType | None) -> None:
+def _limits(values: Values, product: ProductType | None) -> Any:
+    """Return the limits, those for all repeated for each channel; say what does not fit."""
     limits = values["image.limits"]
-    if product is None or not isinstance(limits, tuple) or product.kind == "user_function":
-        return
-    if len(limits) not in (1, len(product.inputs)):
-        said = f"{len(limits)} pairs for the {len(product.inputs)} channels of {product.name}"
+    if product is None or not isinstance(limits, tuple):
+        return limits
+    if product.kind in ("user_function", "plugin"):  # what they make is known when it is made
+        return limits
+    count = len(product.inputs)
+    if len(limits) not in (1, count):
+        said = f"{len(limits)} pairs for the {count} channels of {product.name}"
         values.say("E040", "image.limits", f"{said}: give one for all, or one for each")
+    return limits * count if len(limits) == 1 else limits
 
 
 def _aux_products(
@@ -230,6 +237,7 @@ def _meta(
     intervals: tuple[Interval, ...],
     storage: Storage | None,
     aux: dict[str, AuxProduct],
+    image: Image,
     given: Mapping[Any, Any],
 ) -> Meta:
     labels = values["labels"]
@@ -243,13 +251,7 @@ def _meta(
         filters=filters_of(values),
         domain=domain_of(values),
         sampling=_sampling(values),
-        image=Image(
-            values["image.limits"],
-            values["image.function"],
-            values["image.strict_dqf"],
-            values["image.rayleigh"],
-            values["image.green"],
-        ),
+        image=image,
         aux_products=aux,
         labels=None if labels is None else PurePath(labels),
         db_type=values["db_type"],

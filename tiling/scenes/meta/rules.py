@@ -137,7 +137,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) and not hasattr(value, "__fspath__"):
         raise TypeError(f"{shown(value)} is not text")
     if not str(value).strip() or not str(value).isprintable():
-        raise ValueError(f"{shown(value)} has nothing that can be printed, or what cannot be")
+        raise ValueError(f"{shown(value)} is empty or holds what cannot be printed")
     return str(value)
 
 
@@ -224,7 +224,7 @@ def _counts(value: Any) -> dict[str, int]:
 
 def _limits(value: Any) -> Any:
     """Return pairs of the lowest and highest value, or the word ``per_image``."""
-    if value in ("default", "per_image") and isinstance(value, str):
+    if isinstance(value, str) and value in ("default", "per_image"):
         return value
     wanted = f"{shown(value)} is not [lowest, highest], a list of such pairs or per_image"
     if not isinstance(value, list | tuple) or not value:

@@ -163,7 +163,8 @@ def nominal_scans(
         dates = dates[_dates_pass(dates, filters)]
         for mode, of_mode in enumerate((dates < _MODE_6, dates >= _MODE_6)):
             first, last = (
-                (edge - dates[of_mode]) / np.timedelta64(1, "s") for edge in (each.start, each.end)
+                (edge.astype("datetime64[ms]") - dates[of_mode]) / np.timedelta64(1, "s")
+                for edge in (each.start, each.end)
             )
             counts = np.searchsorted(times[mode], last, "right") - np.searchsorted(
                 times[mode], first, "left"

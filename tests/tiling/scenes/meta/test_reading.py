@@ -170,6 +170,9 @@ BAD = [
     (LES + "time: {intervals: [{t_start: 2020-01-01, N_days: 2}, "
      "{t_start: 2020-01-02, N_days: 2}]}",
      {("W013", "time.intervals")}),
+    (tiles(time="time: {intervals: [{t_start: 2020-01-01, N_days: 0.01}, "
+           "{t_start: 2020-01-01, N_days: 0.02}]}\n"),
+     {("W013", "time.intervals"), ("E034b", f"{T}.scene_collections_splitting")}),
     (LES + "time: {filters: {N_hours_from_zenith: 4}}",
      {("E014", "time.filters.N_hours_from_zenith")}),
     (GOOD.replace("N_days: 1", "N_days: 1, filters: {N_hours_from_zenith: 13}"),
@@ -271,6 +274,8 @@ BAD = [
      {("E007", "aux_products.a.tipe"), ("E063", "aux_products.a.files")}),
     (GOOD + "aux_products: {a: {source: netcdf, type: sst}}", {("E008", "aux_products.a.files")}),
     (GOOD + "aux_products: {a: {source: goes17, type: bt_13}}", {("E002", "aux_products.a.type")}),
+    (GOOD + "aux_products: {a-b: {source: goes16, type: user_function, input: [1]}}",
+     {("E002", "aux_products.a-b.type")}),
     (GOOD + "aux_products: [a]", {("E008", "aux_products")}),
 ]  # fmt: skip
 
