@@ -150,9 +150,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
             return super().construct_object(node, deep=deep)
         except (ValueError, OverflowError) as reason:
             raise _Refused(f"{node.value!r} cannot be read: {reason}", node.start_mark) from reason
+        except (AttributeError, LookupError) as reason:  # what PyYAML lets pass of !!bool maybe
+            problem = f"{node.value!r} is not a value of tag {node.tag.rpartition(':')[2]}"
+            raise _Refused(problem, node.start_mark) from reason
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Construct a mapping whose keys are different."""
+        if not isinstance(node, yaml.MappingNode):  # of a tag such as !!map
+            raise _Refused("the tag is that of a mapping, the value is not", node.start_mark)
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":  # <<: brings defaults, keys win
