@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tiling.scenes.sources.storage import Store
 
-__all__ = ["read_hdf5"]
+__all__ = ["damage", "read_hdf5"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _read(
         except UnusableInput:
             raise
         except (OSError, RuntimeError) as error:
-            raise _said(error, key) from error
+            raise damage(error, key) from error
 
 
 def _has_signature(file: BinaryIO, key: str) -> None:
@@ -91,8 +91,8 @@ def _has_signature(file: BinaryIO, key: str) -> None:
     raise _Damaged("E073", f"{key}: not an HDF5 file ({kind})")
 
 
-def _said(error: Exception, key: str) -> Exception:
-    """Return the error for a file that HDF5 cannot read."""
+def damage(error: Exception, key: str) -> UnusableInput:
+    """Return the error for a file that HDF5 cannot read, with what was the matter."""
     link: Any = error
     while link is not None:  # h5py may raise its own on top of what the file below it raised
         if isinstance(link, UnusableInput):
