@@ -1,0 +1,134 @@
+"""Which rows and columns of a file cover a domain, also where longitudes come around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tiling.scenes.errors import SceneError
+from workbench.rasters.grids import transformer
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+__all__ = ["Cells", "cells_between", "cells_of_longitudes", "geographic_box"]
+
+Floats = npt.NDArray[np.float64]
+
+_LEAST_PAD = 4  # cells
+_SIDE = 64  # points on each side of a domain
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells along an axis that cover a span, as few runs of the file's own order."""
+
+    runs: tuple[slice, ...]
+    places: Floats
+    """Of the cells, in the order of the runs; longitudes go on beyond 180."""
+    is_whole: bool
+    """Whether the file has all of the span."""
+
+
+def cells_between(axis: Floats, low: float, high: float, pad: float) -> Cells | None:
+    """Return the cells that cover a span and some more on both sides; None where there are none.
+
+    Parameters
+    ----------
+    axis
+        Centres, rising or falling.
+    pad
+        In the unit of the axis; at least four cells are added.
+    """
+    step = _step(axis)
+    first, last = axis.min() - step / 2, axis.max() + step / 2
+    if high < first or low > last:
+        return None
+    more = max(pad, _LEAST_PAD * step)
+    inside = np.flatnonzero((axis >= low - more) & (axis <= high + more))
+    run = slice(int(inside[0]), int(inside[-1]) + 1)
+    close = 1e-6 * step
+    return Cells((run,), axis[run], bool(first <= low + close and last >= high - close))
+
+
+def cells_of_longitudes(axis: Floats, west: float, east: float, pad: float) -> Cells | None:
+    """Return the columns that cover a span of longitudes, from west to east.
+
+    The file may count from 0 to 360 or from -180 to 180, and the span may cross the date line or
+    the seam of the file.
+
+    Parameters
+    ----------
+    west, east
+        West below east; they may lie beyond 180.
+    """
+    step = _step(axis)
+    more = max(pad, _LEAST_PAD * step)
+    start = west - more
+    turned = start + (axis - start) % 360
+    width = min(east + more - start, 360)
+    order = np.argsort(turned, kind="stable")
+    order = order[turned[order] <= start + width]
+    places = turned[order]
+    if not places.size or not ((places >= west - step / 2) & (places <= east + step / 2)).any():
+        return None
+    gaps = np.flatnonzero(np.diff(places) > 1.5 * step)
+    close = 0.5 * step + 1e-6 * step
+    whole = not any(places[g + 1] > west and places[g] < east for g in gaps)
+    whole = whole and bool(places[0] <= west + close and places[-1] >= east - close)
+    if gaps.size:  # of a file with a hole: the part that has more of the span
+        parts = np.split(np.arange(len(order)), gaps + 1)
+        best = max(parts, key=lambda p: int(((places[p] >= west) & (places[p] <= east)).sum()))
+        order, places = order[best], places[best]
+    return Cells(_runs(order), places, whole)
+
+
+def _step(axis: Floats) -> float:
+    return float(np.abs(np.diff(axis)).max()) if len(axis) > 1 else 1.0
+
+
+def _runs(order: npt.NDArray[np.intp]) -> tuple[slice, ...]:
+    """Return slices that give indices in this order; falling ones have a negative step."""
+    if len(order) > 1 and order[1] < order[0]:
+        return tuple(slice(int(i), int(i) + 1) for i in order)
+    ends = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(order) != 1)), len(order)]
+    return tuple(slice(int(order[a]), int(order[b - 1]) + 1) for a, b in pairwise(ends))
+
+
+def geographic_box(grid: GeoBox) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a grid, in degrees, rounded outwards to 0.01.
+
+    Its edges are followed, not only its corners. East is above west and may lie beyond 180; a grid
+    with a pole in it spans all longitudes.
+
+    Raises
+    ------
+    SceneError
+        E061, if the grid has no CRS.
+    """
+    if grid.crs is None:
+        raise SceneError(
+            "E061", "the plane of this domain has no place on the Earth: give a domain"
+        )
+    height, width = grid.shape
+    along = np.arange(_SIDE) / _SIDE
+    zero, one = np.zeros(_SIDE), np.ones(_SIDE)
+    columns = np.concatenate([along, one, 1 - along, zero]) * width
+    rows = np.concatenate([zero, along, one, 1 - along]) * height
+    affine, there = grid.affine, transformer(str(grid.crs), "EPSG:4326")
+    lon, lat = there.transform(affine.c + affine.a * columns, affine.f + affine.e * rows)
+    middle = there.transform(affine.c + affine.a * width / 2, affine.f + affine.e * height / 2)
+    turn = np.diff(np.unwrap(np.append(lon, lon[0]), period=360)).sum()
+    south, north = float(np.min(lat)), float(np.max(lat))
+    if abs(turn) > 180:  # once around a pole
+        west, east = -180.0, 180.0
+        south, north = (south, 90.0) if middle[1] > 0 else (-90.0, north)
+    else:
+        offsets = (lon - middle[0] + 180) % 360 - 180
+        west, east = middle[0] + float(offsets.min()), middle[0] + float(offsets.max())
+    low, high = np.floor([west * 100, south * 100]), np.ceil([east * 100, north * 100])
+    return low[0] / 100, max(low[1] / 100, -90.0), high[0] / 100, min(high[1] / 100, 90.0)
