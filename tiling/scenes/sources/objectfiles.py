@@ -1,0 +1,122 @@
+"""An object on a server as a file: only the blocks that are read are fetched, several at once.
+
+h5py calls such a file while it holds its lock, which no other thread may want meanwhile. The bytes
+come through a thread of fsspec; were Python to collect garbage there, and an object of h5py among
+it, both would wait for ever. So nothing is collected while bytes are on their way.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["BLOCK", "ObjectFile"]
+
+BLOCK = 1 << 16
+"""Bytes of a block: about what a compressed chunk of a scene takes."""
+
+_KEPT = (64 << 20) // BLOCK  # blocks that stay in memory
+
+Ranges = Sequence[tuple[int, int]]
+
+
+class ObjectFile(io.RawIOBase):
+    """A file whose bytes are fetched when they are read, in whole blocks.
+
+    Parameters
+    ----------
+    ranges
+        Returns the bytes of several ranges (start, end).
+    size
+        Of the object, bytes.
+    """
+
+    def __init__(self, ranges: Callable[[Ranges], list[bytes]], size: int) -> None:
+        super().__init__()
+        self._ranges, self.size, self._at = ranges, size, 0
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Bring what lies in these ranges (start, end) at once, to be read afterwards."""
+        wanted = {number for start, end in ranges for number in self._numbers(start, end)}
+        runs = list(_runs(sorted(wanted - self._blocks.keys())))
+        if not runs:
+            return
+        spans = [(a * BLOCK, min((b + 1) * BLOCK, self.size)) for a, b in runs]
+        with _nothing_collected():
+            pieces = self._ranges(spans)
+        for (first, last), piece in zip(runs, pieces, strict=True):
+            for number in range(first, last + 1):
+                at = (number - first) * BLOCK
+                self._blocks[number] = piece[at : at + BLOCK]
+
+    def _numbers(self, start: int, end: int) -> range:
+        return range(start // BLOCK, -(-min(end, self.size) // BLOCK))
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read as many bytes as `buffer` holds, fewer at the end."""
+        view = memoryview(buffer).cast("B")
+        start, end = self._at, min(self._at + len(view), self.size)
+        if start >= end:
+            return 0
+        self.fetch([(start, end)])
+        for number in self._numbers(start, end):
+            block, base = self._blocks[number], number * BLOCK
+            self._blocks.move_to_end(number)
+            low, high = max(start, base), min(end, base + len(block))
+            view[low - start : high - start] = block[low - base : high - base]
+        while len(self._blocks) > _KEPT:
+            self._blocks.popitem(last=False)
+        self._at = end
+        return end - start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place, as for any file."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each row of numbers without a gap."""
+    first = 0
+    for at, number in enumerate(numbers):
+        if at + 1 == len(numbers) or numbers[at + 1] != number + 1:
+            yield numbers[first], number
+            first = at + 1
+
+
+_lock = threading.Lock()
+_waiting = 0
+_was_on = True
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep Python from collecting garbage of its own accord while any thread is in such a block."""
+    global _waiting, _was_on
+    with _lock:
+        if not _waiting:
+            _was_on = gc.isenabled()
+            gc.disable()
+        _waiting += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _waiting -= 1
+            if not _waiting and _was_on:
+                gc.enable()
