@@ -1,0 +1,114 @@
+"""True colour of bands 1, 2 and 3: red is measured, blue too, green is mixed of all three."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tiling.scenes.errors import SceneError, UnusableInput
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["NightScene", "colours", "stretched"]
+
+_DARK = 0.0223
+_COARSE = 1000.0  # metres: from here on red is averaged instead of the others sharpened
+_CLOSE = 1e-3  # of a pixel
+
+
+class NightScene(SceneError):
+    """A scene that the sun does not reach, or that is empty: there is no colour."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("night", message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message,)
+
+
+def colours(
+    blue: xr.DataArray,
+    red: xr.DataArray,
+    veggie: xr.DataArray,
+    *,
+    green: tuple[float, float, float] = (0.465, 0.465, 0.07),
+    resolution: float | None = None,
+) -> xr.DataArray:
+    """Return red, green and blue reflectances.
+
+    Parameters
+    ----------
+    blue, red, veggie
+        Sun-corrected reflectances of bands 1, 2 and 3 (y, x), NaN where missing, of one window:
+        band 2 has two rows and columns for each of the others.
+    green
+        Shares of bands 1, 2 and 3 in green.
+    resolution
+        Metres, of what will be made of it. From 1000 on red is averaged over 2 x 2 pixels. Below,
+        or with None, green and blue vary like red within the pixels of 1 km (ratio of at most 1.5).
+
+    Returns
+    -------
+    xarray.DataArray
+        (channel, y, x) float32 with channel R, G, B, on the grid of band 1 or of band 2; NaN where
+        a band is missing.
+
+    Raises
+    ------
+    UnusableInput
+        E061, if the windows do not match.
+    NightScene
+        If no pixel has a colour.
+    """
+    import xarray as xr
+
+    from tiling.scenes.abi import _pixel_loops as loops
+
+    _check(blue, red, veggie)
+    coarse = resolution is not None and resolution >= _COARSE
+    onto = blue if coarse else red
+    values = np.empty((3, *onto.shape), np.float32)
+    shares = np.array(green, np.float32)
+    (loops.mixed if coarse else loops.sharpened)(
+        blue.values, red.values, veggie.values, shares, values
+    )
+    if not np.isfinite(values).any():
+        raise NightScene(f"no pixel has a colour at {blue.attrs.get('time_middle', 'this time')}")
+    attrs = {**onto.attrs, "long_name": "True colour reflectance: red, green, blue"}
+    shared = [w.attrs["dqf_fraction"] for w in (blue, red, veggie) if "dqf_fraction" in w.attrs]
+    if shared:
+        attrs["dqf_fraction"] = max(shared)
+    return xr.DataArray(
+        values,
+        coords={"channel": ["R", "G", "B"], **onto.coords},
+        dims=("channel", "y", "x"),
+        attrs=attrs,
+    )
+
+
+def stretched(reflectance: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Return reflectances as 8 bits, as the eye would have them; NaN becomes 0.
+
+    The logarithm of 0.0223 is black, three quarters of the way from there to that of 1 is white.
+    """
+    lowest = np.log10(_DARK)
+    values = np.maximum(np.asarray(reflectance, np.float32), np.float32(1e-6))
+    grey = (np.log10(values) - lowest) / (0.75 * -lowest)
+    return np.asarray(np.nan_to_num(np.clip(grey, 0, 1) * 255).round(), np.uint8)
+
+
+def _check(blue: xr.DataArray, red: xr.DataArray, veggie: xr.DataArray) -> None:
+    """Check that the fine pixels of band 2 fill those of the others, from even indices on."""
+    shapes = {f"band {band}": w.shape for band, w in ((1, blue), (2, red), (3, veggie))}
+    match = blue.shape == veggie.shape and red.shape == tuple(2 * n for n in blue.shape)
+    if match and min(blue.shape) >= 2:
+        for axis in ("y", "x"):
+            one, two, three = (window[axis].values for window in (blue, red, veggie))
+            step = abs(one[1] - one[0])
+            match &= abs((two[0] + two[1]) / 2 - one[0]) < _CLOSE * step
+            match &= abs(three[0] - one[0]) < _CLOSE * step
+    if not match:
+        raise UnusableInput("E061", f"bands 1, 2 and 3 are not of one window: {shapes}")
