@@ -32,6 +32,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
+_SMALL = 1 << 18  # pixels of a tile
+
 
 def domain_grid(domain: Domain, resolution: float) -> GeoBox:
     """Return the grid of a domain with a centre.
@@ -95,7 +97,6 @@ def tile_grid(grid: GeoBox, x: float, y: float, size: int) -> GeoBox:
     return centred(float(lat), float(lon), (size, size), resolution)
 
 
-@lru_cache(maxsize=2)
 def lonlat(grid: GeoBox) -> tuple[Floats, Floats]:
     """Return where the centres of pixels are; kept for the last grids of this process.
 
@@ -104,11 +105,19 @@ def lonlat(grid: GeoBox) -> tuple[Floats, Floats]:
     lon, lat : numpy.ndarray
         (y, x) degrees, float64, not to be written to; longitudes from -180 to 180.
     """
-    x, y = axes(grid)
-    found = lonlat_of(grid, *np.meshgrid(x, y))
+    large = grid.shape[0] * grid.shape[1] > _SMALL
+    return (_of_domains if large else _of_tiles)(grid)
+
+
+def _lonlat(grid: GeoBox) -> tuple[Floats, Floats]:
+    found = lonlat_of(grid, *np.meshgrid(*axes(grid)))
     for array in found:
         array.flags.writeable = False
     return found
+
+
+# tiles come and go, and must not push out the domain, which takes longer
+_of_domains, _of_tiles = lru_cache(maxsize=2)(_lonlat), lru_cache(maxsize=8)(_lonlat)
 
 
 def lonlat_of(grid: GeoBox, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -129,9 +138,8 @@ def axes(grid: GeoBox) -> tuple[Floats, Floats]:
     """Return x and y of the centres of columns and rows, metres."""
     height, width = grid.shape
     affine = grid.affine
-    x: Floats = affine.c + affine.a * (np.arange(width) + 0.5)
-    y: Floats = affine.f + affine.e * (np.arange(height) + 0.5)
-    return x, y
+    columns, rows = (np.arange(size, dtype=np.float64) + 0.5 for size in (width, height))
+    return affine.c + affine.a * columns, affine.f + affine.e * rows
 
 
 def corners(grid: GeoBox) -> GeoBox:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from tiling.scenes.domains.planes import axes, centred, corners, lonlat, lonlat_of
+from tiling.scenes.domains.planes import axes, centred, corners, lonlat
 from tiling.scenes.domains.scanangles import View, scan_angles, view_of
 from tiling.scenes.errors import SceneError, UnusableInput
 from workbench.rasters.gathering import Gather, Overlaps, block_mean
@@ -181,18 +181,12 @@ def grid_coordinates(grid: GeoBox) -> dict[str, Any]:
     }  # fmt: skip
     if grid.crs is None:
         return found
-    lon, lat = _float_lonlat(grid)
-    return found | {
-        "lat": (("y", "x"), lat, {"units": "degrees_north", "standard_name": "latitude"}),
-        "lon": (("y", "x"), lon, {"units": "degrees_east", "standard_name": "longitude"}),
-        CRS_NAME: ((), np.int32(0), _cf(str(grid.crs))),
-    }
-
-
-@lru_cache(maxsize=2)
-def _float_lonlat(grid: GeoBox) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    lon, lat = _lonlat(grid)
-    return lon.astype(np.float32), lat.astype(np.float32)
+    for name, places, unit in zip(
+        ("lon", "lat"), lonlat(grid), ("degrees_east", "degrees_north"), strict=True
+    ):
+        words = {"units": unit, "standard_name": "longitude" if name == "lon" else "latitude"}
+        found[name] = (("y", "x"), places.astype(np.float32), words)
+    return found | {CRS_NAME: ((), np.int32(0), _cf(str(grid.crs)))}
 
 
 @lru_cache(maxsize=64)
@@ -332,7 +326,7 @@ def _coordinates(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Flo
     if native.kind == "geostationary" and isinstance(native.frame, View):
         of: Callable[..., tuple[Floats, Floats]] = _kept_angles if keep else _angles
         return of(grid, native.frame)
-    lon, lat = lonlat(grid) if keep else _lonlat(grid)
+    lon, lat = lonlat(grid)
     if native.kind == "degrees":
         return lon, lat
     from workbench.rasters.grids import transformer
@@ -341,12 +335,8 @@ def _coordinates(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Flo
     return x, y
 
 
-def _lonlat(grid: GeoBox) -> tuple[Floats, Floats]:
-    return lonlat_of(grid, *np.meshgrid(*axes(grid)))
-
-
 def _angles(grid: GeoBox, view: View) -> tuple[Floats, Floats]:
-    return scan_angles(*_lonlat(grid), view)
+    return scan_angles(*lonlat(grid), view)
 
 
 _kept_angles = lru_cache(maxsize=2)(_angles)
