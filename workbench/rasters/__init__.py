@@ -7,6 +7,7 @@
 `regions`               regions in any CRS as shapes in degrees
 `tilegrid`              the tile grid of Sentinel-2 (MGRS)
 `resampling`            nearest, bilinear, mean, for any type, aware of missing data
+`gathering`             nearest, bilinear and means over areas, for many images of one grid
 `rasterfiles`           bands of raster files: header, completeness, windowed reads
 `wholerasters`          whether a raster that was written is whole
 `regridding`            pixels of one grid on a window of another

@@ -111,7 +111,9 @@ def _angles(lon: Floats, lat: Floats, view: View, behind: float) -> tuple[Floats
         s_x = distance - across * np.cos(east)
         s_y = -across * np.sin(east)
         s_z = across * tangent
-        visible = distance * (distance - s_x) >= s_y * s_y + s_z * s_z / squared
+        # the line of sight meets the surface from outside (the guide leaves out a small term here,
+        # by which places up to 0.2 degrees behind the limb would count as visible)
+        visible = distance * (distance - s_x) >= a * a
         length = np.sqrt(s_x * s_x + s_y * s_y + s_z * s_z)
         if view.sweep == "x":
             x, y = np.arcsin(-s_y / length), np.arctan(s_z / s_x)
