@@ -1,0 +1,119 @@
+"""Embeddings in netCDF files: one of each scene, and one of all scenes of a dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from tiling.scenes.errors import UnusableInput
+from workbench.files import atomic_path
+from workbench.rasters.stores import whole_netcdf
+
+__all__ = ["combine_embeddings", "open_embeddings", "write_embeddings"]
+
+_ONE_MODEL = ("model_sha256", "inference", "step_size", "tile_N")
+
+
+def write_embeddings(
+    embeddings: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write embeddings, or what a transform made of them, as netCDF 4.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is false.
+    DiskFull, NotWritten
+        If it could not be written, or what was written cannot be read back.
+    """
+    path = Path(path)
+    settings = {
+        str(n): {"zlib": True, "complevel": 1, "shuffle": True} for n in embeddings.data_vars
+    }
+    with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
+        embeddings.to_netcdf(temporary, engine="netcdf4", encoding=settings)
+    return path
+
+
+def open_embeddings(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Open embeddings; values are read where they are used, so close it or use ``with``.
+
+    Raises
+    ------
+    UnusableInput
+        E094: the file is missing, damaged, or holds no variable ``emb`` (..., emb_dim).
+    """
+    try:
+        found: xr.Dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
+    except Exception as error:  # whatever HDF5 makes of the file
+        raise UnusableInput("E094", f"{path}: not a file of embeddings ({error})") from error
+    if "emb" not in found or found["emb"].dims[-1:] != ("emb_dim",):
+        found.close()
+        raise UnusableInput("E094", f"{path}: has no variable emb (..., emb_dim): embed first")
+    return found
+
+
+def combine_embeddings(
+    paths: Sequence[str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the embeddings of all scenes into one file, one scene in memory at a time.
+
+    Parameters
+    ----------
+    paths
+        Files of one model, one way of inference and one grid of windows, in the order wanted.
+
+    Raises
+    ------
+    UnusableInput
+        E094: there are none, one cannot be read, or they do not belong together.
+    """
+    if not paths:
+        raise UnusableInput("E094", "there are no embeddings to put together: embed scenes first")
+    with open_embeddings(paths[0]) as opened:
+        first = opened.load()
+    path = Path(path)
+    with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
+        first.to_netcdf(temporary, engine="netcdf4", unlimited_dims=["scene_id"])
+        _append(temporary, first, paths)
+    return path
+
+
+def _append(target: Path, first: xr.Dataset, paths: Sequence[str | os.PathLike[str]]) -> None:
+    import netCDF4
+
+    seen = set(first["scene_id"].values.tolist())
+    with netCDF4.Dataset(target, "a") as file:
+        for name in paths[1:]:
+            with open_embeddings(name) as found:
+                _check_alike(first, found, name)
+                again = seen.intersection(found["scene_id"].values.tolist())
+                if again:
+                    raise UnusableInput("E094", f"{name}: {min(again)} is in another file already")
+                seen.update(found["scene_id"].values.tolist())
+                start = len(file.dimensions["scene_id"])
+                end = start + found.sizes["scene_id"]
+                file["scene_id"][start:end] = found["scene_id"].values.astype(object)
+                file["emb"][start:end] = found["emb"].values
+
+
+def _check_alike(first: xr.Dataset, found: xr.Dataset, name: Any) -> None:
+    for key in _ONE_MODEL:
+        ours, theirs = first.attrs.get(key), found.attrs.get(key)
+        if ours != theirs:
+            raise UnusableInput(
+                "E094", f"{name}: {key} is {theirs}, that of the first file {ours}: embed it again"
+            )
+    for key in ("i0", "j0", "x", "y"):
+        if key in first and not (key in found and np.array_equal(first[key], found[key])):
+            raise UnusableInput("E094", f"{name}: its windows ({key}) are not those of the first")
+    if found["emb"].dims != first["emb"].dims or found["emb"].shape[1:] != first["emb"].shape[1:]:
+        raise UnusableInput("E094", f"{name}: {dict(found.sizes)}, the first {dict(first.sizes)}")

@@ -1,0 +1,320 @@
+"""Training of an encoder on triplets, always beside an untrained one.
+
+With one build of torch, one number of threads and one seed, a training on the CPU is repeated to
+the last bit; another number of threads adds in another order, which grows over the steps to other
+weights of about the same worth.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tiling.scenes.embedding.checkpoints import save_encoder
+from tiling.scenes.embedding.inference import evaluating
+from tiling.scenes.embedding.losses import LOSSES, right
+from tiling.scenes.embedding.networks import Encoder, Settings, new_encoder
+from tiling.scenes.embedding.tiledata import TripletTiles
+from tiling.scenes.errors import SceneError
+from workbench.errors import BadInput
+from workbench.progress import progress
+
+__all__ = ["Epoch", "Training", "train", "triplet_accuracy"]
+
+logger = logging.getLogger(__name__)
+
+_SETTLING = 10  # batches that give an untrained network its means and variances
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training triplets."""
+
+    loss: float
+    """Mean over the pass, on augmented tiles."""
+    accuracy: float
+    """Of validation triplets, NaN where there are none."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training led to."""
+
+    encoder: Encoder
+    """As after the best epoch: of highest accuracy, then of lowest loss."""
+    untrained: float
+    """Accuracy on the validation triplets before the first step; NaN where there are none."""
+    epochs: tuple[Epoch, ...]
+    best: int
+    """Index of the best epoch."""
+    triplets: int
+    validation_triplets: int
+    validation_scenes: tuple[str, ...]
+    reason: str = ""
+    """Why there is no validation; empty where there is."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of validation triplets whose neighbour is nearer than their distant tile."""
+        return self.epochs[self.best].accuracy
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"trained on {self.triplets} triplets; accuracy not known: {self.reason}"
+        return (
+            f"validation accuracy {self.accuracy:.3f} (untrained {self.untrained:.3f}) on "
+            f"{self.validation_triplets} triplets of {len(self.validation_scenes)} scenes apart, "
+            f"best of {len(self.epochs)} epochs by that accuracy"
+        )
+
+
+def train(
+    tiles: TripletTiles | str | os.PathLike[str],
+    *,
+    arch: Literal["small", "resnet18"] = "small",
+    dims: int = 100,
+    max_epochs: int = 10,
+    batch_size: int = 24,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.01,
+    loss: Literal["triplet", "vicreg"] = "triplet",
+    one_cycle: bool = False,
+    augment: bool = True,
+    validation_share: float = 0.1,
+    limits: tuple[tuple[float, float], ...] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str = "cpu",
+    meta_sha256: str = "",
+    save_to: str | os.PathLike[str] | None = None,
+) -> Training:
+    """Train an encoder so that neighbours come to lie nearer than distant tiles.
+
+    Parameters
+    ----------
+    tiles
+        Triplets, or the folder or store of a collection.
+    max_epochs, batch_size
+        Passes over the triplets, and triplets a step.
+    learning_rate, weight_decay
+        Of AdamW; with `one_cycle` the rate rises to that value and falls.
+    validation_share
+        Of the scenes: their triplets are not trained on.
+    limits
+        Of each channel, instead of mean and deviation of the training tiles.
+    threads
+        Of torch, for results that do not depend on the machine's number of cores.
+    meta_sha256
+        Of the `meta.yaml` that the tiles come from, kept with the weights.
+    save_to
+        File that holds the best encoder so far, after each epoch that improves on it.
+
+    Returns
+    -------
+    Training
+        With the accuracy of the untrained network, which is no low bar.
+
+    Raises
+    ------
+    BadInput
+        If a number is out of range.
+    SceneError
+        E095: the loss is no longer finite.
+    UnusableInput
+        E092: a tile cannot be read.
+    """
+    _check(max_epochs, batch_size, learning_rate, loss)
+    tiles = tiles if isinstance(tiles, TripletTiles) else TripletTiles(tiles)
+    kept, held = tiles.split(validation_share, seed)
+    record = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate,
+              "weight_decay": weight_decay, "loss": loss, "one_cycle": one_cycle,
+              "augment": augment, "validation_share": validation_share,
+              "torch": torch.__version__}  # fmt: skip
+    centre, spread = _scales(kept, limits)
+    settings = Settings(tiles.channels, tiles.size, centre, spread, limits, arch, dims,
+                        tiles.resolution, meta_sha256, record)  # fmt: skip
+    ready = kept.prepared(settings, seed if augment else None)
+    with _seeded(seed, threads):
+        encoder = new_encoder(settings, seed).to(device)
+        _settle(encoder, kept.prepared(settings), batch_size, device)
+        course = _Course(encoder, ready, held and held.prepared(settings), batch_size, device)
+        course.optimise(learning_rate, weight_decay, max_epochs if one_cycle else 0)
+        reason = "" if held else (
+            "no validation was asked for" if not validation_share else
+            f"{len(tiles.scenes)} scenes cannot be split into two parts with triplets of their own"
+        )  # fmt: skip
+        for _ in progress(range(max_epochs), label="training", unit="epochs"):
+            if course.pass_over(LOSSES[loss], seed) and save_to is not None:
+                save_encoder(course.encoder_so_far(), save_to, overwrite=True)
+    found = Training(
+        course.encoder_so_far(), course.untrained, tuple(course.epochs), course.best, len(kept),
+        len(held or ()), held.scenes if held else (), reason,
+    )  # fmt: skip
+    logger.info("%s", found)
+    return found
+
+
+def triplet_accuracy(
+    encoder: Encoder, tiles: TripletTiles, *, batch_size: int = 24, device: str = "cpu"
+) -> float:
+    """Return the share of triplets whose neighbour is nearer to the anchor than the distant tile.
+
+    NaN for no triplets.
+    """
+    tiles = tiles.prepared(encoder.settings)
+    with evaluating(encoder, device):
+        batches = _batches(tiles, np.arange(len(tiles)), batch_size)
+        found = [right(*_vectors(encoder, batch, device)).cpu() for batch in batches]
+    return float(torch.cat(found).double().mean()) if found else math.nan
+
+
+class _Course:
+    """A training under way."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        tiles: TripletTiles,
+        held: TripletTiles | None,
+        batch_size: int,
+        device: str,
+    ) -> None:
+        self.encoder, self.tiles, self.held = encoder, tiles, held
+        self.batch_size, self.device = batch_size, device
+        self.untrained = self._accuracy()
+        self.epochs: list[Epoch] = []
+        self.best = 0
+        self.weights: dict[str, Any] = {}
+
+    def optimise(self, rate: float, decay: float, cycle: int) -> None:
+        """Set up the steps; `cycle` is the number of epochs of one cycle, 0 for a fixed rate."""
+        self.optimiser = torch.optim.AdamW(self.encoder.parameters(), rate, weight_decay=decay)
+        steps = math.ceil(len(self.tiles) / self.batch_size)
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rate, cycle * steps)
+            if cycle
+            else None
+        )
+
+    def pass_over(self, loss: Any, seed: int) -> bool:
+        """Train for one epoch and tell whether it is the best so far."""
+        start, epoch = time.perf_counter(), len(self.epochs)
+        self.tiles.epoch = epoch
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.tiles))
+        total = 0.0
+        self.encoder.train()
+        for batch in _batches(self.tiles, order, self.batch_size):
+            self.optimiser.zero_grad()
+            value = loss(*_vectors(self.encoder, batch, self.device))
+            value.backward()
+            self.optimiser.step()
+            if self.schedule is not None:
+                self.schedule.step()
+            total += float(value.detach()) * len(batch)
+        mean = total / len(order)
+        if not math.isfinite(mean):
+            raise SceneError(
+                "E095", f"the loss is {mean} in epoch {epoch + 1}: lower the learning rate"
+            )
+        self.epochs.append(Epoch(mean, self._accuracy(), time.perf_counter() - start))
+        self._log()
+        better = self._rank(epoch) >= self._rank(self.best)
+        if better:
+            self.best, self.weights = epoch, copy.deepcopy(self.encoder.state_dict())
+        return better
+
+    def encoder_so_far(self) -> Encoder:
+        """Return a copy on the CPU as after the best epoch."""
+        found = copy.deepcopy(self.encoder)
+        found.load_state_dict(self.weights)
+        kept = {**found.settings.training, "epochs": len(self.epochs), "best_epoch": self.best + 1,
+                "accuracy": self.epochs[self.best].accuracy,
+                "untrained_accuracy": self.untrained}  # fmt: skip
+        found.settings = replace(found.settings, training=kept)
+        return found.cpu().eval()
+
+    def _accuracy(self) -> float:
+        if self.held is None:
+            return math.nan
+        return triplet_accuracy(
+            self.encoder, self.held, batch_size=self.batch_size, device=self.device
+        )
+
+    def _rank(self, epoch: int) -> tuple[float, float]:
+        entry = self.epochs[epoch]
+        return (0.0 if math.isnan(entry.accuracy) else entry.accuracy, -entry.loss)
+
+    def _log(self) -> None:
+        last = self.epochs[-1]
+        logger.info(
+            "epoch %d: loss %.4f, validation accuracy %.3f (untrained %.3f), %.1f s",
+            len(self.epochs), last.loss, last.accuracy, self.untrained, last.seconds,
+        )  # fmt: skip
+
+
+def _check(max_epochs: int, batch_size: int, rate: float, loss: str) -> None:
+    if max_epochs < 1 or batch_size < 2 or not 0 < rate < math.inf:
+        raise BadInput(
+            f"max_epochs is {max_epochs}, batch_size {batch_size}, learning_rate {rate}: at least "
+            "1 epoch, 2 triplets a step and a rate above 0 are needed"
+        )
+    if loss not in LOSSES:
+        raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")
+
+
+def _scales(
+    tiles: TripletTiles, limits: tuple[tuple[float, float], ...] | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return centre and spread: of the tiles, or so that limits become -2 and 2."""
+    if limits is None:
+        return tiles.scales()
+    return tuple((a + b) / 2 for a, b in limits), tuple((b - a) / 4 for a, b in limits)
+
+
+def _batches(tiles: TripletTiles, order: Any, batch_size: int) -> Iterator[Tensor]:
+    """Yield (triplet, 3, channel, y, x); a last triplet alone joins the batch before."""
+    starts = list(range(0, len(order), batch_size))
+    if len(starts) > 1 and len(order) - starts[-1] == 1:
+        starts.pop()
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        yield torch.stack([tiles[int(k)] for k in order[start:end]])
+
+
+def _vectors(encoder: Encoder, batch: Tensor, device: str) -> Tensor:
+    """Return the vectors (3, triplet, dim) of a batch of triplets, which go through together."""
+    found: Tensor = encoder(batch.flatten(0, 1).to(device))
+    return found.reshape(*batch.shape[:2], -1).transpose(0, 1)
+
+
+def _settle(encoder: Encoder, tiles: TripletTiles, batch_size: int, device: str) -> None:
+    """Give an untrained network means and variances of real tiles, as a fair baseline has."""
+    encoder.train()
+    order = np.arange(len(tiles))
+    with torch.no_grad():
+        for _, batch in zip(range(_SETTLING), _batches(tiles, order, batch_size), strict=False):
+            encoder(batch.flatten(0, 1).to(device))
+
+
+@contextmanager
+def _seeded(seed: int, threads: int | None) -> Iterator[None]:
+    """Seed torch for a block, and set its threads; both are put back."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
