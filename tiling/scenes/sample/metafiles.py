@@ -1,0 +1,95 @@
+"""The `meta.yaml` of the two datasets of the sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["goes_meta", "simulation_meta"]
+
+
+def goes_meta(
+    source: str,
+    bucket: Path,
+    beside: Path,
+    ends: tuple[np.datetime64, np.datetime64],
+    centre: tuple[float, float],
+    side: float,
+    days: int,
+) -> str:
+    """Return the text of a `meta.yaml` of the simulated images.
+
+    Parameters
+    ----------
+    bucket, beside
+        The folder of the files, and the product beside them.
+    ends
+        First and last moment.
+    centre
+        Latitude and longitude of the domain.
+    days
+        With two or more, the collections of triplets have days of their own.
+    """
+    size = min(64, int(side / 1000 / 2.5) // 8 * 8)
+    splitting = "by_time_blocks" if days > 1 else "random_by_relative_sample_size"
+    first, last = (np.datetime_as_string(each, unit="s") for each in ends)
+    return f"""\
+# Simulated clouds in files of GOES: the whole of this dataset is known, see truth.json.
+source: {source}
+type: truecolor_rgb
+storage:
+  protocol: file
+  bucket: "{bucket.as_posix()}"
+
+time:
+  t_start: {first}
+  t_end: {last}
+
+domain:
+  central_latitude: {centre[0]!r}
+  central_longitude: {centre[1]!r}
+  l_zonal: {side:.1f}
+  l_meridional: {side:.1f}
+
+sampling:
+  resolution: 1000.0
+  triplets:
+    N_triplets: {{train: 24, study: 8}}
+    tile_N: {size}
+    scene_collections_splitting: {splitting}
+  rect-slidingwindow:
+    tile_N: {size}
+    step: {size // 4}
+
+aux_products:
+  cloud_top_height:
+    source: {source}
+    type: ACHA
+  cloud_fraction:
+    source: netcdf
+    type: cloud_fraction
+    files: "{beside.as_posix()}"
+    scene_mapping_strategy: all_scenes_within_dt_aux
+    dt_aux: PT30M
+"""
+
+
+def simulation_meta(resolution: float, size: int) -> str:
+    """Return the text of a `meta.yaml` of a periodic simulation of `size` cells a side."""
+    return f"""\
+# A small simulation on a periodic square of {size} cells: all of its files are taken.
+source: LES
+type: singlechannel__lwp
+les:
+  periodic: true
+
+sampling:
+  resolution: {resolution!r}
+  triplets:
+    N_triplets: {{train: 12, study: 4}}
+    tile_N: {size // 4}
+  rect-slidingwindow:
+    tile_N: {size // 4}
+    step: {size // 16}
+"""
