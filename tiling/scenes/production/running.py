@@ -85,13 +85,14 @@ def carry_out(
     for scene, job in jobs.items():
         tasks.submit(function, job, tag=scene)
     try:
-        for scene, result in tasks:
+        for tag, result in tasks:
+            scene = str(tag)
             if isinstance(result, Exception):
-                failed[str(scene)] = _reason(result)
-                logger.warning("%s: %s failed: %s", stage, scene, failed[str(scene)])
+                failed[scene] = _reason(result)
+                logger.warning("%s: %s failed: %s", stage, scene, failed[scene])
             else:
                 made += 1
-                record.add(str(scene), *result)
+                record.add(scene, *result)
     finally:
         if jobs:
             record.save()

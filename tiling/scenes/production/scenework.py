@@ -102,12 +102,13 @@ def crop_scene(job: CropJob) -> Made:
     begin = time.monotonic()
     make = source_for if job.aux is None else _aux_source(job.aux)
     source = make(job.meta, job.folder, allow_user_code=job.allow_user_code)
-    product = _aux(job).type if job.aux else job.meta.type
+    aux = _aux(job)
+    product = aux.type if aux else job.meta.type
     found = crop(source, product, job.items, job.grid, job.meta.domain.pad)
     reason = _nothing_to_see(found)
     if reason:
         return Made(job.fingerprint, time.monotonic() - begin, reason)
-    about = attributes(job.meta, job.scene, fingerprint=job.fingerprint, aux=_aux(job))
+    about = attributes(job.meta, job.scene, fingerprint=job.fingerprint, aux=aux)
     found.attrs |= about
     pixels = None if job.aux else _picture(job, found, {})
     if pixels is not None:
@@ -172,7 +173,7 @@ def _write_tile(job: TileJob, tile: Tile, image: xr.Dataset) -> None:
     }
     found = image.assign_attrs(_about(job, **facts))
     pixels = None if job.aux else _picture(job, found, job.limits)
-    told = {key: value for key, value in facts.items() if value is not None}
+    told: dict[str, Any] = {key: value for key, value in facts.items() if value is not None}
     told |= {"scene_id": tile.scene_id, "x": tile.x, "y": tile.y, "fingerprint": job.fingerprint}
     write_tile(job.path / tile.name, found, pixels, told, pack=job.pack)
 

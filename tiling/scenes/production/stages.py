@@ -144,10 +144,10 @@ class Stages:
             )
             for scene, items in (self.scenes if self.aux is None else self._matched[1]).items()
         }
-        asked = filter(self.dataset.asked_for, self.scenes)
+        asked = {scene for scene in self.scenes if self.dataset.asked_for(scene)}
         if self.aux is not None:
-            asked = (self._matched[0][scene].aux for scene in asked if scene in self._matched[0])
-        return self._stage("crop", crop_scene, jobs, set(asked))
+            asked = {match.aux for scene, match in self._matched[0].items() if scene in asked}
+        return self._stage("crop", crop_scene, jobs, asked)
 
     def regridded(
         self, crops: Stage, limits: Mapping[str, Any], failed: Iterable[str] = ()

@@ -48,19 +48,21 @@ def read_trajectory(dataset: Dataset) -> Trajectory:
     except FileNotFoundError as error:
         raise UnusableInput("E038", f"{path}: no such file") from error
     except (OSError, ValueError) as error:
-        raise UnusableInput("E038", f"{path}: not a netCDF file of a trajectory: {error}") from error
+        raise UnusableInput("E038", f"{path}: no netCDF file of a trajectory: {error}") from error
 
 
 def _checked(path: Path, file: Any) -> Trajectory:
-    found = {}
+    if "time" not in file.dims:
+        raise UnusableInput("E038", f"{path}: time must be a dimension with two dates or more")
+    found: dict[str, npt.NDArray[Any]] = {}
     for wanted, names in _NAMES.items():
         name = next((name for name in names if name in file.variables), None)
         if name is None:
             has = ", ".join(map(str, file.variables)) or "nothing"
             raise UnusableInput("E038", f"{path}: no variable {names[0]}; it has {has}")
-        found[wanted] = file[name].transpose("time", ...).values if "time" in file.dims else None
+        found[wanted] = file[name].transpose("time", ...).values
     times, latitude, longitude = (found[name] for name in _NAMES)
-    if times is None or not np.issubdtype(times.dtype, np.datetime64) or len(times) < 2:
+    if not np.issubdtype(times.dtype, np.datetime64) or len(times) < 2:
         raise UnusableInput("E038", f"{path}: time must be a dimension with two dates or more")
     if latitude.shape != longitude.shape or len(latitude) != len(times):
         raise UnusableInput("E038", f"{path}: lat and lon must have one place for each time")
