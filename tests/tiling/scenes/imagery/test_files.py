@@ -96,6 +96,19 @@ def test_what_is_written_is_read_again(tmp_path: Path, channels: int) -> None:
         assert (np.diff(file["y"][:]) > 0).all()
 
 
+@pytest.mark.parametrize("rows", [520, 513, 512])
+def test_coordinates_of_large_domains_are_whole(tmp_path: Path, rows: int) -> None:
+    # deflated once and then copied: three scenes, the second on another domain
+    for shift in (0.0, 1.0, 0.0):
+        domain = Domain("rect", 13.3 + shift, -60.72, 600e3, rows * 1e3)
+        dataset = all_on_grid(native(), domain_grid(domain, 1000.0))
+        found = read_images(write_images(dataset, tmp_path / "a.nc"))
+        xr.testing.assert_identical(found.drop_attrs(deep=False), dataset.drop_attrs(deep=False))
+        with netCDF4.Dataset(tmp_path / "a.nc") as file:
+            np.testing.assert_array_equal(file["lon"][:], dataset.lon)
+            assert file["lat"].units == "degrees_north"
+
+
 @pytest.mark.parametrize(
     ("name", "values", "most"),
     [
