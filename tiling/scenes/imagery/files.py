@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +37,10 @@ SHARD = 128
 # Of int16: half a step is 0.0025 K, and 0.00005 of reflectance; below the noise of the imagers.
 _PACKINGS = {"bt_": (0.005, 250.0), "refl_": (1e-4, 0.0), "truecolor_rgb": (1e-4, 0.0)}
 _MISSING = np.int16(-32768)
+
+_LARGE = 1 << 18  # pixels: latitudes and longitudes of a tile do not come again
+_chunks: deque[tuple[npt.NDArray[np.float32], list[bytes]]] = deque(maxlen=4)
+"""Of the last two domains: to deflate them takes longer than the image itself."""
 
 
 def attributes(
@@ -98,7 +104,10 @@ def write_images(
     DiskFull, NotWritten
         If it could not be written, or what was written cannot be read back.
     """
-    found = dataset.drop_encoding()
+    known = _repeated(dataset) if level else {}
+    found = dataset.drop_encoding().assign_coords(
+        {name: dataset[name].copy(data=np.zeros_like(values)) for name, values in known.items()}
+    )
     found.attrs = {"Conventions": "CF-1.8"} | {k: _simple(v) for k, v in dataset.attrs.items()}
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in found.variables.items():
@@ -117,6 +126,8 @@ def write_images(
     path = Path(path)
     with atomic_path(path, overwrite=True, check=whole_netcdf) as hidden:
         found.to_netcdf(hidden, engine="netcdf4", encoding=encoding)
+        if known:
+            _fill(hidden, known)
     return path
 
 
@@ -248,6 +259,43 @@ def tile_store(
             _add(group, name, values, ("triplet", "tile_type"))
         group.attrs.update({"tile_type": types, "channel": _channels(first), "scene_id": scenes})
     return Path(path)
+
+
+def _repeated(dataset: xr.Dataset) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the coordinates that are the same in all scenes of a domain, and large."""
+    return {
+        name: np.ascontiguousarray(dataset[name].values)
+        for name in ("lat", "lon")
+        if name in dataset.coords
+        and dataset[name].ndim == 2
+        and dataset[name].dtype == np.float32
+        and dataset[name].size > _LARGE
+    }
+
+
+def _fill(path: Path, known: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    """Put coordinates that were deflated before into a file that has zeros in their place."""
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(path, "r+") as file:
+        for name, values in known.items():
+            for number, chunk in enumerate(_deflated(values)):
+                file[name].id.write_direct_chunk((number * CHUNK_ROWS, 0), chunk)
+
+
+def _deflated(values: npt.NDArray[np.float32]) -> list[bytes]:
+    """Return an array as HDF5 shuffles and deflates it, in chunks of whole rows."""
+    for kept, chunks in _chunks:
+        if np.array_equal(kept, values):
+            return chunks
+    rows = min(len(values), CHUNK_ROWS)
+    padded = np.pad(values, ((0, -len(values) % rows), (0, 0)), mode="edge")
+    chunks = [
+        zlib.compress(block.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes(), 1)
+        for block in padded.reshape(-1, rows, values.shape[1])
+    ]
+    _chunks.append((values, chunks))
+    return chunks
 
 
 def _simple(value: Any) -> Any:

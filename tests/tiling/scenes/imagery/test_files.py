@@ -16,9 +16,9 @@ import pytest
 import xarray as xr
 import yaml
 import zarr
-from test_regridding import BARBADOS, geos, scan_axes, seen
 
-from tiling.scenes.domains.planes import domain_grid, tile_grid
+from tiling.scenes.domains.planes import domain_grid, lonlat, tile_grid
+from tiling.scenes.domains.scanangles import View, scan_angles
 from tiling.scenes.errors import UnusableInput
 from tiling.scenes.imagery.files import (
     attributes,
@@ -28,16 +28,42 @@ from tiling.scenes.imagery.files import (
     write_tile,
 )
 from tiling.scenes.imagery.regridding import all_on_grid
-from tiling.scenes.meta.model import AuxProduct, Meta, ProductType
+from tiling.scenes.meta.model import AuxProduct, Domain, Meta, ProductType
 from workbench.errors import BadInput, DiskFull
 
+BARBADOS = Domain("rect", 13.3, -60.72, 300e3, 200e3)
+STEP = 56e-6  # radians, 2 km
 GRID = domain_grid(BARBADOS, 2000.0)
 META = Meta("goes16", ProductType("singlechannel__bt_13", "channels", ("bt_13",)), None,
             domain=BARBADOS)  # fmt: skip
 
 
+def scan_axes() -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of the pixels of the fixed grid around the domain."""
+    x, y = (
+        (np.arange(np.floor(v.min() / STEP) - 4, np.ceil(v.max() / STEP) + 4) + 0.5) * STEP
+        for v in scan_angles(*lonlat(GRID), View(-89.5))
+    )
+    return x, y[::-1]
+
+
+def seen(values: Any, x: np.ndarray, y: np.ndarray) -> xr.DataArray:
+    """An image on the fixed grid."""
+    mapping = {
+        "grid_mapping_name": "geostationary", "perspective_point_height": 35786023.0,
+        "semi_major_axis": 6378137.0, "semi_minor_axis": 6356752.31414,
+        "longitude_of_projection_origin": -89.5, "sweep_angle_axis": "x",
+    }  # fmt: skip
+    return xr.DataArray(
+        np.asarray(values, np.float32),
+        {"y": y, "x": x, "goes_imager_projection": xr.DataArray(0, attrs=mapping)},
+        ("channel", "y", "x")[-np.ndim(values) :],
+        attrs={"units": "K", "grid_mapping": "goes_imager_projection"},
+    )
+
+
 def native(seed: int = 1, channels: int = 0) -> xr.Dataset:
-    x, y = scan_axes(GRID)
+    x, y = scan_axes()
     shape = (channels, len(y), len(x)) if channels else (len(y), len(x))
     values = np.random.default_rng(seed).normal(280, 10, shape)
     values[..., 30:33, 40] = np.nan
@@ -68,6 +94,19 @@ def test_what_is_written_is_read_again(tmp_path: Path, channels: int) -> None:
         assert file[name].filters()["zlib"]
         assert file["lat"].dtype == np.float32
         assert (np.diff(file["y"][:]) > 0).all()
+
+
+@pytest.mark.parametrize("rows", [520, 513, 512])
+def test_coordinates_of_large_domains_are_whole(tmp_path: Path, rows: int) -> None:
+    # deflated once and then copied: three scenes, the second on another domain
+    for shift in (0.0, 1.0, 0.0):
+        domain = Domain("rect", 13.3 + shift, -60.72, 600e3, rows * 1e3)
+        dataset = all_on_grid(native(), domain_grid(domain, 1000.0))
+        found = read_images(write_images(dataset, tmp_path / "a.nc"))
+        xr.testing.assert_identical(found.drop_attrs(deep=False), dataset.drop_attrs(deep=False))
+        with netCDF4.Dataset(tmp_path / "a.nc") as file:
+            np.testing.assert_array_equal(file["lon"][:], dataset.lon)
+            assert file["lat"].units == "degrees_north"
 
 
 @pytest.mark.parametrize(
@@ -246,8 +285,8 @@ def test_tiles_that_do_not_fit_leave_no_store(tmp_path: Path) -> None:
 
 
 def test_scan_angles_survive_the_file(tmp_path: Path) -> None:
-    x, y = scan_axes(GRID)
+    x, y = scan_axes()
     path = write_images(xr.Dataset({"a": seen(np.add.outer(y * 0, x / 56e-6), x, y)}),
                         tmp_path / "a.nc")  # fmt: skip
     found = all_on_grid(read_images(path), GRID).a
-    np.testing.assert_allclose(found, geos(GRID)[0] / 56e-6, atol=1e-3)
+    np.testing.assert_allclose(found, scan_angles(*lonlat(GRID), View(-89.5))[0] / 56e-6, atol=1e-3)
