@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from workbench.files import atomic_folder, atomic_path
 from workbench.rasters.windows import BLOCK
 
 __all__ = [
+    "NETCDF",
     "TIME_CHUNK",
     "aligned",
     "check_store",
@@ -33,6 +35,9 @@ __all__ = [
 
 CONVENTIONS = "CF-1.8"
 CRS_VARIABLE = "spatial_ref"
+
+NETCDF = threading.RLock()
+"""Held by threads that open or write small netCDF files at once: the library is not made for it."""
 
 TIME_CHUNK = 8
 """Dates in one chunk of a store; parts of a result are whole chunks long."""
@@ -220,9 +225,10 @@ def whole_netcdf(path: str | os.PathLike[str]) -> None:
         If it is damaged.
     """
     try:
-        with xr.open_dataset(
-            path, engine="netcdf4", decode_cf=False, cache=False
-        ) as found:  # by xarray, whose lock keeps other threads out of HDF5
+        with (
+            NETCDF,
+            xr.open_dataset(path, engine="netcdf4", decode_cf=False, cache=False) as found,
+        ):  # by xarray, whose lock keeps other threads out of HDF5
             for variable in found.variables.values():
                 if variable.size:
                     variable[(slice(-1, None),) * variable.ndim].load()

@@ -26,7 +26,7 @@ from tiling.scenes.meta.model import AuxProduct, Meta
 from workbench.errors import BadInput
 from workbench.files import atomic, atomic_folder, atomic_path
 from workbench.plain import plain
-from workbench.rasters.stores import whole_netcdf
+from workbench.rasters.stores import NETCDF, whole_netcdf
 
 __all__ = ["attributes", "read_images", "tile_store", "write_images", "write_tile"]
 
@@ -124,7 +124,7 @@ def write_images(
             _packing(str(name), found[name].values) if pack else {"_FillValue": np.float32(np.nan)}
         )
     path = Path(path)
-    with atomic_path(path, overwrite=True, check=whole_netcdf) as hidden:
+    with atomic_path(path, overwrite=True, check=whole_netcdf) as hidden, NETCDF:
         found.to_netcdf(hidden, engine="netcdf4", encoding=encoding)
         if known:
             _fill(hidden, known)
@@ -145,7 +145,7 @@ def read_images(path: str | os.PathLike[str]) -> xr.Dataset:
         E061, if the file is missing or damaged.
     """
     try:
-        with xr.open_dataset(path, engine="netcdf4", cache=False) as file:
+        with NETCDF, xr.open_dataset(path, engine="netcdf4", cache=False) as file:
             found = file.load()
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise UnusableInput(

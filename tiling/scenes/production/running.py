@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tiling.scenes.planning.plans import note_failures
 from tiling.scenes.production.standing import Record
@@ -58,6 +58,7 @@ def carry_out(
     *,
     kept: int = 0,
     client: Client | None = None,
+    threads: int | None = None,
     fail_fast: bool = False,
 ) -> Outcome:
     """Run a function over the jobs of scenes, and note what came of each.
@@ -70,6 +71,8 @@ def carry_out(
         By scene; small.
     failures
         Plan of what failed: the part of this stage is replaced.
+    threads
+        As for `workbench.tasks.Tasks`; 1 for a stage that has threads of its own.
     fail_fast
         Raise the first error and drop what waits.
 
@@ -79,9 +82,8 @@ def carry_out(
         A scene that failed is tried anew by the next run.
     """
     start, made, failed = time.monotonic(), 0, dict[str, str]()
-    tasks = Tasks(
-        client, retries=2, errors="raise" if fail_fast else "return", label=stage, unit="scenes"
-    )
+    errors: Literal["raise", "return"] = "raise" if fail_fast else "return"
+    tasks = Tasks(client, retries=2, errors=errors, threads=threads, label=stage, unit="scenes")
     for scene, job in jobs.items():
         tasks.submit(function, job, tag=scene)
     try:

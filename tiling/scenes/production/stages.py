@@ -19,7 +19,7 @@ from tiling.scenes.imagery.regridding import grid_of
 from tiling.scenes.meta.model import Domain
 from tiling.scenes.planning.labels import labelled, read_labels
 from tiling.scenes.planning.locations import placing, triplet_locations
-from tiling.scenes.planning.plans import read_tiles
+from tiling.scenes.planning.plans import read_splits, read_tiles, write_splits
 from tiling.scenes.planning.scenes import Scenes, start
 from tiling.scenes.planning.splitting import split
 from tiling.scenes.planning.tiles import Tile, by_scene
@@ -42,7 +42,7 @@ from tiling.scenes.production.trajectory import read_trajectory
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Kind", "Stage", "Stages"]
+__all__ = ["Kind", "Stage", "Stages", "files_of"]
 
 Kind = Literal["triplets", "trajectories"]
 Method = Literal["bilinear", "nearest", "area"]
@@ -58,6 +58,7 @@ class Stage:
     """Of all scenes, by ID."""
     record: Record
     work: Work
+    threads: int | None = None
 
     def run(self, dataset: Dataset) -> Outcome:
         """Make what is missing or stale."""
@@ -68,7 +69,8 @@ class Stage:
             self.record,
             dataset.layout().failures,
             kept=len(self.work.kept),
-            client=dataset.options.client,
+            client=None if self.threads else dataset.options.client,
+            threads=self.threads,
             fail_fast=dataset.options.fail_fast,
         )
 
@@ -224,6 +226,13 @@ class Stages:
         times = {scene: start(self.scenes[scene]) for scene in cropped}
         return split(times, self.meta.sampling.triplets, self.domain.longitude)
 
+    def write_splits(self, crops: Stage, failed: Iterable[str] = ()) -> None:
+        """Store the scenes of each collection."""
+        splits = self.splits(self._shown(self._cropped(crops, failed)))
+        path = self.layout.splits
+        if not path.exists() or read_splits(path) != splits:
+            write_splits(path, splits)
+
     def whole_grid(self) -> GeoBox:
         """Return the grid of the domain; of a domain as its source, from the first crop."""
         if self.grid is not None:
@@ -237,9 +246,7 @@ class Stages:
         assert self.meta.sampling.triplets is not None
         extent = tuple(self.whole_grid().boundingbox)
         periodic = self.meta.fields.periodic
-        return placing(
-            self.meta.sampling.triplets, extent, self._resolution(), periodic=periodic
-        )
+        return placing(self.meta.sampling.triplets, extent, self._resolution(), periodic=periodic)
 
     def _tiles(self, kind: Kind, cropped: Mapping[str, CropJob]) -> dict[str, list[Tile]]:
         """Return the tiles of each scene that has any."""
@@ -253,9 +260,7 @@ class Stages:
             places, grid = read_trajectory(self.dataset), self.whole_grid()
             side = self.tile_size(kind) * self._resolution()
             times = {scene: start(self.scenes[scene]) for scene in cropped}
-            found = trajectory_tiles(
-                times, *places, grid.crs, tuple(grid.boundingbox), side
-            )
+            found = trajectory_tiles(times, *places, grid.crs, tuple(grid.boundingbox), side)
         return {scene: tiles for scene, tiles in by_scene(found).items() if scene in cropped}
 
     def _shown(self, cropped: Mapping[str, CropJob]) -> list[str]:
@@ -263,9 +268,7 @@ class Stages:
         record = Record.load(self.layout.crops, "crop")
         return [scene for scene in self.scenes if scene not in record.skipped or scene in cropped]
 
-    def _auxiliary_tiles(
-        self, kind: Kind, cropped: Mapping[str, CropJob]
-    ) -> dict[str, list[Tile]]:
+    def _auxiliary_tiles(self, kind: Kind, cropped: Mapping[str, CropJob]) -> dict[str, list[Tile]]:
         """Return where the tiles of the scenes lie."""
         found = {}
         for scene in cropped:
@@ -328,7 +331,7 @@ class Stages:
             f"{name} {self.aux}" if self.aux else name,
             record,
             {scene: job.fingerprint for scene, job in wanted.items()},
-            {scene: _files(job) for scene, job in wanted.items()},
+            {scene: files_of(job) for scene, job in wanted.items()},
             self.dataset.options.overwrite,
         )
         return Stage(f"{name}.{self.aux}" if self.aux else name, function, jobs, record, work)
@@ -343,7 +346,7 @@ def _record_folder(jobs: Mapping[str, Any], base: Path) -> Path:
     return path if isinstance(job, TileJob) else path.parent
 
 
-def _files(job: CropJob | GridJob) -> tuple[Path, ...]:
+def files_of(job: CropJob | GridJob) -> tuple[Path, ...]:
     """Return the files of a scene in a stage; the first bears its fingerprint."""
     if not isinstance(job, TileJob):
         return (job.path,)

@@ -173,6 +173,6 @@ def _stale(stage: str, work: Work) -> str:
     named = ", ".join(work.stale[:3]) + (", ..." if len(work.stale) > 3 else "")
     return (
         f"{stage}: {len(work.stale)} scenes were made of other inputs or with other settings"
-        f" ({named}), {len(work.kept)} stand, {len(work.missing)} are missing: go back to the former"
-        " meta.yaml, or make them anew with --overwrite stale"
+        f" ({named}), {len(work.kept)} stand, {len(work.missing)} are missing: go back to the"
+        " former meta.yaml, or make them anew with --overwrite stale"
     )

@@ -1,0 +1,113 @@
+"""Stages one after the other, each after those that it needs, in a folder that is held."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tiling.scenes.production.dataset import Dataset
+from tiling.scenes.production.running import Outcome
+from tiling.scenes.production.stages import Kind, Stage, Stages
+from tiling.scenes.production.valuelimits import limits
+from workbench.locks import held
+
+__all__ = ["Pipeline"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Pipeline:
+    """A run over a dataset: what it made so far, stage by stage.
+
+    Stages before the one that is asked for are brought up to date; only the one that is asked for
+    is made anew by ``overwrite="all"``.
+    """
+
+    dataset: Dataset
+    aux: str | None = None
+    pack: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder: another run in it is refused until this one has ended."""
+        with held(self.dataset.folder, "workbench scenes"):
+            yield
+
+    @cached_property
+    def stages(self) -> Stages:
+        """Of the stage that is asked for."""
+        return Stages(self.dataset, self.aux, pack=self.pack)
+
+    @cached_property
+    def before(self) -> Stages:
+        """Of those before it."""
+        options = self.dataset.options
+        gentle = replace(
+            options, overwrite="stale" if options.overwrite == "all" else options.overwrite
+        )
+        return Stages(replace(self.dataset, options=gentle), self.aux, pack=self.pack)
+
+    def run(self, stage: Stage) -> Outcome:
+        """Run a stage and note what came of it."""
+        outcome = stage.run(self.dataset)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def crop(self) -> Outcome:
+        """Read all scenes."""
+        return self.run(self.stages.crops())
+
+    @cached_property
+    def cropped(self) -> tuple[Stage, Outcome]:
+        """Crops that stand, made where they do not."""
+        stage = self.before.crops()
+        return stage, self.run(stage)
+
+    @cached_property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Limits of pictures, where kinds of images have none of their own."""
+        if self.aux is not None:
+            return {}
+        stage, _ = self.cropped
+        paths = [job.path for scene, job in stage.jobs.items() if scene not in stage.record.skipped]
+        return limits(self.dataset, [path for path in paths if path.exists()])
+
+    def regrid(self, *, last: bool = True) -> tuple[Stage, Outcome]:
+        """Regrid all scenes; `last` where that is what was asked for."""
+        crops, outcome = self.cropped
+        stages = self.stages if last else self.before
+        stage = stages.regridded(crops, self.limits, outcome.failed)
+        return stage, self.run(stage)
+
+    def tiles(self, kind: Kind) -> Outcome:
+        """Cut the tiles of all scenes."""
+        crops, outcome = self.cropped
+        stage = self.stages.tiles(kind, crops, self.limits, outcome.failed)
+        if kind == "triplets" and self.aux is None:
+            self.stages.write_splits(crops, outcome.failed)
+        return self.run(stage)
+
+    def regridded(self) -> tuple[dict[str, Path], dict[str, str]]:
+        """Return files and fingerprints of the regridded scenes that stand."""
+        stage, outcome = self.regrid(last=False)
+        done = {
+            scene: job
+            for scene, job in stage.jobs.items()
+            if scene not in outcome.failed and job.path.exists()
+        }
+        return (
+            {scene: job.path for scene, job in done.items()},
+            {scene: job.fingerprint for scene, job in done.items()},
+        )
+
+    @property
+    def failed(self) -> dict[str, Any]:
+        """What failed, by stage."""
+        return {outcome.stage: dict(outcome.failed) for outcome in self.outcomes if outcome.failed}
