@@ -6,6 +6,7 @@ are listed in ``failed_scenes.yml`` and tried anew by the next run.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -49,8 +50,8 @@ def scenes() -> None:
 def _common(command: Command) -> Command:
     """Add what all tasks take; the command gets `data_path` and `options`."""
 
+    @functools.wraps(command)
     def called(data_path: Path, cluster: dict[str, Any], quiet: bool, **values: Any) -> Any:
-        from tiling.scenes.errors import BadMeta
         from workbench.clusters import client_or_none
 
         names = ("overwrite", "scene_filter", "fail_fast", "allow_user_code", "dry_run")
@@ -60,17 +61,11 @@ def _common(command: Command) -> Command:
 
             logging.getLogger("workbench.progress").setLevel(logging.WARNING)
         dry = options.pop("dry_run")
-        try:
-            if dry:
-                return _foretell(command.__name__, data_path, options, values)
-            with client_or_none(**cluster) as client:
-                return command(data_path=data_path, options={**options, "client": client}, **values)
-        except BadMeta as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
+        if dry:
+            return _foretell(command.__name__, data_path, options, values)
+        with client_or_none(**cluster) as client:
+            return command(data_path=data_path, options={**options, "client": client}, **values)
 
-    called.__name__, called.__doc__ = command.__name__, command.__doc__
-    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     made = cluster_options(called)
     for option in reversed(
         [

@@ -22,6 +22,8 @@ class SceneError(Exception):
         What is wrong, with the value, the limit and the way out.
     """
 
+    exit_code = 1
+
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
         self.code, self.message = code, message
@@ -57,6 +59,8 @@ class Problem:
 
 class BadMeta(SceneError):
     """A `meta.yaml` with errors; all of them are in `problems`, and in the message."""
+
+    exit_code = 2
 
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:
         self.name, self.problems = name, tuple(problems)
