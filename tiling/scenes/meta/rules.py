@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "ANYTHING", "COUNTS", "DURATION", "FLAG", "LIMITS", "MOMENT", "NAMES", "PLAIN_NAME", "SHARES",
-    "TEXT", "Rule", "choice", "identifier", "meant", "number", "shown", "whole", "wholes",
+    "ANYTHING", "COUNTS", "DURATION", "FLAG", "FUNCTION", "LIMITS", "MOMENT", "NAMES", "PLAIN_NAME",
+    "SHARES", "TEXT", "Rule", "choice", "meant", "number", "shown", "whole", "wholes",
 ]  # fmt: skip
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -248,12 +248,8 @@ def _shares(value: Any) -> tuple[float, ...]:
     return tuple(number(-10, 10).read(each) for each in value)
 
 
-def identifier() -> Rule:
-    """Return the rule of names of functions."""
-    return Rule("name of a function", _identifier)
-
-
 TEXT = Rule("text", _text)
+FUNCTION = Rule("name of a function", _identifier)
 FLAG = Rule("true or false", _flag)
 MOMENT = Rule("date and time, UTC without offset", _moment)
 DURATION = Rule("duration such as PT30M", _duration)

@@ -25,7 +25,7 @@ from tiling.scenes.meta.model import Domain, Interval
 
 def share_with_neighbours(width, height, margin, scaling):
     """Share of anchors that have a neighbour, on a lattice of anchors and of directions."""
-    if min(width, height) < 2 * margin:
+    if min(width, height) < 2 * margin - 1e-9:
         return 0.0
     xs, ys = (np.linspace(margin, side - margin, 41) for side in (width, height))
     angles = np.linspace(0, 2 * np.pi, 721)
@@ -36,7 +36,7 @@ def share_with_neighbours(width, height, margin, scaling):
     return float(inside.any(-1).mean())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(1, 4), st.floats(1, 4), st.floats(0.5, 1.2), st.floats(0.05, 2))
 def test_neighbours_are_found_where_one_exists(width, height, margin, scaling):
     margin = margin_in_force((width, height), 1, margin)

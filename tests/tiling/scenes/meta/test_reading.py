@@ -272,7 +272,8 @@ BAD = [
      {("E052", "aux_products.a.dt_aux")}),
     (GOOD + "aux_products: {a: {source: goes16, type: ACHA, tipe: x, files: a}}",
      {("E007", "aux_products.a.tipe"), ("E063", "aux_products.a.files")}),
-    (GOOD + "aux_products: {a: {source: netcdf, type: sst}}", {("E008", "aux_products.a.files")}),
+    (GOOD + "sector: M1\naux_products: {a: {source: goes16, type: RSR}}", {("E006", "sector")}),
+    (GOOD.replace("truecolor_rgb", "RSR") + "sector: M2", {("E006", "sector")}),
     (GOOD + "aux_products: {a: {source: goes17, type: bt_13}}", {("E002", "aux_products.a.type")}),
     (GOOD + "aux_products: {a-b: {source: goes16, type: user_function, input: [1]}}",
      {("E002", "aux_products.a-b.type")}),
@@ -458,6 +459,7 @@ aux_products:
   west:
     {source: goes17, type: singlechannel__bt_13, scene_mapping_strategy: all_scenes_within_dt_aux}
   sea: {source: netcdf, type: sst, files: "sst/*.nc", dt_aux: P1DT12H}
+  air: {source: netcdf, type: t2m}
   phase: {source: goes16, type: user_function, input: [bt_11, 13, refl_2]}
   dust: {source: goes16, product: split_window, input: [bt_13, bt_15], image_function: paint}
 """
@@ -468,6 +470,8 @@ aux_products:
     assert aux["heights"].storage == meta.storage
     assert aux["heights"].storage.bucket == "tree"
     assert aux["heights"].seconds == 600
+    assert aux["heights"].files is None
+    assert aux["air"].files == "*.nc"
     assert aux["west"].storage.bucket == "noaa-goes17"
     assert aux["west"].storage.protocol == "s3"
     assert aux["west"].seconds is None
@@ -491,6 +495,16 @@ def test_all_is_filled_in_and_can_be_sent(tmp_path):
                 yield from parts(getattr(value, each.name))
 
     assert not any(isinstance(part, list) for part in parts(meta))
+
+
+def test_hundreds_of_thousands_of_problems_are_not_all_told(tmp_path):
+    text = (
+        LES + f"x: &a [{1000 * '{t_start: 1},'}]\ntime: {{intervals: [{'{intervals: *a},' * 20}]}}"
+    )
+    (tmp_path / "meta.yaml").write_text(text)
+    with pytest.raises(BadMeta, match=r"and 39,801 more problems") as caught:
+        read_meta(tmp_path)
+    assert len(caught.value.problems) == 201
 
 
 # -- no text makes anything but a Meta or a BadMeta
@@ -577,7 +591,7 @@ def _places(value, place=()):
 PLACES = [place for place in _places(RICH) if place]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(PLACES), HOSTILE), min_size=1, max_size=4))
 @example([(("source",), "\ud800")])
 @example([(("domain", "l_zonal"), 10**5000)])
@@ -603,7 +617,7 @@ SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.integers(0, len(STARTER)), st.integers(0, 12), SCRAPS | st.text(max_size=4)),
