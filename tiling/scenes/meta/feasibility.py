@@ -202,7 +202,7 @@ def check_scenes(values: Values, intervals: Sequence[Interval]) -> None:
     if scans < 2 * len(named):
         lacking = f"{scans} scenes, and {wanted} {2 * len(named)}, two each"
     elif splitting == "by_time_blocks" and days < len(named):
-        lacking = f"scenes on {days} days, and {wanted} a day each"
+        lacking = f"{days} day{'s' * (days != 1)} with scenes, and {wanted} a day each"
     if lacking:
         values.say(
             "E034b",

@@ -115,7 +115,7 @@ def _checked(
         check_scenes(values, intervals)
     storage = _storage(values, "storage", source)
     limits = _limits(values, product)
-    aux = _aux_products(values, (*known, "netcdf"), storage)
+    aux = _aux_products(values, tuple(dict.fromkeys((*known, "netcdf"))), storage)
     products = [product, *(each.type for each in aux.values())]
     if values["sector"] in ("M1", "M2") and any(each and "RSR" in each.inputs for each in products):
         values.say("E006", "sector", f"RSR is not made for {values['sector']}: F and C have it")

@@ -118,4 +118,4 @@ def test_where_satellites_stood():
     assert at("goes18", "2023-02-02", "2023-02-03") == (-137.0,)
     assert at("goes19", "2025-08-02", "2025-08-03") == (-75.0,)
     assert math.isclose(at("goes16", "2025-10-02", "2025-10-03")[0], -104.7)
-    assert satellite_longitudes("goes16", []) == ()
+    assert satellite_longitudes("goes16", []) == (-89.5, -75.0, -104.7)

@@ -141,6 +141,7 @@ BAD = [
     (LES + "les: {dx: 0}", {("E008", "les.dx")}),
     # time
     (GOES + DOMAIN, {("E010", "time")}),
+    (GOES + DOMAIN.replace("-57.72", "100"), {("E010", "time"), ("E022", "domain")}),
     (GOES + DOMAIN + "time: {filters: {month: 3}}", {("E010", "time")}),
     (GOES + DOMAIN + "time: {t_start: 2020-01-01}", {("E010", "time.t_end")}),
     (GOES + DOMAIN + "time: {t_end: 2020-01-01}", {("E010", "time.t_start")}),
@@ -355,6 +356,16 @@ def test_the_corrected_example_passes(corrected, tmp_path):
         (LES + "time: {filters: {N_hours: 3}}", "N_hours_from_zenith"),
         (tiles("tile_N: 300", side=200_000), "the largest that fits is 106"),
         (GOOD.replace("-57.72", "5.5"), "longitude -75"),
+        (
+            LES + "time: {t_start: 2020-02-02, t_end: 2020-01-01}",
+            "2020-01-01T00:00:00 is not after",
+        ),
+        (LES + "time: {t_start: 2020-02-02}", "add t_end or N_days"),
+        (tiles("edge_margin: 0.4"), "0.4 is not a number from 0.5 to 1,000,000"),
+        (
+            tiles("scene_collections_splitting: by_time_blocks", time=TIME.replace("1}", "0.4}")),
+            "1 day with scenes, and the collections train, study need a day each",
+        ),
         (LES + "time: {t_start: 2019-02-29T12:00, N_days: 1}", "day is out of range"),
         (GOOD + "aux_products: {a: {source: goes16, type: ACHA, dt_aux: 30}}", "PT30M"),
     ],
@@ -638,3 +649,47 @@ def test_no_text_makes_it_crash(path, edits):
 def test_no_bytes_make_it_crash(path, content):
     path.write_bytes(content)
     _checked(path)
+
+
+def test_the_published_sections_together(tmp_path):
+    """Intervals, zenith filter, a wide domain and both auxiliary products of the seed's guide."""
+    text = """
+source: goes16
+type: multichannel__10__11__12
+time:
+  intervals:
+    - t_start: 2018-10-01 00:00:00
+      t_end: 2019-03-01 00:00:00
+    - t_start: 2019-10-01 00:00:00
+      t_end: 2020-03-01 00:00:00
+  filters:
+    N_hours_from_zenith: 4.0
+domain:
+  central_latitude: 14.0
+  central_longitude: -48.0
+  l_zonal: 3000.0e+3
+  l_meridional: 1000.0e+3
+sampling:
+  resolution: 1000.0
+  triplets:
+    scene_collections_splitting: random_by_relative_sample_size
+    N_triplets: {train: 10, study: 2}
+    tile_N: 256
+aux_products:
+  cloud_top_height_goes16:
+    source: goes16
+    type: ACHA
+  cloud_top_height_ceres:
+    source: ceres
+    type: goes16n__cloud_top_height
+    scene_mapping_strategy: all_scenes_within_dt_aux
+    dt_aux: PT30M
+"""
+    assert said(text, tmp_path) == {("E001", "aux_products.cloud_top_height_ceres.source")}
+    meta, problems = found(text, tmp_path, known_sources=("goes16", "ceres", "netcdf"))
+    assert problems == []
+    assert [str(each.start)[:10] for each in meta.intervals] == ["2018-10-01", "2019-10-01"]
+    assert meta.filters.hours_from_zenith == 4
+    assert meta.type.inputs == ("rad_10", "rad_11", "rad_12")
+    assert meta.aux_products["cloud_top_height_ceres"].seconds == 1800
+    assert meta.aux_products["cloud_top_height_ceres"].storage is None
