@@ -25,6 +25,7 @@ _CADENCES = {  # seconds between scans, and from a whole multiple of them to the
     "M": ((60, 27), (60, 27)),
 }
 """Of mode 3, and of mode 6 that took its place; as file names of 2018 and 2020 say."""
+_EARLY = 30  # seconds: by so much a scan may start later than the timetable says, at most
 _MODE_6 = np.datetime64("2019-04-02")
 
 
@@ -168,7 +169,7 @@ def nominal_scans(
                 for edge in (each.start, each.end)
             )
             counts = np.searchsorted(times[mode], last, "right") - np.searchsorted(
-                times[mode], first, "left"
+                times[mode], first - _EARLY, "left"
             )
             scans += int(counts.sum())
             days |= set(dates[of_mode][counts > 0].astype(int).tolist())
