@@ -234,7 +234,7 @@ class Values:
             path = known.get(name) if isinstance(name, str) else None
             if path is None:
                 self._say_unknown(name, section)
-            elif value is None:
+            elif value is None or (value == "" and self._values.get(path) == ""):
                 continue
             elif path in self.given:
                 others = " and ".join(each for each in known if known[each] == path)

@@ -79,7 +79,7 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
 
 def whole(low: int, high: int) -> Rule:
     """Return the rule of whole numbers."""
-    words = f"a whole number from {low:,} to {high:,}"
+    words = f"a whole number from {low} to {high if high < 10_000 else f'{high:,}'}"
 
     def read(value: Any) -> int:
         if not _real(value, words).is_integer():

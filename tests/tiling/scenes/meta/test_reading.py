@@ -85,6 +85,7 @@ def said(text, tmp_path, **options):
             "study: 1", "study: 0"
         ),
         GOOD + "labels:\nimage:\n",  # null is absent
+        GOOD + "storage: {prefix: '', endpoint_url: }\n",
     ],
 )
 def test_good_files(text, tmp_path):
