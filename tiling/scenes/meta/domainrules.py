@@ -81,12 +81,14 @@ def largest_tile(shape: Sequence[int], margin: float, scaling: float) -> int:
 
 
 def satellite_longitudes(source: str, intervals: Sequence[Interval]) -> tuple[float, ...]:
-    """Return where a satellite stood, or may have stood, in any of the intervals."""
+    """Return where a satellite stood, or may have stood, in any of the intervals, or ever."""
     found, since = [], np.datetime64("1678-01-01", "ns")
     for until, longitude in _POSITIONS[source]:
         end = np.datetime64(until or "2262-01-01", "ns")
         stays = (since - _MOVES, end + _MOVES) if until else (since - _MOVES, end)
-        if any(each.start <= stays[1] and each.end >= stays[0] for each in intervals):
+        if not intervals or any(
+            each.start <= stays[1] and each.end >= stays[0] for each in intervals
+        ):
             found.append(longitude)
         since = end
     return tuple(found)

@@ -197,12 +197,12 @@ def check_scenes(values: Values, intervals: Sequence[Interval]) -> None:
         return
     scans, days = nominal_scans(intervals, filters_of(values), sector, domain_of(values).longitude)
     named = [name for name, count in counts.items() if count > 0]
-    wanted = f"{len(named)} collections ({', '.join(named)})"
+    wanted = f"the collections {', '.join(named)} need"
     lacking = ""
     if scans < 2 * len(named):
-        lacking = f"{scans} scenes, and {wanted} need {2 * len(named)}, two each"
+        lacking = f"{scans} scenes, and {wanted} {2 * len(named)}, two each"
     elif splitting == "by_time_blocks" and days < len(named):
-        lacking = f"scenes on {days} days, and {wanted} need a day each"
+        lacking = f"{days} day{'s' * (days != 1)} with scenes, and {wanted} a day each"
     if lacking:
         values.say(
             "E034b",

@@ -12,6 +12,7 @@ from tiling.scenes.meta.rules import (
     COUNTS,
     DURATION,
     FLAG,
+    FUNCTION,
     LIMITS,
     MOMENT,
     NAMES,
@@ -19,7 +20,6 @@ from tiling.scenes.meta.rules import (
     TEXT,
     Rule,
     choice,
-    identifier,
     meant,
     number,
     shown,
@@ -67,6 +67,8 @@ class Key:
         return self.note or ("none" if self.default is None else str(self.default) or "empty")
 
 
+_TRIPLETS, _RECT = "sampling.triplets", "sampling.rect-slidingwindow"
+_KINDS = ("rect", "as_source", "spanning_trajectories")
 _STRATEGIES = ("single_scene_per_aux_time", "all_scenes_within_dt_aux")
 _SPLITTINGS = ("random_by_relative_sample_size", "by_time_blocks", "shared")
 
@@ -108,51 +110,28 @@ KEYS: tuple[Key, ...] = (
     Key("time.filters.N_hours_from_zenith", number(0, 12), None, "E014"),
     Key("time.filters.using_trajectory_sampling", FLAG, False),
     *_field_filters(),
-    Key(
-        "domain.kind",
-        choice("rect", "as_source", "spanning_trajectories"),
-        None,
-        "E024",
-        note="rect with a centre, else as_source",
-    ),
+    Key("domain.kind", choice(*_KINDS), None, "E024", note="rect with a centre, else as_source"),
     Key("domain.central_latitude", number(-90, 90), None, "E020", note="required for GOES"),
     Key("domain.central_longitude", number(-180, 360), None, "E020", note="required for GOES"),
     Key("domain.l_zonal", _SIDE, None, "E021", note="required with a centre"),
     Key("domain.l_meridional", _SIDE, None, "E021", note="required with a centre"),
     Key("domain.pad", number(0, 1), 0.1, "E025"),
     Key("domain.padding", number(1, 100), 1.2, "E024"),
-    Key(
-        "sampling.resolution",
-        number(1e-6, 1e7),
-        None,
-        "E030",
-        note="required for tiles and regridding",
-    ),
+    Key("sampling.resolution", number(1e-6, 1e7), None, "E030", note="required for tiles"),
     Key("sampling.method", choice("bilinear", "nearest", "area"), "bilinear", "E031"),
-    Key("sampling.triplets.N_triplets", COUNTS, None, "E032", note="required with triplets"),
-    Key("sampling.triplets.tile_N", _TILE, 256, "E033"),
-    Key(
-        "sampling.triplets.scene_collections_splitting",
-        choice(*_SPLITTINGS),
-        _SPLITTINGS[0],
-        "E034",
-    ),
-    Key("sampling.triplets.neigh_dist_scaling", number(0, 1e6, above=True), 1.0, "E035"),
-    Key("sampling.triplets.edge_margin", number(0.5, 1e6), 2 / 3, "E039", note="2/3"),
-    Key("sampling.triplets.seed", whole(0, 2**63 - 1), 0),
-    Key(
-        "sampling.triplets.max_nodata_fraction",
-        number(0, 1),
-        None,
-        "E039",
-        note="0, for LES 1",
-    ),
-    Key("sampling.rect-slidingwindow.tile_N", _TILE, 256, "E037"),
-    Key("sampling.rect-slidingwindow.step", whole(1, 10**9), None, "E036", note="of the command"),
-    Key("sampling.rect-slidingwindow.edge", choice("drop", "cover"), "drop"),
+    Key(f"{_TRIPLETS}.N_triplets", COUNTS, None, "E032", note="required with triplets"),
+    Key(f"{_TRIPLETS}.tile_N", _TILE, 256, "E033"),
+    Key(f"{_TRIPLETS}.scene_collections_splitting", choice(*_SPLITTINGS), _SPLITTINGS[0], "E034"),
+    Key(f"{_TRIPLETS}.neigh_dist_scaling", number(0, 1e6, above=True), 1.0, "E035"),
+    Key(f"{_TRIPLETS}.edge_margin", number(0.5, 1e6), 2 / 3, "E039", note="2/3"),
+    Key(f"{_TRIPLETS}.seed", whole(0, 2**63 - 1), 0),
+    Key(f"{_TRIPLETS}.max_nodata_fraction", number(0, 1), None, "E039", note="0, for LES 1"),
+    Key(f"{_RECT}.tile_N", _TILE, 256, "E037"),
+    Key(f"{_RECT}.step", whole(1, 10**9), None, "E036", note="of the command"),
+    Key(f"{_RECT}.edge", choice("drop", "cover"), "drop"),
     Key("sampling.trajectories.tile_N", _TILE, None, "E033"),
     Key("image.limits", LIMITS, "default", "E040"),
-    Key("image.function", identifier(), None, "E040"),
+    Key("image.function", FUNCTION, None, "E040"),
     Key("image.strict_dqf", FLAG, False, of="goes"),
     Key("image.rayleigh", choice("none", "simple", "tables"), "none", "E040", of="goes"),
     Key("image.green", SHARES, (0.465, 0.465, 0.07), "E040", of="goes"),
@@ -165,8 +144,8 @@ KEYS: tuple[Key, ...] = (
     Key(f"{AUX}.input", NAMES),
     Key(f"{AUX}.scene_mapping_strategy", choice(*_STRATEGIES), _STRATEGIES[0], "E051"),
     Key(f"{AUX}.dt_aux", DURATION, None, "E052", note="found from the files"),
-    Key(f"{AUX}.image_function", identifier(), None, "E040"),
-    Key(f"{AUX}.files", TEXT, None, note="required for netcdf", of="files"),
+    Key(f"{AUX}.image_function", FUNCTION, None, "E040"),
+    Key(f"{AUX}.files", TEXT, "*.nc", of="files"),
     *_storage(f"{AUX}.storage", "that of the scenes, or the public one of the source"),
     Key("labels", TEXT),
     Key("db_type", choice("yaml", "json"), "yaml"),
@@ -180,7 +159,7 @@ def table() -> list[tuple[str, str, str]]:
 
 
 _BY_PATH = {key.path: key for key in KEYS}
-_OTHER_SECTION_NAMES = {"sampling.rect-slidingwindow": "rect"}
+_OTHER_SECTION_NAMES = {_RECT: "rect"}
 
 
 def _children() -> dict[str, dict[str, str]]:
@@ -255,7 +234,7 @@ class Values:
             path = known.get(name) if isinstance(name, str) else None
             if path is None:
                 self._say_unknown(name, section)
-            elif value is None:
+            elif value is None or (value == "" and self._values.get(path) == ""):
                 continue
             elif path in self.given:
                 others = " and ".join(each for each in known if known[each] == path)
@@ -286,8 +265,8 @@ class Values:
 
     def _say_unknown(self, name: Any, section: str) -> None:
         known = _CHILDREN[section]
-        word = name if isinstance(name, str) and name.isprintable() and name else shown(name)
-        path = f"{section}.{word[:80]}" if section else word[:80]
+        word = name[:80] if isinstance(name, str) and name.isprintable() and name else shown(name)
+        path = f"{section}.{word}" if section else word
         homes = [key.path for key in KEYS if name in (key.name, key.alias or key.name)]
         if homes:
             near = f"; it belongs to {homes[0].rpartition('.')[0] or 'the top of the file'}"

@@ -41,6 +41,7 @@ __all__ = ["KNOWN_SOURCES", "META_FILE", "checked_meta", "read_meta"]
 META_FILE = "meta.yaml"
 KNOWN_SOURCES = (*GOES, "LES")
 """Sources of scenes that need no plug-in."""
+_MOST_PROBLEMS = 200  # that are told
 _IMAGE = ("function", "strict_dqf", "rayleigh", "green")
 
 
@@ -114,8 +115,14 @@ def _checked(
         check_scenes(values, intervals)
     storage = _storage(values, "storage", source)
     limits = _limits(values, product)
-    aux = _aux_products(values, (*known, "netcdf"), storage)
+    aux = _aux_products(values, tuple(dict.fromkeys((*known, "netcdf"))), storage)
+    products = [product, *(each.type for each in aux.values())]
+    if values["sector"] in ("M1", "M2") and any(each and "RSR" in each.inputs for each in products):
+        values.say("E006", "sector", f"RSR is not made for {values['sector']}: F and C have it")
     problems = sorted(values.problems, key=lambda problem: not problem.is_error)
+    if len(problems) > _MOST_PROBLEMS:
+        more = f"and {len(problems) - _MOST_PROBLEMS:,} more problems, which are left out here"
+        problems[_MOST_PROBLEMS:] = [Problem("E000", "", more)]
     if values.failed or product is None:
         return None, problems
     image = Image(limits, *(values[f"image.{name}"] for name in _IMAGE))
@@ -210,8 +217,6 @@ def _aux_products(
         own = _storage(inner, f"{AUX}.storage", inner.of("source"))
         if inner.of("source") == values["source"] and f"{AUX}.storage" not in inner.given:
             own = storage
-        if inner.of("source") == "netcdf" and f"{AUX}.files" not in inner.given:
-            inner.say("E008", f"{AUX}.files", "missing: which files, such as clouds/*.nc")
         values.problems += inner.problems
         if product is not None and not inner.failed:
             found[str(name)] = _aux(inner, str(name), product, own)
@@ -226,7 +231,7 @@ def _aux(values: Values, name: str, product: ProductType, storage: Storage | Non
         values.of("scene_mapping_strategy"),
         values.of("dt_aux"),
         values.of("image_function"),
-        values.of("files"),
+        values.of("files") if values.of("source") in LOCAL else None,
         storage,
     )
 

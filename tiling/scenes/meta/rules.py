@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "ANYTHING", "COUNTS", "DURATION", "FLAG", "LIMITS", "MOMENT", "NAMES", "PLAIN_NAME", "SHARES",
-    "TEXT", "Rule", "choice", "identifier", "meant", "number", "shown", "whole", "wholes",
+    "ANYTHING", "COUNTS", "DURATION", "FLAG", "FUNCTION", "LIMITS", "MOMENT", "NAMES", "PLAIN_NAME",
+    "SHARES", "TEXT", "Rule", "choice", "meant", "number", "shown", "whole", "wholes",
 ]  # fmt: skip
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -45,7 +45,9 @@ _short.maxstring = _short.maxother = _short.maxlong = 60
 
 def shown(value: Any) -> str:
     """Return a value as messages show it, whatever it is."""
-    if isinstance(value, date | np.datetime64):
+    if isinstance(value, np.datetime64):
+        return str(value.astype("datetime64[s]"))
+    if isinstance(value, date):
         return str(value)
     try:
         return _short.repr(value)
@@ -62,8 +64,9 @@ def meant(word: object, known: Iterable[str]) -> str:
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Rule:
     """Return the rule of numbers from `low` (or above it) to `high`."""
-    bounds = [f"above {low:g}" if above else f"from {low:g}"] if low > -math.inf else []
-    words = " ".join(["a number", *bounds, *([f"to {high:g}"] if high < math.inf else [])])
+    lowest = f" {'above' if above else 'from'} {low:,.10g}" if low > -math.inf else ""
+    highest = f"{' and at most' if above else ' to'} {high:,.10g}" if high < math.inf else ""
+    words = f"a number{lowest}{highest}"
 
     def read(value: Any) -> float:
         found = _real(value, words)
@@ -76,7 +79,7 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
 
 def whole(low: int, high: int) -> Rule:
     """Return the rule of whole numbers."""
-    words = f"a whole number from {low} to {high}"
+    words = f"a whole number from {low} to {high if high < 10_000 else f'{high:,}'}"
 
     def read(value: Any) -> int:
         if not _real(value, words).is_integer():
@@ -158,8 +161,7 @@ def _moment(value: Any) -> np.datetime64:
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
     if not isinstance(value, str | date):
-        hint = "such as 2020-02-02T14:00, a space after the key's colon"
-        raise TypeError(f"{shown(value)} is not a date and time; write one {hint}")
+        raise TypeError(f"{shown(value)} is not a date and time such as 2020-02-02T14:00")
     try:
         found = datetime.fromisoformat(value.strip() if isinstance(value, str) else str(value))
         if found.tzinfo is not None:
@@ -248,12 +250,8 @@ def _shares(value: Any) -> tuple[float, ...]:
     return tuple(number(-10, 10).read(each) for each in value)
 
 
-def identifier() -> Rule:
-    """Return the rule of names of functions."""
-    return Rule("name of a function", _identifier)
-
-
 TEXT = Rule("text", _text)
+FUNCTION = Rule("name of a function", _identifier)
 FLAG = Rule("true or false", _flag)
 MOMENT = Rule("date and time, UTC without offset", _moment)
 DURATION = Rule("duration such as PT30M", _duration)

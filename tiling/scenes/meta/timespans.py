@@ -25,6 +25,7 @@ _CADENCES = {  # seconds between scans, and from a whole multiple of them to the
     "M": ((60, 27), (60, 27)),
 }
 """Of mode 3, and of mode 6 that took its place; as file names of 2018 and 2020 say."""
+_EARLY = 30  # seconds: by so much a scan may start later than the timetable says, at most
 _MODE_6 = np.datetime64("2019-04-02")
 
 
@@ -56,7 +57,7 @@ def _intervals(values: Values, depth: int) -> list[Interval]:
         return _span(values, given) if given else []
     if given:
         also = ", ".join(given)
-        values.say("E013", "time.intervals", f"{also} beside it: move them into the list")
+        values.say("E013", "time.intervals", f"stands beside {also}: all spans go into the list")
     listed = values["time.intervals"]
     if not isinstance(listed, list | tuple):
         values.say("E008", "time.intervals", f"{shown(listed)} is not a list of mappings")
@@ -91,7 +92,9 @@ def _of_entry(values: Values, entry: object, where: str, depth: int) -> list[Int
 def _span(values: Values, given: Sequence[str]) -> list[Interval]:
     if "t_start" not in given or len(given) == 1:
         lacking = "t_start" if "t_start" not in given else "t_end"
-        values.say("E010", f"time.{lacking}", f"missing beside {' and '.join(given)}")
+        other = "t_start" if "t_start" not in given else "t_end or N_days"
+        said = f"missing: {' and '.join(given)} alone is no span of time; add {other}"
+        values.say("E010", f"time.{lacking}", said)
         return []
     if len(given) == 3:
         values.say("E012", "time.N_days", "t_end says the same: remove one of them")
@@ -102,9 +105,8 @@ def _span(values: Values, given: Sequence[str]) -> list[Interval]:
     if end is None:
         return _for_days(values, start, days)
     if end <= start:
-        values.say(
-            "E011", "time.t_end", f"{end} is not after t_start {start}; a date alone is its 00:00"
-        )
+        said = f"{shown(end)} is not after t_start, {shown(start)}; a date alone is its 00:00"
+        values.say("E011", "time.t_end", said)
         return []
     return [Interval(start, end)]
 
@@ -112,7 +114,7 @@ def _span(values: Values, given: Sequence[str]) -> list[Interval]:
 def _for_days(values: Values, start: np.datetime64, days: float) -> list[Interval]:
     seconds = start.astype("datetime64[s]").astype(int) + days * _DAY
     if seconds > np.datetime64("2262-01-01", "s").astype(int):
-        values.say("E011", "time.N_days", f"{days:g} days after {start} is later than 2262")
+        values.say("E011", "time.N_days", f"{days:g} days after {shown(start)} is later than 2262")
         return []
     length = np.timedelta64(round(days * _DAY * 1e9), "ns")
     if not length:
@@ -167,7 +169,7 @@ def nominal_scans(
                 for edge in (each.start, each.end)
             )
             counts = np.searchsorted(times[mode], last, "right") - np.searchsorted(
-                times[mode], first, "left"
+                times[mode], first - _EARLY, "left"
             )
             scans += int(counts.sum())
             days |= set(dates[of_mode][counts > 0].astype(int).tolist())

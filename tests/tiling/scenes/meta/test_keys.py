@@ -164,7 +164,7 @@ def test_the_table_is_complete():
         assert kind
         assert default
     rows = {path: (kind, default) for path, kind, default in table()}
-    assert rows["sampling.triplets.tile_N"] == ("a whole number from 8 to 100000", "256")
+    assert rows["sampling.triplets.tile_N"] == ("a whole number from 8 to 100,000", "256")
     assert rows["storage.anon"] == ("true or false", "true")
     assert rows["image.green"][1] == "[0.465, 0.465, 0.07]"
     assert rows["source"] == ("text", "required")

@@ -85,6 +85,7 @@ def said(text, tmp_path, **options):
             "study: 1", "study: 0"
         ),
         GOOD + "labels:\nimage:\n",  # null is absent
+        GOOD + "storage: {prefix: '', endpoint_url: }\n",
     ],
 )
 def test_good_files(text, tmp_path):
@@ -141,6 +142,7 @@ BAD = [
     (LES + "les: {dx: 0}", {("E008", "les.dx")}),
     # time
     (GOES + DOMAIN, {("E010", "time")}),
+    (GOES + DOMAIN.replace("-57.72", "100"), {("E010", "time"), ("E022", "domain")}),
     (GOES + DOMAIN + "time: {filters: {month: 3}}", {("E010", "time")}),
     (GOES + DOMAIN + "time: {t_start: 2020-01-01}", {("E010", "time.t_end")}),
     (GOES + DOMAIN + "time: {t_end: 2020-01-01}", {("E010", "time.t_start")}),
@@ -272,7 +274,8 @@ BAD = [
      {("E052", "aux_products.a.dt_aux")}),
     (GOOD + "aux_products: {a: {source: goes16, type: ACHA, tipe: x, files: a}}",
      {("E007", "aux_products.a.tipe"), ("E063", "aux_products.a.files")}),
-    (GOOD + "aux_products: {a: {source: netcdf, type: sst}}", {("E008", "aux_products.a.files")}),
+    (GOOD + "sector: M1\naux_products: {a: {source: goes16, type: RSR}}", {("E006", "sector")}),
+    (GOOD.replace("truecolor_rgb", "RSR") + "sector: M2", {("E006", "sector")}),
     (GOOD + "aux_products: {a: {source: goes17, type: bt_13}}", {("E002", "aux_products.a.type")}),
     (GOOD + "aux_products: {a-b: {source: goes16, type: user_function, input: [1]}}",
      {("E002", "aux_products.a-b.type")}),
@@ -354,6 +357,16 @@ def test_the_corrected_example_passes(corrected, tmp_path):
         (LES + "time: {filters: {N_hours: 3}}", "N_hours_from_zenith"),
         (tiles("tile_N: 300", side=200_000), "the largest that fits is 106"),
         (GOOD.replace("-57.72", "5.5"), "longitude -75"),
+        (
+            LES + "time: {t_start: 2020-02-02, t_end: 2020-01-01}",
+            "2020-01-01T00:00:00 is not after",
+        ),
+        (LES + "time: {t_start: 2020-02-02}", "add t_end or N_days"),
+        (tiles("edge_margin: 0.4"), "0.4 is not a number from 0.5 to 1,000,000"),
+        (
+            tiles("scene_collections_splitting: by_time_blocks", time=TIME.replace("1}", "0.4}")),
+            "1 day with scenes, and the collections train, study need a day each",
+        ),
         (LES + "time: {t_start: 2019-02-29T12:00, N_days: 1}", "day is out of range"),
         (GOOD + "aux_products: {a: {source: goes16, type: ACHA, dt_aux: 30}}", "PT30M"),
     ],
@@ -458,6 +471,7 @@ aux_products:
   west:
     {source: goes17, type: singlechannel__bt_13, scene_mapping_strategy: all_scenes_within_dt_aux}
   sea: {source: netcdf, type: sst, files: "sst/*.nc", dt_aux: P1DT12H}
+  air: {source: netcdf, type: t2m}
   phase: {source: goes16, type: user_function, input: [bt_11, 13, refl_2]}
   dust: {source: goes16, product: split_window, input: [bt_13, bt_15], image_function: paint}
 """
@@ -468,6 +482,8 @@ aux_products:
     assert aux["heights"].storage == meta.storage
     assert aux["heights"].storage.bucket == "tree"
     assert aux["heights"].seconds == 600
+    assert aux["heights"].files is None
+    assert aux["air"].files == "*.nc"
     assert aux["west"].storage.bucket == "noaa-goes17"
     assert aux["west"].storage.protocol == "s3"
     assert aux["west"].seconds is None
@@ -491,6 +507,16 @@ def test_all_is_filled_in_and_can_be_sent(tmp_path):
                 yield from parts(getattr(value, each.name))
 
     assert not any(isinstance(part, list) for part in parts(meta))
+
+
+def test_hundreds_of_thousands_of_problems_are_not_all_told(tmp_path):
+    text = (
+        LES + f"x: &a [{1000 * '{t_start: 1},'}]\ntime: {{intervals: [{'{intervals: *a},' * 20}]}}"
+    )
+    (tmp_path / "meta.yaml").write_text(text)
+    with pytest.raises(BadMeta, match=r"and 39,801 more problems") as caught:
+        read_meta(tmp_path)
+    assert len(caught.value.problems) == 201
 
 
 # -- no text makes anything but a Meta or a BadMeta
@@ -577,7 +603,7 @@ def _places(value, place=()):
 PLACES = [place for place in _places(RICH) if place]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(PLACES), HOSTILE), min_size=1, max_size=4))
 @example([(("source",), "\ud800")])
 @example([(("domain", "l_zonal"), 10**5000)])
@@ -603,7 +629,7 @@ SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.integers(0, len(STARTER)), st.integers(0, 12), SCRAPS | st.text(max_size=4)),
@@ -624,3 +650,47 @@ def test_no_text_makes_it_crash(path, edits):
 def test_no_bytes_make_it_crash(path, content):
     path.write_bytes(content)
     _checked(path)
+
+
+def test_the_published_sections_together(tmp_path):
+    """Intervals, zenith filter, a wide domain and both auxiliary products of the seed's guide."""
+    text = """
+source: goes16
+type: multichannel__10__11__12
+time:
+  intervals:
+    - t_start: 2018-10-01 00:00:00
+      t_end: 2019-03-01 00:00:00
+    - t_start: 2019-10-01 00:00:00
+      t_end: 2020-03-01 00:00:00
+  filters:
+    N_hours_from_zenith: 4.0
+domain:
+  central_latitude: 14.0
+  central_longitude: -48.0
+  l_zonal: 3000.0e+3
+  l_meridional: 1000.0e+3
+sampling:
+  resolution: 1000.0
+  triplets:
+    scene_collections_splitting: random_by_relative_sample_size
+    N_triplets: {train: 10, study: 2}
+    tile_N: 256
+aux_products:
+  cloud_top_height_goes16:
+    source: goes16
+    type: ACHA
+  cloud_top_height_ceres:
+    source: ceres
+    type: goes16n__cloud_top_height
+    scene_mapping_strategy: all_scenes_within_dt_aux
+    dt_aux: PT30M
+"""
+    assert said(text, tmp_path) == {("E001", "aux_products.cloud_top_height_ceres.source")}
+    meta, problems = found(text, tmp_path, known_sources=("goes16", "ceres", "netcdf"))
+    assert problems == []
+    assert [str(each.start)[:10] for each in meta.intervals] == ["2018-10-01", "2019-10-01"]
+    assert meta.filters.hours_from_zenith == 4
+    assert meta.type.inputs == ("rad_10", "rad_11", "rad_12")
+    assert meta.aux_products["cloud_top_height_ceres"].seconds == 1800
+    assert meta.aux_products["cloud_top_height_ceres"].storage is None

@@ -78,7 +78,7 @@ def test_scans_are_counted_as_one_by_one(sector, start, length, fields, hours, l
     walked = [
         time
         for time in starts_of(sector, start, end)
-        if start <= time <= end and passes(time, filters, longitude)
+        if start - timedelta(seconds=30) <= time <= end and passes(time, filters, longitude)
     ]
     counted = nominal_scans([between(start, end)], filters, sector, longitude)
     assert counted == (len(walked), len({time.date() for time in walked}))
@@ -89,6 +89,8 @@ def test_the_published_half_hour_has_three_scans():
     assert nominal_scans(half_hour, Filters(), "F", None) == (3, 1)
     assert nominal_scans(half_hour, Filters(), "C", None) == (6, 1)
     assert nominal_scans(half_hour, Filters(), "M1", None) == (30, 1)
+    late = [between("2020-02-02T14:00:21.1", "2020-02-02T14:30:21.1")]
+    assert nominal_scans(late, Filters(), "F", None) == (4, 1)
     before = [between("2019-03-02T14:00", "2019-03-02T14:30")]
     assert nominal_scans(before, Filters(), "F", None) == (2, 1)
 
