@@ -19,6 +19,7 @@ from tiling.scenes.planning import locations
 from tiling.scenes.planning.locations import redrawn, settled, triplet_locations
 from tiling.scenes.planning.overlaps import overlap, overlap_statistic
 from tiling.scenes.planning.placing import _direction, placing
+from tiling.scenes.planning.plans import plan_path, write_tiles
 from tiling.scenes.planning.tiles import by_scene
 
 SPLITS = {"train": [f"s{n}" for n in range(9)], "study": ["s9", "s10"]}
@@ -189,6 +190,25 @@ def test_tiles_that_lack_pixels_move_within_their_scene():
         if tile.tile_type == "anchor":
             other = found[name.replace("anchor", "neighbor")]
             assert math.dist((tile.x, tile.y), (other.x, other.y)) == pytest.approx(place.side)
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_one_and_eight_workers_write_the_same_plans(tmp_path, form):
+    place = replace(PLACE, most_missing=0.3)
+
+    def write(folder, scene, tiles):
+        share = (sum(map(ord, scene)) % 7) / 7  # of the domain that is missing in this scene
+        moved, _ = settled(tiles, lambda tile: float(tile.x < (share - 0.5) * 700e3), place)
+        write_tiles(plan_path(folder, f"tile_locations.{scene}", form), moved)
+
+    for workers in (1, 8):
+        tiles = by_scene(triplet_locations(SPLITS, COUNTS, place))
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda scene: write(tmp_path / str(workers), scene, tiles[scene]), tiles))  # noqa: B023
+    one, eight = (sorted((tmp_path / name).iterdir()) for name in "18")
+    assert [path.name for path in one] == [path.name for path in eight]
+    assert len(one) == 11
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, eight, strict=True))
 
 
 def test_a_scene_without_pixels_is_given_up():

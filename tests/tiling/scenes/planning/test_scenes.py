@@ -89,6 +89,18 @@ def test_scenes_that_share_a_minute_all_get_seconds():
     assert name("goes18", at("1969-12-31T23:59:59.5")) == "goes18__196912312359"
 
 
+def test_an_input_joins_the_latest_scene_that_lacks_it():
+    """Sectors every 30 s with a tolerance of a minute; the second band of the first is missing."""
+    items = [item("rad_1", "2020-02-02T14:00:00"), item("rad_1", "2020-02-02T14:00:30")]
+    items += [item("rad_2", "2020-02-02T14:00:31"), item("rad_2", "2020-02-02T14:01:01")]
+    scenes, incomplete = grouped(items, 60, inputs=BANDS[:2])
+    assert [start(scene) for scene in scenes.values()] == [at("2020-02-02T14:00:30")]
+    assert incomplete == {
+        "goes16__202002021400": ("rad_2",),
+        "goes16__202002021401": ("rad_1",),
+    }
+
+
 def test_incomplete_scenes_do_not_change_names():
     items = [
         item("rad_1", "2020-02-02T14:00:00"),
