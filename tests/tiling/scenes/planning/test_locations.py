@@ -139,6 +139,22 @@ def test_a_domain_as_wide_as_a_tile():
         placing(Triplets({"train": 5}, 64), square(64e3), 1000.0)
 
 
+@pytest.mark.parametrize(
+    ("reach", "anchor", "angle"),
+    [
+        ((0.0, 0.5), (0.0, -0.5), math.pi / 2),
+        ((0.5, 0.0), (0.5, 0.0), math.pi),
+        ((0.3, 0.4), (-0.3, -0.4), math.atan2(4, 3)),
+        ((0.4, 0.3), (0.4, -0.3), math.atan2(3, -4)),
+    ],
+)
+@pytest.mark.parametrize("longer", [0, 1e-15, -1e-15, 1e-9])
+def test_a_single_direction_is_found_in_spite_of_rounding(reach, anchor, angle, longer):
+    place = replace(PLACE, neighbours=reach, side=1.0, distance=1.0 + longer)
+    found = _direction(np.random.default_rng(0), np.array(anchor), place)
+    assert found == pytest.approx(angle, abs=1e-3)
+
+
 def test_the_example_of_the_predecessor_is_infeasible():
     with pytest.raises(SceneError, match=r"E033: .*256 km wide.*200 by 200 km.* 200 at most"):
         placing(Triplets({"train": 10}, 256), square(200e3), 1000.0)
@@ -177,6 +193,9 @@ def test_tiles_that_lack_pixels_move_within_their_scene():
     for scene in reversed(by_scene(tiles)):  # any order
         moved, hopeless = settled(reversed(by_scene(tiles)[scene]), missing, place)
         assert not hopeless
+        assert {tile.name: tile for tile in moved} == {
+            tile.name: tile for tile in settled(by_scene(tiles)[scene], missing, place)[0]
+        }
         found |= {tile.name: tile for tile in moved}
     assert found.keys() == {tile.name for tile in tiles}
     for tile in tiles:
@@ -219,7 +238,9 @@ def test_a_scene_without_pixels_is_given_up():
     assert list(hopeless) == ["train/00000_anchor", "train/00000_neighbor"]
     assert "7 places" in hopeless["train/00000_anchor"]
     assert len({(tile.x, tile.y) for tile in calls}) == len(calls) == 7
-    assert redrawn(tiles[2:], 1, PLACE) != redrawn(tiles[2:], 2, PLACE)
+    distant = [redrawn(tiles[2:], attempt, PLACE)[0] for attempt in (1, 2)]
+    places = {(tile.x, tile.y) for tile in [*tiles, *distant, *redrawn(tiles[:2], 1, PLACE)]}
+    assert len(places) == 7
 
 
 @pytest.mark.parametrize(("scaling", "mean", "largest"), [(1.0, 0.045, 0.086), (0.1, 0.88, 0.91)])
