@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from tiling.scenes.errors import UnusableInput
 from tiling.scenes.planning.tiles import Tile, by_scene
@@ -19,21 +17,17 @@ from workbench.safeyaml import read_yaml
 
 __all__ = ["Label", "labelled", "read_labels"]
 
-_LARGEST = 20_000_000  # bytes
 
-
-@dataclass(frozen=True)
-class Label:
-    """What a user calls a triplet in a scene, or a place in it."""
+class Label(NamedTuple):
+    """What a user calls a triplet in a scene, or a place in it (metres on the domain's plane)."""
 
     scene: str
     label: str
     triplet: int | None = None
     collection: str | None = None
     """Whose triplet; None for those of all collections."""
-    x: float | None = None
-    """On the plane of the domain, metres."""
-    y: float | None = None
+    x: float = math.nan
+    y: float = math.nan
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[Label]:
@@ -45,64 +39,62 @@ def read_labels(path: str | os.PathLike[str]) -> list[Label]:
     Raises
     ------
     UnusableInput
-        E092 if the file cannot be read or a label lacks one of them; all such lines are named.
+        E092 if the file cannot be read or a label lacks one of them; the first ten are named.
     """
     path = Path(path)
-    found: list[Label] = []
-    faults: list[str] = []
-    for place, row in _rows(path):
-        label = _label(row)
-        if isinstance(label, str):
-            faults.append(f"{place}: {label}")
-        else:
-            found.append(label)
+    try:
+        rows = _yaml_rows(path) if path.suffix in (".yml", ".yaml") else _csv_rows(path)
+    except BadFile as error:
+        raise UnusableInput("E092", str(error)) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnusableInput("E092", f"{path}: labels cannot be read: {error}") from error
+    found, faults = list[Label](), list[str]()
+    for place, row in rows:
+        try:
+            found.append(_label({k: v for k, v in row.items() if v not in (None, "")}))
+        except ValueError as error:
+            faults.append(f"{place}: {error}")
     if faults:
-        more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
-        raise UnusableInput("E092", f"{path}:\n  " + "\n  ".join(faults[:10]) + more)
+        more = [f"and {len(faults) - 10} more"] if len(faults) > 10 else []
+        raise UnusableInput("E092", "\n  ".join([f"{path}:", *faults[:10], *more]))
     return found
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if path.suffix.lower() in (".yml", ".yaml"):
-        try:
-            values = read_yaml(path, largest=_LARGEST)
-        except BadFile as error:
-            raise UnusableInput("E092", str(error)) from error
-        if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
-            raise UnusableInput("E092", f"{path}: labels are a list of mappings")
-        yield from ((f"label {number}", row) for number, row in enumerate(values, 1))
-        return
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            for row in reader:
-                yield f"line {reader.line_num}", row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnusableInput("E092", f"{path}: labels cannot be read: {error}") from error
+def _yaml_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    values = read_yaml(path, largest=20_000_000)
+    if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
+        raise BadFile(f"{path}: labels are a list of mappings")
+    return [(f"label {number}", row) for number, row in enumerate(values, 1)]
 
 
-def _label(row: Mapping[str, Any]) -> Label | str:
-    """Return a label, or what is wrong with it."""
-    given = {key: value for key, value in row.items() if value not in (None, "")}
-    lacking = [key for key in ("scene_id", "label") if key not in given]
-    if lacking:
-        return f"no {' and no '.join(lacking)}"
+def _csv_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        return [(f"line {reader.line_num}", row) for row in reader]
+
+
+def _label(given: Mapping[str, Any]) -> Label:
+    for name in ("scene_id", "label"):
+        if name not in given:
+            raise ValueError(f"no {name}")
     scene, label = given["scene_id"], given["label"]
     if isinstance(label, bool) or not isinstance(label, str | int | float):
-        return f"label {label!r} is no text: put it in quotes"
-    by_triplet, by_place = "triplet_id" in given, {"x", "y"} <= given.keys()
-    if by_triplet == by_place:
-        return "give either triplet_id, or x and y"
-    try:
-        if by_triplet:
-            collection = given.get("collection")
-            return Label(str(scene), str(label), int(given["triplet_id"]), collection)
-        x, y = float(given["x"]), float(given["y"])
-    except (TypeError, ValueError) as error:
-        return f"not a number: {error}"
-    if not (math.isfinite(x) and math.isfinite(y)):
-        return "x and y must be finite"
-    return Label(str(scene), str(label), x=x, y=y)
+        raise ValueError(f"label {label!r} is no text: put it in quotes")
+    if ("triplet_id" in given) == ({"x", "y"} <= given.keys()):
+        raise ValueError("give either triplet_id, or x and y")
+    numbers = {name: _number(given, name) for name in ("triplet_id", "x", "y") if name in given}
+    if "triplet_id" not in numbers:
+        return Label(str(scene), str(label), x=numbers["x"], y=numbers["y"])
+    if not numbers["triplet_id"].is_integer():
+        raise ValueError(f"triplet_id is {given['triplet_id']}: not a whole number")
+    return Label(str(scene), str(label), int(numbers["triplet_id"]), given.get("collection"))
+
+
+def _number(given: Mapping[str, Any], name: str) -> float:
+    with suppress(TypeError, ValueError):
+        if math.isfinite(number := float(given[name])):
+            return number
+    raise ValueError(f"{name} is {given[name]!r}: not a number")
 
 
 def labelled(
@@ -122,23 +114,20 @@ def labelled(
     best: dict[str, tuple[float, str]] = {}
     unused: list[Label] = []
     for label in labels:
-        found = False
-        for tile in of_scene.get(label.scene, ()):
-            distance = _distance(label, tile, side)
-            if distance is not None:
-                found = True
-                known = best.get(tile.name)
-                if known is None or distance < known[0]:
-                    best[tile.name] = distance, label.label
-        if not found:
+        near = [(_distance(label, tile, side), tile) for tile in of_scene.get(label.scene, ())]
+        near = [(distance, tile) for distance, tile in near if distance < math.inf]
+        for distance, tile in near:
+            if distance < best.get(tile.name, (math.inf,))[0]:
+                best[tile.name] = distance, label.label
+        if not near:
             unused.append(label)
-    return {name: text for name, (_, text) in best.items()}, unused
+    return {name: label for name, (_, label) in best.items()}, unused
 
 
-def _distance(label: Label, tile: Tile, side: float) -> float | None:
-    """Return how far a label is from a tile, -1 if it is its triplet's; None if not in it."""
-    if label.x is None or label.y is None:
+def _distance(label: Label, tile: Tile, side: float) -> float:
+    """Return how far a label is from a tile: -1 if it is its triplet's, infinite if not in it."""
+    if label.triplet is not None:
         same = label.triplet == tile.number and label.collection in (None, tile.collection)
-        return -1.0 if same else None
-    offset = label.x - tile.x, label.y - tile.y
-    return float(np.hypot(*offset)) if max(map(abs, offset)) <= side / 2 else None
+        return -1.0 if same else math.inf
+    dx, dy = label.x - tile.x, label.y - tile.y
+    return math.hypot(dx, dy) if max(abs(dx), abs(dy)) <= side / 2 else math.inf

@@ -111,7 +111,7 @@ def _read(path: Path) -> Any:
     if path.suffix == ".json":
         return _JSON.decode(text)
     try:
-        pairs = ",".join(_pairs(text.removesuffix("\n"))) or "nothing"
+        pairs = ",".join(_pairs(text)) or "nothing"
         return _JSON.decode(f"{{{pairs}}}")
     except ValueError:
         return parse_yaml(text, str(path), largest=_LARGEST)
@@ -119,6 +119,7 @@ def _read(path: Path) -> Any:
 
 def _pairs(text: str) -> Iterator[str]:
     """Yield pairs of JSON made of the lines of `_lines`; nonsense where there are others."""
+    text = re.sub(r"(?m)^(#.*)?\n", "", text).removesuffix("\n")
     for block in re.split(r"\n(?! )", text):
         head, *parts = block.split("\n  ")
         if parts and parts[0].startswith("- "):

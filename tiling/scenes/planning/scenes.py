@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -47,12 +47,12 @@ def group(
     scenes
         Complete ones.
     incomplete
-        Missing inputs of the others, by scene ID.
+        Missing inputs of the others, by scene ID; they have no say in how scenes are named.
 
     Raises
     ------
     SceneError
-        E090 if two scenes start in the same second.
+        E090 if two complete scenes start in the same second.
     """
     found: list[dict[str, Item]] = []
     recent: list[dict[str, Item]] = []
@@ -67,20 +67,24 @@ def group(
         scene[item.input] = item
     if intervals:
         found = [scene for scene in found if _within(start(scene), intervals)]
-    starts = [start(scene) for scene in found]
-    scenes: Scenes = {}
+    complete = [scene for scene in found if len(scene) == len(set(inputs))]
+    identities = names(source, [start(scene) for scene in complete], complete)
+    scenes = {
+        identity: {name: scene[name] for name in inputs}
+        for identity, scene in zip(identities, complete, strict=True)
+    }
+    seconds = identities != [name(source, start(scene)) for scene in complete]
     incomplete: dict[str, tuple[str, ...]] = {}
-    keys = [next(iter(scene.values())).key for scene in found]
-    for identity, scene in zip(names(source, starts, keys), found, strict=True):
-        missing = tuple(name for name in inputs if name not in scene)
+    for scene in found:
+        missing = {name for name in inputs if name not in scene}
         if missing:
-            incomplete[identity] = missing
-        else:
-            scenes[identity] = {name: scene[name] for name in inputs}
+            identity = name(source, start(scene), seconds=seconds)
+            missing |= set(incomplete.get(identity, ()))
+            incomplete[identity] = tuple(name for name in inputs if name in missing)
     return scenes, incomplete
 
 
-def start(scene: dict[str, Item]) -> np.datetime64:
+def start(scene: Mapping[str, Item]) -> np.datetime64:
     """Return the time of a scene: the earliest start among its inputs."""
     return min(item.start for item in scene.values())
 
@@ -113,13 +117,15 @@ def name(source: str, time: np.datetime64, *, seconds: bool = False) -> str:
     return f"{source}__{digits if seconds else digits[:12]}"
 
 
-def names(source: str, times: Sequence[np.datetime64], keys: Sequence[str] = ()) -> list[str]:
+def names(
+    source: str, times: Sequence[np.datetime64], scenes: Sequence[Mapping[str, Item]] = ()
+) -> list[str]:
     """Return an ID for each scene; all have seconds where two share a minute.
 
     Parameters
     ----------
-    keys
-        One a scene: says in the error where the scene comes from.
+    scenes
+        Their items, for the error.
 
     Raises
     ------
@@ -130,11 +136,11 @@ def names(source: str, times: Sequence[np.datetime64], keys: Sequence[str] = ())
         found = [name(source, time, seconds=seconds) for time in times]
         if len(set(found)) == len(found):
             return found
-    twin = next(identity for place, identity in enumerate(found) if identity in found[:place])
-    where = [key for key, identity in zip(keys, found, strict=False) if identity == twin]
+    twin = max(found, key=found.count)
+    twins = [scene for scene, identity in zip(scenes, found, strict=False) if identity == twin]
+    keys = [next(iter(scene.values())).key for scene in twins]
     raise SceneError(
         "E090",
-        f"two scenes start in the same second and would both be called {twin}"
-        f"{' (' + ', '.join(where) + ')' if where else ''}: remove one, or give `files` a pattern"
-        " that leaves one of them out",
+        f"scenes that start in the same second would all be called {twin} ({', '.join(keys)}):"
+        " keep one, or give `files` a pattern that leaves the others out",
     )

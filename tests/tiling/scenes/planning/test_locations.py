@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Triplets
 from tiling.scenes.planning import locations
-from tiling.scenes.planning.locations import placing, redrawn, settled, triplet_locations
+from tiling.scenes.planning.locations import redrawn, settled, triplet_locations
 from tiling.scenes.planning.overlaps import overlap, overlap_statistic
+from tiling.scenes.planning.placing import _direction, placing
+from tiling.scenes.planning.plans import plan_path, write_tiles
 from tiling.scenes.planning.tiles import by_scene
 
 SPLITS = {"train": [f"s{n}" for n in range(9)], "study": ["s9", "s10"]}
@@ -120,7 +122,7 @@ def test_directions_are_those_that_tries_would_find():
         fits = (np.abs(anchor[:, None] + offsets) <= np.array(PLACE.neighbours)[:, None]).all(
             axis=0
         )
-        drawn = [locations._direction(rng, anchor, PLACE) % (2 * np.pi) for _ in range(8000)]
+        drawn = [_direction(rng, anchor, PLACE) % (2 * np.pi) for _ in range(8000)]
         bins = np.linspace(0, 2 * np.pi, 25)
         expected = np.histogram(tried[fits], bins)[0] / fits.sum()
         assert np.histogram(drawn, bins)[0] / 8000 == pytest.approx(expected, abs=0.02)
@@ -135,6 +137,22 @@ def test_a_domain_as_wide_as_a_tile():
         assert abs(anchor.y - neighbour.y) == pytest.approx(64e3)
     with pytest.raises(SceneError, match=r"E035: .* 64 km from .* 64 by 64 km"):
         placing(Triplets({"train": 5}, 64), square(64e3), 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("reach", "anchor", "angle"),
+    [
+        ((0.0, 0.5), (0.0, -0.5), math.pi / 2),
+        ((0.5, 0.0), (0.5, 0.0), math.pi),
+        ((0.3, 0.4), (-0.3, -0.4), math.atan2(4, 3)),
+        ((0.4, 0.3), (0.4, -0.3), math.atan2(3, -4)),
+    ],
+)
+@pytest.mark.parametrize("longer", [0, 1e-15, -1e-15, 1e-9])
+def test_a_single_direction_is_found_in_spite_of_rounding(reach, anchor, angle, longer):
+    place = replace(PLACE, neighbours=reach, side=1.0, distance=1.0 + longer)
+    found = _direction(np.random.default_rng(0), np.array(anchor), place)
+    assert found == pytest.approx(angle, abs=1e-3)
 
 
 def test_the_example_of_the_predecessor_is_infeasible():
@@ -173,8 +191,11 @@ def test_tiles_that_lack_pixels_move_within_their_scene():
     tiles = triplet_locations(SPLITS, COUNTS, place)
     found = {}
     for scene in reversed(by_scene(tiles)):  # any order
-        moved, hopeless = settled(by_scene(tiles)[scene], missing, place)
+        moved, hopeless = settled(reversed(by_scene(tiles)[scene]), missing, place)
         assert not hopeless
+        assert {tile.name: tile for tile in moved} == {
+            tile.name: tile for tile in settled(by_scene(tiles)[scene], missing, place)[0]
+        }
         found |= {tile.name: tile for tile in moved}
     assert found.keys() == {tile.name for tile in tiles}
     for tile in tiles:
@@ -190,6 +211,25 @@ def test_tiles_that_lack_pixels_move_within_their_scene():
             assert math.dist((tile.x, tile.y), (other.x, other.y)) == pytest.approx(place.side)
 
 
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_one_and_eight_workers_write_the_same_plans(tmp_path, form):
+    place = replace(PLACE, most_missing=0.3)
+
+    def write(folder, scene, tiles):
+        share = (sum(map(ord, scene)) % 7) / 7  # of the domain that is missing in this scene
+        moved, _ = settled(tiles, lambda tile: float(tile.x < (share - 0.5) * 700e3), place)
+        write_tiles(plan_path(folder, f"tile_locations.{scene}", form), moved)
+
+    for workers in (1, 8):
+        tiles = by_scene(triplet_locations(SPLITS, COUNTS, place))
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda scene: write(tmp_path / str(workers), scene, tiles[scene]), tiles))  # noqa: B023
+    one, eight = (sorted((tmp_path / name).iterdir()) for name in "18")
+    assert [path.name for path in one] == [path.name for path in eight]
+    assert len(one) == 11
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, eight, strict=True))
+
+
 def test_a_scene_without_pixels_is_given_up():
     tiles = triplet_locations(SPLITS, {"train": 1}, PLACE)
     calls = []
@@ -198,7 +238,9 @@ def test_a_scene_without_pixels_is_given_up():
     assert list(hopeless) == ["train/00000_anchor", "train/00000_neighbor"]
     assert "7 places" in hopeless["train/00000_anchor"]
     assert len({(tile.x, tile.y) for tile in calls}) == len(calls) == 7
-    assert redrawn(tiles[2:], 1, PLACE) != redrawn(tiles[2:], 2, PLACE)
+    distant = [redrawn(tiles[2:], attempt, PLACE)[0] for attempt in (1, 2)]
+    places = {(tile.x, tile.y) for tile in [*tiles, *distant, *redrawn(tiles[:2], 1, PLACE)]}
+    assert len(places) == 7
 
 
 @pytest.mark.parametrize(("scaling", "mean", "largest"), [(1.0, 0.045, 0.086), (0.1, 0.88, 0.91)])

@@ -44,11 +44,15 @@ def test_scenes_come_back(tmp_path, form):
     assert plans.read_scenes(path) == ({}, {})
 
 
-def test_a_user_may_rewrite_a_plan(tmp_path):
+def test_a_user_may_rewrite_a_plan(tmp_path, monkeypatch):
     path = tmp_path / "scene_ids.yml"
     scenes = scenes_of(3)
     plans.write_scenes(path, scenes)
-    path.write_text("# mine\n" + yaml.safe_dump(yaml.safe_load(path.read_text())))
+    with monkeypatch.context() as patched:
+        patched.setattr(plans, "parse_yaml", None)  # a comment does not make it slow
+        path.write_text("# mine\n\n" + path.read_text() + "\n# end\n")
+        assert plans.read_scenes(path) == (scenes, {})
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text())))
     assert plans.read_scenes(path) == (scenes, {})
     lines = path.read_text().splitlines()
     gone = next(i for i, line in enumerate(lines) if line == "scenes:") + 1

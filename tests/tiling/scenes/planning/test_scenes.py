@@ -89,6 +89,31 @@ def test_scenes_that_share_a_minute_all_get_seconds():
     assert name("goes18", at("1969-12-31T23:59:59.5")) == "goes18__196912312359"
 
 
+def test_an_input_joins_the_latest_scene_that_lacks_it():
+    """Sectors every 30 s with a tolerance of a minute; the second band of the first is missing."""
+    items = [item("rad_1", "2020-02-02T14:00:00"), item("rad_1", "2020-02-02T14:00:30")]
+    items += [item("rad_2", "2020-02-02T14:00:31"), item("rad_2", "2020-02-02T14:01:01")]
+    scenes, incomplete = grouped(items, 60, inputs=BANDS[:2])
+    assert [start(scene) for scene in scenes.values()] == [at("2020-02-02T14:00:30")]
+    assert incomplete == {
+        "goes16__202002021400": ("rad_2",),
+        "goes16__202002021401": ("rad_1",),
+    }
+
+
+def test_incomplete_scenes_do_not_change_names():
+    items = [
+        item("rad_1", "2020-02-02T14:00:00"),
+        item("rad_2", "2020-02-02T14:00:20"),  # too late for the first
+        item("rad_3", "2020-02-02T14:00:40"),
+        item("rad_3", "2020-02-02T14:10:40"),
+        *(item(band, "2020-02-02T14:10:10") for band in BANDS),
+    ]
+    scenes, incomplete = grouped(items)
+    assert list(scenes) == ["goes16__202002021410"]
+    assert incomplete == {"goes16__202002021400": BANDS, "goes16__202002021410": BANDS[:2]}
+
+
 def test_two_scenes_in_one_second_are_refused_with_their_files():
     items = [
         item("w", "2000-01-01T00:00:00.2", "a.nc#0"),
@@ -114,10 +139,14 @@ def test_grouping_finds_what_was_scanned_together(count, step, late, gone, mixed
                 ms = 1000 * step * scan + int(1000 * late[3 * scan + number])
                 time = at("2020-06-01") + np.timedelta64(ms, "ms")
                 items.append(Item(band, f"{scan}/{band}", time, time, 1))
-                truth.setdefault(scan, set()).add(f"{scan}/{band}")
+                truth.setdefault(scan, []).append(items[-1])
     mixed.shuffle(items)
     scenes, incomplete = grouped(items)
-    complete = [keys for keys in truth.values() if len(keys) == 3]
-    assert [{one.key for one in scene.values()} for scene in scenes.values()] == complete
-    assert len(incomplete) == len(truth) - len(complete)
-    assert list(scenes) == sorted(scenes)
+    complete = [scan for scan in truth.values() if len(scan) == 3]
+    assert [sorted(scene.values(), key=str) for scene in scenes.values()] == [
+        sorted(scan, key=str) for scan in complete
+    ]
+    assert list(scenes) == names("goes16", [min(one.start for one in scan) for scan in complete])
+    others = [min(one.start for one in scan) for scan in truth.values() if len(scan) < 3]
+    seconds = any(len(identity) > len("goes16__202006010000") for identity in scenes)
+    assert set(incomplete) == {name("goes16", time, seconds=seconds) for time in others}
