@@ -59,19 +59,26 @@ class Clouds:
         seconds
             Since the pattern lay at its origin.
         """
+        row, col = (np.rint(each).astype(np.int64) for each in self._there(x, y, seconds))
+        kinds = self.pattern[2][row % self.size, col % self.size]
+        return *self.covers(x, y, seconds), kinds
+
+    def covers(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> tuple[Floats, Floats]:
+        """Return cover and height of the tops; as `at`."""
         from scipy import ndimage
 
-        there = np.broadcast_arrays(
-            (np.asarray(y, np.float64) - self.velocity[1] * seconds) / self.step,
-            (np.asarray(x, np.float64) - self.velocity[0] * seconds) / self.step,
-        )
-        cover, tops, kinds = self.pattern
+        there = self._there(x, y, seconds)
         cover, tops = (
             ndimage.map_coordinates(each, there, order=1, mode="grid-wrap")
-            for each in (cover, tops)
+            for each in self.pattern[:2]
         )
-        row, col = (np.rint(each).astype(np.int64) % self.size for each in there)
-        return cover, tops, kinds[row, col]
+        return cover, tops
+
+    def _there(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> npt.NDArray[np.float64]:
+        """Return rows and columns of the pattern."""
+        u, v = self.velocity
+        moved = (np.asarray(y) - v * seconds, np.asarray(x) - u * seconds)
+        return np.stack(np.broadcast_arrays(*moved)) / self.step
 
 
 @lru_cache(maxsize=8)

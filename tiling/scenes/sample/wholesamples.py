@@ -95,12 +95,12 @@ class Sample:
 
         A scan shows what is there at its mid time, `MIDDLE` after its start.
         """
-        begin = np.datetime64(self.start, "ms") + MIDDLE
-        day = int((time - np.datetime64(self.start, "ms")) / np.timedelta64(1, "D"))
         from scipy.fft import next_fast_len
 
+        since = (time - np.datetime64(self.start, "ms")) / SECOND
+        day = int(since // 86_400)
+        seconds = float(since - 86_400 * day - MIDDLE / SECOND)
         period = TEXTURE * next_fast_len(int(np.ceil(1.5 * self.side / TEXTURE)), real=True)
-        seconds = float((time - begin - np.timedelta64(day, "D")) / SECOND)
         return Clouds((self.seed, day), period, TEXTURE, self.velocity), seconds
 
     def at(
@@ -188,7 +188,13 @@ def write_sample(
     )  # fmt: skip
     metas = {
         sample.goes: goes_meta(
-            source, sample.bucket, beside, (ends[0], ends[1]), (latitude, longitude), side, days
+            source,
+            sample.bucket,
+            beside.name,
+            (ends[0], ends[1]),
+            (latitude, longitude),
+            side,
+            days,
         ),
         sample.les: simulation_meta(LES_STEP, LES_SIZE),
     }
@@ -268,7 +274,8 @@ def _write_scans(sample: Sample) -> None:
     x, y = onto(lon, lat)
     wide = onto(*coarse.places())
     for number, start in enumerate(sample.starts):
-        cover, tops, _ = sample.at(x, y, start + MIDDLE)
+        clouds, seconds = sample.clouds(start + MIDDLE)
+        cover, tops = clouds.covers(x, y, seconds)
         cosines, distance = sun(start + MIDDLE, lon[2::4, 2::4], lat[2::4, 2::4])
         cosines = np.repeat(np.repeat(cosines, 4, axis=0), 4, axis=1)
         for band in BANDS.values():
@@ -279,7 +286,7 @@ def _write_scans(sample: Sample) -> None:
                 sample.bucket / _key(sample, band.number, start), band, fine,
                 start + np.timedelta64(100 * band.tenths, "ms"), distance, band.counts(seen),
             )  # fmt: skip
-        cover, tops, _ = sample.at(*wide, start + MIDDLE)
+        cover, tops = clouds.covers(*wide, seconds)
         heights = np.where(cover >= CLEAR, tops, np.nan).astype(np.float32)
         key = object_key("ABI-L2-ACHAF", sample.source, start)
         write_heights(sample.bucket / key, coarse, start, heights)
