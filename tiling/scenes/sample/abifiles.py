@@ -13,7 +13,6 @@ import numpy.typing as npt
 from tiling.scenes.sample.bands import Band
 from tiling.scenes.sample.views import HEIGHT, View
 from workbench.files import atomic_path
-from workbench.rasters.stores import whole_netcdf
 
 __all__ = ["MIDDLE", "object_key", "write_heights", "write_radiances"]
 
@@ -75,7 +74,7 @@ def write_radiances(
     unit = "W m-2 sr-1 um-1" if band.planck is None else "mW m-2 sr-1 (cm-1)-1"
     per = "wavelength" if band.planck is None else "wavenumber"
     step = view.step / band.sharpness
-    with atomic_path(path, check=whole_netcdf) as part, netCDF4.Dataset(part, "w") as file:
+    with atomic_path(path, check=_whole) as part, netCDF4.Dataset(part, "w") as file:
         _axes(file, view, band.sharpness)
         pixels = _pixels(file, "Rad", band.fill, {
             "long_name": "ABI L1b Radiances",
@@ -116,7 +115,7 @@ def write_heights(
     path: Path, view: View, start: np.datetime64, heights: npt.NDArray[np.float32]
 ) -> None:
     """Write heights of cloud tops of level 2, metres, on pixels of 10 km; NaN where it is clear."""
-    with atomic_path(path, check=whole_netcdf) as part, netCDF4.Dataset(part, "w") as file:
+    with atomic_path(path, check=_whole) as part, netCDF4.Dataset(part, "w") as file:
         _axes(file, view, 1)
         fill, scale = 65_535, np.float32(0.3052037)
         pixels = _pixels(file, "HT", -1, {
@@ -221,3 +220,8 @@ def _header(
         "date_created": said(start + LENGTH + DELAY), "dataset_name": path.name,
         "production_site": "simulated",
     })  # fmt: skip
+
+
+def _whole(path: Path) -> None:
+    with netCDF4.Dataset(path) as file:
+        file.variables["DQF"][-1, -1]

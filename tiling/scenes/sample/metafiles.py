@@ -57,6 +57,7 @@ sampling:
   triplets:
     N_triplets: {{train: 24, study: 8}}
     tile_N: {size}
+    neigh_dist_scaling: 0.5
     scene_collections_splitting: {splitting}
   rect-slidingwindow:
     tile_N: {size}

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 SUBPOINTS = {"goes16": -75.0, "goes17": -137.0, "goes18": -137.0, "goes19": -75.0}
 TEXTURE = 500.0  # m, between values of the pattern
+SCALES = (1.0, 0.75, 1.3, 0.9)  # of the textures of one day after the other
 SECOND = np.timedelta64(1, "s")
 CLEAR = 0.25  # cover below which there is no height of clouds
 LES_STEP, LES_SIZE, LES_SECONDS, LES_SCENES = 100.0, 128, 120.0, 12
@@ -43,10 +44,11 @@ class Sample:
     source: Source = "goes16"
     start: str = "2020-02-02T14:00:21.1"
     """Of the first scan, UTC."""
-    scenes: int = 8
+    scenes: int = 4
     """Of a day."""
-    days: int = 2
-    """Each with a pattern of its own, at the same hours."""
+    days: int = 4
+    """Each with a pattern of its own, at the same hours: another kind of texture prevails, and
+    sizes differ, so that scenes of different days look different."""
     minutes: float = 10.0
     """From scan to scan."""
     latitude: float = 13.3
@@ -101,7 +103,10 @@ class Sample:
         day = int(since // 86_400)
         seconds = float(since - 86_400 * day - MIDDLE / SECOND)
         period = TEXTURE * next_fast_len(int(np.ceil(1.5 * self.side / TEXTURE)), real=True)
-        return Clouds((self.seed, day), period, TEXTURE, self.velocity), seconds
+        clouds = Clouds(
+            (self.seed, day), period, TEXTURE, self.velocity, SCALES[day % len(SCALES)], day % 3
+        )
+        return clouds, seconds
 
     def at(
         self, x: npt.ArrayLike, y: npt.ArrayLike, time: np.datetime64
@@ -122,8 +127,8 @@ def write_sample(
     *,
     source: Source = "goes16",
     start: str = "2020-02-02T14:00:21.1",
-    scenes: int = 8,
-    days: int = 2,
+    scenes: int = 4,
+    days: int = 4,
     minutes: float = 10.0,
     latitude: float = 13.3,
     longitude: float = -57.72,
