@@ -140,8 +140,8 @@ def write_sample(
     """Write the sample.
 
     Everything is simulated and follows from one seed. Three kinds of texture (streets, open cells,
-    smooth sheets) with places of their own drift with one velocity. There is no noise but that of
-    the instrument.
+    smooth sheets) with places of their own drift with one velocity; another kind prevails on each
+    day. The instrument has noise, weaker than the real one, so that files are small.
 
     ====================  =====================================================================
     ``bucket/``           ``ABI-L1b-RadF`` (bands 1, 2, 3, 13) and ``ABI-L2-ACHAF`` in the real
