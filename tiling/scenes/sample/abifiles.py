@@ -58,7 +58,6 @@ def write_radiances(
     start: np.datetime64,
     distance: float,
     counts: npt.NDArray[np.int16] | None,
-    flags: npt.NDArray[np.int8] | None = None,
 ) -> None:
     """Write a file of level 1b.
 
@@ -67,9 +66,8 @@ def write_radiances(
     path
         Its name as `object_key` gives it.
     counts
-        (y, x), north at the top; None leaves the pixels out.
-    flags
-        Quality of each pixel; 0 and 2, where counts are the largest, if not given.
+        (y, x), north at the top; flagged as out of range where they are the largest. None leaves
+        the pixels out.
     """
     unit = "W m-2 sr-1 um-1" if band.planck is None else "mW m-2 sr-1 (cm-1)-1"
     per = "wavelength" if band.planck is None else "wavenumber"
@@ -107,8 +105,7 @@ def write_radiances(
         _header(file, path, start, "ABI L1b Radiances", f"{2 / band.sharpness:g}km at nadir")
         if counts is not None:
             pixels[:] = counts
-            full = np.where(counts == band.fill - 1, 2, 0)
-            quality[:] = np.where(counts == band.fill, -1, full) if flags is None else flags
+            quality[:] = np.where(counts == band.fill - 1, 2, 0)
 
 
 def write_heights(

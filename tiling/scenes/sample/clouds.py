@@ -15,6 +15,7 @@ __all__ = ["KINDS", "Clouds"]
 KINDS = ("streets", "cells", "sheets")
 """Of texture; their numbers are 0, 1, 2."""
 
+FAVOUR = 1.2  # standard deviations of what decides between kinds
 TOPS = (1_500.0, 2_800.0, 9_000.0)  # m, of each kind where its cover is whole
 
 Floats = npt.NDArray[np.float32]
@@ -36,6 +37,8 @@ class Clouds:
     """Metres a second along x (east) and y (north)."""
     scale: float = 1.0
     """Of the lengths: 1 for rows 8 km and cells 24 km apart."""
+    favoured: int | None = None
+    """Number of the kind that covers most."""
 
     @property
     def size(self) -> int:
@@ -59,19 +62,26 @@ class Clouds:
         seconds
             Since the pattern lay at its origin.
         """
+        row, col = (np.rint(each).astype(np.int64) for each in self._there(x, y, seconds))
+        kinds = self.pattern[2][row % self.size, col % self.size]
+        return *self.covers(x, y, seconds), kinds
+
+    def covers(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> tuple[Floats, Floats]:
+        """Return cover and height of the tops; as `at`."""
         from scipy import ndimage
 
-        there = np.broadcast_arrays(
-            (np.asarray(y, np.float64) - self.velocity[1] * seconds) / self.step,
-            (np.asarray(x, np.float64) - self.velocity[0] * seconds) / self.step,
-        )
-        cover, tops, kinds = self.pattern
+        there = self._there(x, y, seconds)
         cover, tops = (
             ndimage.map_coordinates(each, there, order=1, mode="grid-wrap")
-            for each in (cover, tops)
+            for each in self.pattern[:2]
         )
-        row, col = (np.rint(each).astype(np.int64) % self.size for each in there)
-        return cover, tops, kinds[row, col]
+        return cover, tops
+
+    def _there(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> npt.NDArray[np.float64]:
+        """Return rows and columns of the pattern."""
+        u, v = self.velocity
+        moved = (np.asarray(y) - v * seconds, np.asarray(x) - u * seconds)
+        return np.stack(np.broadcast_arrays(*moved)) / self.step
 
 
 @lru_cache(maxsize=8)
@@ -80,7 +90,7 @@ def _pattern(clouds: Clouds) -> tuple[Floats, Floats, npt.NDArray[np.uint8]]:
     size, step, scale = clouds.size, clouds.step, clouds.scale
 
     def wide(ky: npt.NDArray[np.float64], kx: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.exp(-((ky**2 + kx**2) * (110e3 * scale) ** 2))
+        return np.exp(-((ky**2 + kx**2) * (110e3 * min(scale, 1)) ** 2))
 
     covers = np.stack(
         [
@@ -89,7 +99,10 @@ def _pattern(clouds: Clouds) -> tuple[Floats, Floats, npt.NDArray[np.uint8]]:
             sheets(rng, size, step, 50e3 * scale),
         ]
     )
-    places = np.exp(6 * np.stack([noise(rng, size, step, wide) for _ in KINDS]))
+    liked = np.stack([noise(rng, size, step, wide) for _ in KINDS])
+    if clouds.favoured is not None:
+        liked[clouds.favoured] += FAVOUR
+    places = np.exp(6 * liked)
     places /= places.sum(axis=0)
     cover = np.asarray((places * covers).sum(axis=0), np.float32)
     parts = places * covers + np.float32(1e-6)

@@ -12,6 +12,7 @@ import numpy as np
 from tiling.scenes.sample.clouds import KINDS, Clouds
 from tiling.scenes.sample.views import plane
 from workbench.files import atomic_path
+from workbench.rasters.stores import whole_netcdf
 
 __all__ = ["write_fractions", "write_simulation"]
 
@@ -33,7 +34,7 @@ def write_simulation(
     along = (np.arange(clouds.size) + 0.5) * clouds.step
     x, y = np.meshgrid(along, along)
     with (
-        atomic_path(path, overwrite=True, check=_whole) as part,
+        atomic_path(path, overwrite=True, check=whole_netcdf) as part,
         netCDF4.Dataset(part, "w") as file,
     ):
         file.setncatts({"title": "simulated clouds on a periodic square", "dx": clouds.step})
@@ -75,7 +76,7 @@ def write_fractions(
     lon = np.round(np.arange(longitude - wide, longitude + wide + step, step), 4)
     x, y = Proj(plane(latitude, longitude))(*np.meshgrid(lon, lat))
     with (
-        atomic_path(path, overwrite=True, check=_whole) as part,
+        atomic_path(path, overwrite=True, check=whole_netcdf) as part,
         netCDF4.Dataset(part, "w") as file,
     ):
         file.title = "true cover and kind of simulated clouds"
@@ -108,8 +109,3 @@ def _variable(
     )
     variable.setncatts({"units": units, "long_name": long_name})
     return variable
-
-
-def _whole(path: Path) -> None:
-    with netCDF4.Dataset(path) as file:
-        [variable[-1] for variable in file.variables.values()]

@@ -18,7 +18,7 @@ from tiling.scenes.sample.views import DISK, View, radiances, sun
 __all__ = ["write_full_disks"]
 
 CHUNK = 226
-REPEAT = 8  # chunks along a side of the texture, which comes again and again
+REPEAT = 4  # chunks along a side of the texture, which comes again and again
 
 Counts = npt.NDArray[np.int16]
 

@@ -12,7 +12,7 @@ __all__ = ["goes_meta", "simulation_meta"]
 def goes_meta(
     source: str,
     bucket: Path,
-    beside: Path,
+    beside: str,
     ends: tuple[np.datetime64, np.datetime64],
     centre: tuple[float, float],
     side: float,
@@ -23,7 +23,7 @@ def goes_meta(
     Parameters
     ----------
     bucket, beside
-        The folder of the files, and the product beside them.
+        The folder of the files, and the name of the product in ``source_data/netcdf``.
     ends
         First and last moment.
     centre
@@ -57,6 +57,7 @@ sampling:
   triplets:
     N_triplets: {{train: 24, study: 8}}
     tile_N: {size}
+    neigh_dist_scaling: 0.5
     scene_collections_splitting: {splitting}
   rect-slidingwindow:
     tile_N: {size}
@@ -69,7 +70,7 @@ aux_products:
   cloud_fraction:
     source: netcdf
     type: cloud_fraction
-    files: "{beside.as_posix()}"
+    files: {beside}
     scene_mapping_strategy: all_scenes_within_dt_aux
     dt_aux: PT30M
 """

@@ -95,14 +95,18 @@ def cells(rng: np.random.Generator, size: int, step: float, spacing: float) -> F
     bend = np.stack([grains(rng, size, step, spacing / 2) for _ in range(2)]) * np.float32(0.06)
     lattice = np.arange(size, dtype=np.float32) * np.float32(count / size)
     y, x = lattice[:, None] + bend[0], lattice[None] + bend[1]
-    row, col = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
-    nearest = np.full((size, size), np.inf, np.float32)
+    row, col = np.floor(y).astype(np.int32), np.floor(x).astype(np.int32)
+    around = np.pad(middles, ((3, 3), (3, 3), (0, 0)), mode="wrap")  # bends reach beyond the edge
+    y, x, width = y - row, x - col, np.int32(count + 6)
+    place = (np.clip(row, -2, count + 1) + 3) * width + np.clip(col, -2, count + 1) + 3
+    nearest = np.full((size, size), np.inf, np.float32)  # squares of distances
     second = nearest.copy()
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            middle = middles[(row + dy) % count, (col + dx) % count]
-            away = np.hypot(row + dy + middle[..., 0] - y, col + dx + middle[..., 1] - x)
+            down, across = (around[..., axis].ravel()[place + dy * width + dx] for axis in (0, 1))
+            away = (down + np.float32(dy) - y) ** 2 + (across + np.float32(dx) - x) ** 2
             second = np.minimum(second, np.maximum(nearest, away))
             nearest = np.minimum(nearest, away)
+    walls = np.sqrt(second) - np.sqrt(nearest)
     lumps = grains(rng, size, step, spacing / 6)
-    return 1 - smoothstep(second - nearest - 0.07 * lumps, 0.05, 0.34)
+    return 1 - smoothstep(walls - 0.07 * lumps, 0.05, 0.34)

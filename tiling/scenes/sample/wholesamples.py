@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 SUBPOINTS = {"goes16": -75.0, "goes17": -137.0, "goes18": -137.0, "goes19": -75.0}
 TEXTURE = 500.0  # m, between values of the pattern
+SCALES = (1.0, 0.75, 1.3, 0.9)  # of the textures of one day after the other
 SECOND = np.timedelta64(1, "s")
 CLEAR = 0.25  # cover below which there is no height of clouds
 LES_STEP, LES_SIZE, LES_SECONDS, LES_SCENES = 100.0, 128, 120.0, 12
@@ -43,10 +44,11 @@ class Sample:
     source: Source = "goes16"
     start: str = "2020-02-02T14:00:21.1"
     """Of the first scan, UTC."""
-    scenes: int = 8
+    scenes: int = 4
     """Of a day."""
-    days: int = 2
-    """Each with a pattern of its own, at the same hours."""
+    days: int = 4
+    """Each with a pattern of its own, at the same hours: another kind of texture prevails, and
+    sizes differ, so that scenes of different days look different."""
     minutes: float = 10.0
     """From scan to scan."""
     latitude: float = 13.3
@@ -95,13 +97,16 @@ class Sample:
 
         A scan shows what is there at its mid time, `MIDDLE` after its start.
         """
-        begin = np.datetime64(self.start, "ms") + MIDDLE
-        day = int((time - np.datetime64(self.start, "ms")) / np.timedelta64(1, "D"))
         from scipy.fft import next_fast_len
 
+        since = (time - np.datetime64(self.start, "ms")) / SECOND
+        day = int(since // 86_400)
+        seconds = float(since - 86_400 * day - MIDDLE / SECOND)
         period = TEXTURE * next_fast_len(int(np.ceil(1.5 * self.side / TEXTURE)), real=True)
-        seconds = float((time - begin - np.timedelta64(day, "D")) / SECOND)
-        return Clouds((self.seed, day), period, TEXTURE, self.velocity), seconds
+        clouds = Clouds(
+            (self.seed, day), period, TEXTURE, self.velocity, SCALES[day % len(SCALES)], day % 3
+        )
+        return clouds, seconds
 
     def at(
         self, x: npt.ArrayLike, y: npt.ArrayLike, time: np.datetime64
@@ -122,8 +127,8 @@ def write_sample(
     *,
     source: Source = "goes16",
     start: str = "2020-02-02T14:00:21.1",
-    scenes: int = 8,
-    days: int = 2,
+    scenes: int = 4,
+    days: int = 4,
     minutes: float = 10.0,
     latitude: float = 13.3,
     longitude: float = -57.72,
@@ -135,8 +140,8 @@ def write_sample(
     """Write the sample.
 
     Everything is simulated and follows from one seed. Three kinds of texture (streets, open cells,
-    smooth sheets) with places of their own drift with one velocity. There is no noise but that of
-    the instrument.
+    smooth sheets) with places of their own drift with one velocity; another kind prevails on each
+    day. The instrument has noise, weaker than the real one, so that files are small.
 
     ====================  =====================================================================
     ``bucket/``           ``ABI-L1b-RadF`` (bands 1, 2, 3, 13) and ``ABI-L2-ACHAF`` in the real
@@ -188,7 +193,13 @@ def write_sample(
     )  # fmt: skip
     metas = {
         sample.goes: goes_meta(
-            source, sample.bucket, beside, (ends[0], ends[1]), (latitude, longitude), side, days
+            source,
+            sample.bucket,
+            beside.name,
+            (ends[0], ends[1]),
+            (latitude, longitude),
+            side,
+            days,
         ),
         sample.les: simulation_meta(LES_STEP, LES_SIZE),
     }
@@ -268,7 +279,8 @@ def _write_scans(sample: Sample) -> None:
     x, y = onto(lon, lat)
     wide = onto(*coarse.places())
     for number, start in enumerate(sample.starts):
-        cover, tops, _ = sample.at(x, y, start + MIDDLE)
+        clouds, seconds = sample.clouds(start + MIDDLE)
+        cover, tops = clouds.covers(x, y, seconds)
         cosines, distance = sun(start + MIDDLE, lon[2::4, 2::4], lat[2::4, 2::4])
         cosines = np.repeat(np.repeat(cosines, 4, axis=0), 4, axis=1)
         for band in BANDS.values():
@@ -279,7 +291,7 @@ def _write_scans(sample: Sample) -> None:
                 sample.bucket / _key(sample, band.number, start), band, fine,
                 start + np.timedelta64(100 * band.tenths, "ms"), distance, band.counts(seen),
             )  # fmt: skip
-        cover, tops, _ = sample.at(*wide, start + MIDDLE)
+        cover, tops = clouds.covers(*wide, seconds)
         heights = np.where(cover >= CLEAR, tops, np.nan).astype(np.float32)
         key = object_key("ABI-L2-ACHAF", sample.source, start)
         write_heights(sample.bucket / key, coarse, start, heights)
