@@ -177,10 +177,11 @@ def _labelled(
     n = int(np.prod(emb.shape[:-1]))
     out: npt.NDArray[np.float32] | None = None
     for at, values in parts:
-        if out is None or (not out.shape[1:] and values.ndim > 1):
+        if out is None:
             out = np.full((n, *values.shape[1:]), np.nan, np.float32)
         out[at] = values
-    assert out is not None
+    if out is None:
+        raise BadInput("there are no embeddings: embed scenes first")
     found = embeddings.drop_dims("emb_dim")
     found.attrs |= {
         "transform_type": type,
