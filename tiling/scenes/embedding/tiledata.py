@@ -25,7 +25,7 @@ import xarray as xr
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tiling.scenes.embedding.images import image_of
+from tiling.scenes.embedding.images import Image, image_of
 from tiling.scenes.embedding.networks import Settings
 from tiling.scenes.errors import UnusableInput
 from workbench.errors import BadInput
@@ -52,17 +52,6 @@ class _Tiles:
         """Return (channel, y, x), north up."""
         raise NotImplementedError
 
-    def checked(self, channels: tuple[str, ...], values: Pixels, path: Path) -> Pixels:
-        """Return pixels if they are as those of the first tile."""
-        expected = (len(self.channels), self.size, self.size)
-        if channels != self.channels or values.shape != expected:
-            raise UnusableInput(
-                "E092",
-                f"{path}: {channels} of {values.shape}, but the first tile of the collection has "
-                f"{self.channels} of {expected}: make all tiles of it with one meta.yaml",
-            )
-        return values
-
 
 class _Files(_Tiles):
     """Tiles in netCDF files."""
@@ -73,8 +62,7 @@ class _Files(_Tiles):
         names = sorted((int(match["number"]), match["type"]) for match in found)
         if not names:
             raise UnusableInput("E092", f"{folder} has no tiles such as 00000_anchor.nc: make some")
-        with self._opened(*names[0]) as first:
-            image = image_of(first)
+        image = self._image(*names[0])
         self.channels, self.size = image.channels, image.values.shape[-1]
         self.resolution = image.resolution
         self.scenes = {name: self._scene(*name) for name in names}
@@ -82,13 +70,13 @@ class _Files(_Tiles):
     def _path(self, number: int, tile_type: str) -> Path:
         return self.folder / f"{number:05d}_{tile_type}.nc"
 
-    def _opened(self, number: int, tile_type: str) -> xr.Dataset:
+    def _image(self, number: int, tile_type: str) -> Image:
         path = self._path(number, tile_type)
         try:
-            found: xr.Dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False)
+            with xr.open_dataset(path, engine="netcdf4", decode_times=False) as file:
+                return image_of(file)
         except Exception as error:  # whatever HDF5 makes of the file
-            raise UnusableInput("E092", f"{path}: not a netCDF file ({error})") from error
-        return found
+            raise UnusableInput("E092", f"{path}: not a tile ({error}): make it again") from error
 
     def _scene(self, number: int, tile_type: str) -> str:
         import netCDF4
@@ -103,13 +91,16 @@ class _Files(_Tiles):
             ) from error
 
     def read(self, number: int, tile_type: str) -> Pixels:
-        path = self._path(number, tile_type)
-        with self._opened(number, tile_type) as file:
-            try:
-                image = image_of(file)
-            except Exception as error:  # a chunk that is cut off
-                raise UnusableInput("E092", f"{path}: cannot be read ({error})") from error
-        return self.checked(image.channels, image.values, path)
+        image = self._image(number, tile_type)
+        expected = (len(self.channels), self.size, self.size)
+        if image.channels != self.channels or image.values.shape != expected:
+            raise UnusableInput(
+                "E092",
+                f"{self._path(number, tile_type)}: {image.channels} of {image.values.shape}, but "
+                f"the first tile of the collection has {self.channels} of {expected}: make all of "
+                "it with one meta.yaml",
+            )
+        return image.values
 
 
 class _Store(_Tiles):

@@ -132,7 +132,7 @@ def train(
     UnusableInput
         E092: a tile cannot be read.
     """
-    _check(max_epochs, batch_size, learning_rate, loss)
+    _check(max_epochs, batch_size, learning_rate, threads, loss)
     tiles = tiles if isinstance(tiles, TripletTiles) else TripletTiles(tiles)
     kept, held = tiles.split(validation_share, seed)
     record = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -225,11 +225,12 @@ def _why_not(share: float, scenes: int) -> str:
     return f"{scenes} scenes cannot be split into two parts with triplets of their own"
 
 
-def _check(max_epochs: int, batch_size: int, rate: float, loss: str) -> None:
-    if max_epochs < 1 or batch_size < 2 or not 0 < rate < math.inf:
+def _check(epochs: int, batch_size: int, rate: float, threads: int | None, loss: str) -> None:
+    least = min(epochs, batch_size - 1, 1 if threads is None else threads)
+    if least < 1 or not 0 < rate < math.inf:
         raise BadInput(
-            f"max_epochs is {max_epochs}, batch_size {batch_size}, learning_rate {rate}: at least "
-            "1 epoch, 2 triplets a step and a rate above 0 are needed"
+            f"max_epochs is {epochs}, batch_size {batch_size}, learning_rate {rate}, threads "
+            f"{threads}: at least 1 epoch, 2 triplets a step, a rate above 0 and 1 thread are needed"
         )
     if loss not in LOSSES:
         raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")

@@ -113,17 +113,11 @@ def _fitted(type: str, args: dict[str, Any], blocks: Any, seed: int) -> tuple[An
         return None, plain
     method = METHODS[type]
     kind, rows = method.kind(), np.concatenate(list(blocks()))
-    if "random_state" in method.arguments() | _parameters(kind):
+    if "random_state" in method.parameters():
         args["random_state"] = seed
     estimator = kind(**method.fixed, **args)
     found = estimator.fit_predict(rows) if method.labels else estimator.fit_transform(rows)
     return np.asarray(found, np.float64), estimator
-
-
-def _parameters(kind: Any) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(kind).parameters)
 
 
 def _drawn(emb: xr.DataArray, samples: int | None, seed: int) -> npt.NDArray[np.bool_]:

@@ -185,6 +185,14 @@ def chunk_cut(path):
             chunk.write_bytes(chunk.read_bytes()[:40])
 
 
+def test_a_first_tile_that_is_cut_off_is_named(collection, tmp_path):
+    for kind in ("anchor", "neighbor", "distant"):
+        shutil.copy(collection / f"00000_{kind}.nc", tmp_path)
+    truncated(tmp_path / "00000_anchor.nc")
+    with pytest.raises(UnusableInput, match="00000_anchor"):
+        TripletTiles(tmp_path)
+
+
 @pytest.mark.parametrize("spoil", [no_array, other_channels, no_scenes, chunk_cut])
 def test_a_store_that_is_not_one_of_tiles_is_refused(store, tmp_path, spoil):
     shutil.copytree(store, tmp_path / "train.zarr")

@@ -97,7 +97,8 @@ def test_other_ways_to_train(store, change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"max_epochs": 0}, {"batch_size": 1}, {"learning_rate": 0.0}, {"loss": "l2"}]
+    "change",
+    [{"max_epochs": 0}, {"batch_size": 1}, {"learning_rate": 0.0}, {"threads": 0}, {"loss": "l2"}],
 )
 def test_numbers_out_of_range_are_refused(store, change):
     with pytest.raises(BadInput, match=str(next(iter(change.values())))):
