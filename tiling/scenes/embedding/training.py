@@ -230,7 +230,7 @@ def _check(epochs: int, batch_size: int, rate: float, threads: int | None, loss:
     if least < 1 or not 0 < rate < math.inf:
         raise BadInput(
             f"max_epochs is {epochs}, batch_size {batch_size}, learning_rate {rate}, threads "
-            f"{threads}: at least 1 epoch, 2 triplets a step, a rate above 0 and 1 thread are needed"
+            f"{threads}: 1 epoch, 2 triplets a step, 1 thread and a rate above 0 are the least"
         )
     if loss not in LOSSES:
         raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")

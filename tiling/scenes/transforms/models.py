@@ -46,7 +46,7 @@ class Model:
     fitted: Any
     """One of `tiling.scenes.transforms.plain`, or an object with ``transform``."""
     origin: Mapping[str, str]
-    """Encoder and way of inference of the embeddings it was fitted on."""
+    """Encoder, way of inference and earlier transform of the embeddings it was fitted on."""
 
     @property
     def id(self) -> str:

@@ -23,7 +23,7 @@ __all__ = ["apply_transform", "fit_transform"]
 
 _BLOCK = 1 << 16  # vectors worked on at once
 _MEMORY = 2 << 30  # bytes of vectors for methods that need all of them at once
-_ORIGIN = ("model_sha256", "inference")
+_ORIGIN = ("model_sha256", "inference", "transform_id")  # attributes that say what vectors are
 
 
 def fit_transform(
@@ -177,6 +177,8 @@ def _labelled(
     if out is None:
         raise BadInput("there are no embeddings: embed scenes first")
     found = embeddings.drop_dims("emb_dim")
+    if "transform_id" in embeddings.attrs:
+        found.attrs["transform_of"] = embeddings.attrs["transform_id"]
     found.attrs |= {
         "transform_type": type,
         "transform_args": canonical(dict(args)),
