@@ -80,6 +80,8 @@ def combine_embeddings(
         raise UnusableInput("E094", "there are no embeddings to put together: embed scenes first")
     with open_embeddings(paths[0]) as opened:
         first = opened.load()
+    for name in ("time_coverage_start", "time_coverage_end", "source_keys", "fingerprint"):
+        first.attrs.pop(name, None)  # of one scene, not of all
     path = Path(path)
     with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
         first.to_netcdf(temporary, engine="netcdf4", unlimited_dims=["scene_id"])

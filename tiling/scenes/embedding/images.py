@@ -69,13 +69,10 @@ def _is_image(variable: xr.DataArray) -> bool:
 
 
 def _channels(name: str, variable: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
-    """Return channels by name: of their coordinate, or that of the variable."""
     if "channel" not in variable.dims:
         return [(name, variable)]
     given: list[Any] = variable["channel"].values.tolist()  # numbers from 0 where none are named
-    if not all(isinstance(key, str) for key in given):
-        given = [name] if len(given) == 1 else [f"{name}_{k}" for k in range(len(given))]
-    return [(key, variable.isel(channel=k)) for k, key in enumerate(given)]
+    return [(f"{name}_{key}", variable.isel(channel=k)) for k, key in enumerate(given)]
 
 
 def _axis(variable: xr.DataArray, dim: str) -> npt.NDArray[np.float64] | None:

@@ -11,8 +11,9 @@ run; another number of threads or of tiles at once changes the last digits (abou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,8 @@ from workbench.errors import BadInput
 __all__ = ["embed", "embed_triplets", "evaluating"]
 
 Floats = npt.NDArray[np.float32]
+Starts = npt.NDArray[np.int64]
+_CARRIED = ("source", "type", "resolution", "domain", "software_version")  # attributes of the scene
 
 
 def embed(
@@ -41,7 +44,6 @@ def embed(
     batch_size: int = 32,
     most_missing: float = 0.5,
     name: str = "",
-    device: str = "cpu",
 ) -> xr.Dataset:
     """Return the embeddings of all windows of a regridded scene.
 
@@ -79,9 +81,11 @@ def embed(
     if dense:
         _check_dense(size, step, edge)
     values = settings.normalised(image.values)
-    work = _dense if dense else _tile_by_tile
-    with evaluating(encoder, device):
-        found = work(values, encoder, rows, columns, step, batch_size, device)
+    with evaluating(encoder):
+        if dense:
+            found = _dense(values, encoder, step)[: len(rows), : len(columns)]
+        else:
+            found = _tile_by_tile(values, encoder, rows, columns, batch_size)
     found[_missing(image.values, rows, columns, size) > most_missing] = np.nan
     dataset = xr.Dataset(
         {"emb": (("scene_id", "y", "x", "emb_dim"), found[None])},
@@ -91,7 +95,12 @@ def embed(
             "j0": ("y", rows),
             **_places(scene, image, rows, columns, size),
         },
-        {**_record(encoder, dense), "step_size": step, "tile_N": size},
+        {
+            **{key: scene.attrs[key] for key in _CARRIED if key in scene.attrs},
+            **_record(encoder, dense),
+            "step_size": step,
+            "tile_N": size,
+        },
     )
     if image.resolution is not None:
         dataset.attrs |= {"lx_tile": size * image.resolution, "ly_tile": size * image.resolution}
@@ -99,31 +108,29 @@ def embed(
     return dataset
 
 
-def embed_triplets(
-    tiles: TripletTiles, encoder: Encoder, *, batch_size: int = 32, device: str = "cpu"
-) -> xr.Dataset:
+def embed_triplets(tiles: TripletTiles, encoder: Encoder, *, batch_size: int = 32) -> xr.Dataset:
     """Return ``emb`` (tile_id, tile_type, emb_dim) of the triplets of a collection.
 
     ``tile_id`` is the number of the triplet; ``scene_id`` (tile_id, tile_type) a coordinate. A tile
     without a single value has NaN.
     """
-    _check_channels(tiles.channels, encoder)
-    found = np.empty((len(tiles), len(TILE_TYPES), encoder.settings.dims), np.float32)
-    ready = tiles.prepared(encoder.settings)
-    per_batch = max(1, batch_size // len(TILE_TYPES))
-    with evaluating(encoder, device):
-        for start in range(0, len(tiles), per_batch):
-            part = slice(start, min(start + per_batch, len(tiles)))
-            batch = torch.stack([ready[k] for k in range(part.start, part.stop)])
-            found[part] = _numpy(encoder(batch.flatten(0, 1).to(device))).reshape(found[part].shape)
-    for k, row in enumerate(tiles.rows):
-        for i, (number, kind) in enumerate(zip((row[0], *row), TILE_TYPES, strict=True)):
-            if np.isnan(tiles.raw(number, kind)).all():
-                found[k, i] = np.nan
-    scenes = [[tiles.scene(a, "anchor"), tiles.scene(a, "neighbor"), tiles.scene(d, "distant")]
-              for a, d in tiles.rows]  # fmt: skip
+    if tiles.channels != encoder.settings.channels:
+        raise BadInput(
+            f"the tiles have {', '.join(tiles.channels)}, the encoder takes "
+            f"{', '.join(encoder.settings.channels)}: choose an encoder trained on this type"
+        )
+    parts = []
+    with evaluating(encoder):
+        for names in _batched(tiles.names, batch_size):
+            batch = np.stack([encoder.settings.normalised(tiles.raw(*name)) for name in names])
+            empty = [bool(np.isnan(tiles.raw(*name)).all()) for name in names]
+            parts.append(_vectors(batch, encoder))
+            parts[-1][empty] = np.nan
+    shape = (len(tiles), len(TILE_TYPES))
+    scenes = np.array([tiles.scene(*name) for name in tiles.names]).reshape(shape)
+    emb = np.concatenate(parts).reshape(*shape, -1)
     return xr.Dataset(
-        {"emb": (("tile_id", "tile_type", "emb_dim"), found, {"long_name": "embedding"})},
+        {"emb": (("tile_id", "tile_type", "emb_dim"), emb, {"long_name": "embedding"})},
         {
             "tile_id": [number for number, _ in tiles.rows],
             "tile_type": list(TILE_TYPES),
@@ -134,10 +141,10 @@ def embed_triplets(
 
 
 @contextmanager
-def evaluating(encoder: Encoder, device: str = "cpu") -> Iterator[None]:
-    """Put an encoder on a device, in evaluation mode and without gradients, for a block."""
+def evaluating(encoder: Encoder) -> Iterator[None]:
+    """Put an encoder in evaluation mode, without gradients, for a block."""
     before = encoder.training
-    encoder.to(device).eval()
+    encoder.eval()
     try:
         with torch.inference_mode():
             yield
@@ -148,7 +155,12 @@ def evaluating(encoder: Encoder, device: str = "cpu") -> Iterator[None]:
 def _fitting(image: Image, encoder: Encoder) -> Image:
     """Return the channels that an encoder takes, in its order."""
     settings = encoder.settings
-    _check_channels(image.channels, encoder)
+    missing = [name for name in settings.channels if name not in image.channels]
+    if missing:
+        raise BadInput(
+            f"the encoder takes {', '.join(settings.channels)}; {', '.join(missing)} is not among "
+            f"{', '.join(image.channels)}: choose an encoder trained on this type"
+        )
     if settings.resolution and image.resolution:
         ratio = image.resolution / settings.resolution
         if not 0.99 < ratio < 1.01:
@@ -160,15 +172,6 @@ def _fitting(image: Image, encoder: Encoder) -> Image:
     return Image(settings.channels, image.values[order], image.x, image.y)
 
 
-def _check_channels(channels: tuple[str, ...], encoder: Encoder) -> None:
-    missing = [name for name in encoder.settings.channels if name not in channels]
-    if missing:
-        raise BadInput(
-            f"the encoder takes {', '.join(encoder.settings.channels)}; {', '.join(missing)} is "
-            f"not among {', '.join(channels)}: choose an encoder trained on this type"
-        )
-
-
 def _check_dense(size: int, step: int, edge: str) -> None:
     if step % CELL or size % CELL or edge != "drop":
         raise BadInput(
@@ -177,7 +180,7 @@ def _check_dense(size: int, step: int, edge: str) -> None:
         )
 
 
-def _starts(n: int, size: int, step: int, edge: str) -> npt.NDArray[np.int64]:
+def _starts(n: int, size: int, step: int, edge: str) -> Starts:
     """Return the first pixels of windows along an axis."""
     if step < 1 or size > n:
         raise BadInput(
@@ -191,47 +194,35 @@ def _starts(n: int, size: int, step: int, edge: str) -> npt.NDArray[np.int64]:
 
 
 def _tile_by_tile(
-    values: Floats,
-    encoder: Encoder,
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
-    step: int,
-    batch_size: int,
-    device: str,
+    values: Floats, encoder: Encoder, rows: Starts, columns: Starts, batch_size: int
 ) -> Floats:
-    size = encoder.settings.tile_size
-    corners = [(j, i) for j in rows for i in columns]
-    found = np.empty((len(corners), encoder.settings.dims), np.float32)
-    for start in range(0, len(corners), batch_size):
-        part = corners[start : start + batch_size]
-        batch = np.stack([values[:, j : j + size, i : i + size] for j, i in part])
-        found[start : start + len(part)] = _numpy(encoder(torch.from_numpy(batch).to(device)))
-    return found.reshape(len(rows), len(columns), -1)
+    size, parts = encoder.settings.tile_size, []
+    for corners in _batched(((j, i) for j in rows for i in columns), batch_size):
+        tiles = np.stack([values[:, j : j + size, i : i + size] for j, i in corners])
+        parts.append(_vectors(tiles, encoder))
+    return np.concatenate(parts).reshape(len(rows), len(columns), -1)
 
 
-def _dense(
-    values: Floats,
-    encoder: Encoder,
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
-    step: int,
-    batch_size: int,
-    device: str,
-) -> Floats:
-    cells = encoder.settings.tile_size // CELL
-    features = encoder.trunk(torch.from_numpy(values[None]).to(device))
-    found = encoder.vectors(features, (cells, cells), step // CELL)[0].permute(1, 2, 0)
-    return np.array(_numpy(found)[: len(rows), : len(columns)])
+def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of so many items, the last one shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, max(1, size))):
+        yield batch
 
 
-def _numpy(tensor: Any) -> Floats:
-    found: Floats = tensor.cpu().numpy()
+def _vectors(tiles: Floats, encoder: Encoder) -> Floats:
+    found: Floats = encoder(torch.from_numpy(tiles).to(encoder.device)).cpu().numpy()
     return found
 
 
-def _missing(
-    values: Floats, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], size: int
-) -> npt.NDArray[np.float64]:
+def _dense(values: Floats, encoder: Encoder, step: int) -> Floats:
+    cells = encoder.settings.tile_size // CELL
+    features = encoder.trunk(torch.from_numpy(values[None]).to(encoder.device))
+    found = encoder.vectors(features, (cells, cells), step // CELL)[0].permute(1, 2, 0)
+    return np.array(found.cpu().numpy())
+
+
+def _missing(values: Floats, rows: Starts, columns: Starts, size: int) -> npt.NDArray[np.float64]:
     """Return the share of missing pixels of each window, by sums over all pixels before."""
     sums = np.zeros((values.shape[1] + 1, values.shape[2] + 1))
     sums[1:, 1:] = np.isnan(values).any(0).cumsum(0).cumsum(1)
@@ -245,8 +236,8 @@ def _missing(
 def _places(
     scene: xr.Dataset | xr.DataArray,
     image: Image,
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
+    rows: Starts,
+    columns: Starts,
     size: int,
 ) -> dict[str, Any]:
     """Return true centres of windows: metres, and degrees where the plane is known."""

@@ -30,7 +30,7 @@ ARCHITECTURES: Mapping[str, tuple[int, tuple[int, ...], bool]] = {
 }
 """Width of the first stage, blocks of each, and whether the head has two layers on mean and max."""
 
-MOST_DIMS = 4096
+MOST_DIMS = MOST_CHANNELS = 4096
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,11 @@ class Settings:
             raise BadInput(f"tiles have {self.tile_size} pixels a side: at least 8 are needed")
         n = len(self.channels)
         columns = (self.centre, self.spread, *([self.limits] if self.limits is not None else []))
-        if n < 1 or len(set(self.channels)) != n or any(len(column) != n for column in columns):
+        if (
+            not 1 <= n <= MOST_CHANNELS
+            or len(set(self.channels)) != n
+            or any(len(column) != n for column in columns)
+        ):
             raise BadInput(f"{n} channels need names that differ, and as many scales and limits")
         if not all(map(math.isfinite, self.centre)) or not all(
             0 < s < math.inf for s in self.spread
@@ -138,6 +142,11 @@ class Encoder(nn.Module):
                 nn.Dropout(0.5),
                 nn.Linear(512, settings.dims),
             )
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
     def forward(self, tiles: Tensor) -> Tensor:
         """Return (tile, dim) vectors of normalised tiles (tile, channel, y, x)."""

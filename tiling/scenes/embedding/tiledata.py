@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ import xarray as xr
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tiling.scenes.embedding.images import image_of
+from tiling.scenes.embedding.images import Image, image_of
 from tiling.scenes.embedding.networks import Settings
 from tiling.scenes.errors import UnusableInput
 from workbench.errors import BadInput
@@ -52,17 +52,6 @@ class _Tiles:
         """Return (channel, y, x), north up."""
         raise NotImplementedError
 
-    def checked(self, channels: tuple[str, ...], values: Pixels, path: Path) -> Pixels:
-        """Return pixels if they are as those of the first tile."""
-        expected = (len(self.channels), self.size, self.size)
-        if channels != self.channels or values.shape != expected:
-            raise UnusableInput(
-                "E092",
-                f"{path}: {channels} of {values.shape}, but the first tile of the collection has "
-                f"{self.channels} of {expected}: make all tiles of it with one meta.yaml",
-            )
-        return values
-
 
 class _Files(_Tiles):
     """Tiles in netCDF files."""
@@ -73,8 +62,7 @@ class _Files(_Tiles):
         names = sorted((int(match["number"]), match["type"]) for match in found)
         if not names:
             raise UnusableInput("E092", f"{folder} has no tiles such as 00000_anchor.nc: make some")
-        with self._opened(*names[0]) as first:
-            image = image_of(first)
+        image = self._image(*names[0])
         self.channels, self.size = image.channels, image.values.shape[-1]
         self.resolution = image.resolution
         self.scenes = {name: self._scene(*name) for name in names}
@@ -82,13 +70,13 @@ class _Files(_Tiles):
     def _path(self, number: int, tile_type: str) -> Path:
         return self.folder / f"{number:05d}_{tile_type}.nc"
 
-    def _opened(self, number: int, tile_type: str) -> xr.Dataset:
+    def _image(self, number: int, tile_type: str) -> Image:
         path = self._path(number, tile_type)
         try:
-            found: xr.Dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False)
+            with xr.open_dataset(path, engine="netcdf4", decode_times=False) as file:
+                return image_of(file)
         except Exception as error:  # whatever HDF5 makes of the file
-            raise UnusableInput("E092", f"{path}: not a netCDF file ({error})") from error
-        return found
+            raise UnusableInput("E092", f"{path}: not a tile ({error}): make it again") from error
 
     def _scene(self, number: int, tile_type: str) -> str:
         import netCDF4
@@ -103,51 +91,53 @@ class _Files(_Tiles):
             ) from error
 
     def read(self, number: int, tile_type: str) -> Pixels:
-        path = self._path(number, tile_type)
-        with self._opened(number, tile_type) as file:
-            try:
-                image = image_of(file)
-            except Exception as error:  # a chunk that is cut off
-                raise UnusableInput("E092", f"{path}: cannot be read ({error})") from error
-        return self.checked(image.channels, image.values, path)
+        image = self._image(number, tile_type)
+        expected = (len(self.channels), self.size, self.size)
+        if image.channels != self.channels or image.values.shape != expected:
+            raise UnusableInput(
+                "E092",
+                f"{self._path(number, tile_type)}: {image.channels} of {image.values.shape}, but "
+                f"the first tile of the collection has {self.channels} of {expected}: make all of "
+                "it with one meta.yaml",
+            )
+        return image.values
 
 
 class _Store(_Tiles):
-    """Tiles in a Zarr store."""
+    """Tiles in a Zarr store: arrays ``tiles`` and ``triplet``, names and scenes in attributes."""
 
     def __init__(self, path: Path) -> None:
+        import zarr
+
+        self.path = path
         try:
-            self.store = xr.open_zarr(path, chunks=None, decode_times=False)
-            dims = ("triplet", "tile_type", "channel", "y", "x")
-            (self.tiles,) = (v for v in self.store.data_vars.values() if v.dims == dims)
-            numbers = [int(number) for number in self.store["triplet"].values]
-            types = [str(name) for name in self.store["tile_type"].values]
-            scenes = self.store["scene_id"].transpose("triplet", "tile_type").values
+            group: Any = zarr.open_group(path, mode="r")
+            self.tiles = group["tiles"]
+            numbers = np.asarray(group["triplet"]).tolist()
+            types, self.channels = group.attrs["tile_type"], tuple(group.attrs["channel"])
+            scenes = group.attrs["scene_id"]
+            *_, channels, height, self.size = self.tiles.shape
+            if height != self.size or channels != len(self.channels):
+                raise ValueError(f"{self.channels} in tiles {self.tiles.shape}")
+            self.places = {
+                (number, kind): (i, k)
+                for i, number in enumerate(numbers)
+                for k, kind in enumerate(types)
+                if kind in TILE_TYPES and scenes[i][k]
+            }
         except Exception as error:  # whatever zarr raises
-            raise UnusableInput(
-                "E092",
-                f"{path}: not a store of tiles (triplet, tile_type, channel, y, x) ({error})",
-            ) from error
-        self.path, self.size = path, self.tiles.sizes["x"]
-        self.channels = image_of(self.tiles[0, 0]).channels
-        resolution = self.tiles.attrs.get("resolution", self.store.attrs.get("resolution"))
-        self.resolution = None if resolution is None else float(resolution)
-        self.places = {
-            (n, t): (i, k)
-            for i, n in enumerate(numbers)
-            for k, t in enumerate(types)
-            if t in TILE_TYPES and str(scenes[i, k])
-        }
-        self.scenes = {name: str(scenes[place]) for name, place in self.places.items()}
+            raise UnusableInput("E092", f"{path}: not a store of tiles ({error})") from error
+        self.resolution = group.attrs.get("resolution")
+        self.scenes = {name: str(scenes[i][k]) for name, (i, k) in self.places.items()}
 
     def read(self, number: int, tile_type: str) -> Pixels:
         try:
-            image = image_of(self.tiles[self.places[number, tile_type]])
+            values = np.asarray(self.tiles[self.places[number, tile_type]], np.float32)
         except Exception as error:  # whatever zarr raises
             raise UnusableInput(
                 "E092", f"{self.path}: tile {number} cannot be read ({error})"
             ) from error
-        return self.checked(image.channels, image.values, self.path)
+        return np.ascontiguousarray(values[:, ::-1])
 
 
 class TripletTiles(Dataset[Tensor]):
@@ -173,7 +163,7 @@ class TripletTiles(Dataset[Tensor]):
         path = Path(path)
         if not path.is_dir():
             raise UnusableInput("E092", f"{path}: there is no such folder of tiles")
-        is_store = any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
+        is_store = (path / "zarr.json").exists() or (path / ".zgroup").exists()
         self._tiles: _Tiles = _Store(path) if is_store else _Files(path)
         counts = Counter(number for number, _ in self._tiles.scenes)
         whole = sorted(number for number, count in counts.items() if count == len(TILE_TYPES))
@@ -187,7 +177,7 @@ class TripletTiles(Dataset[Tensor]):
         self.epoch = 0
         self._seed: int | None = None
         self._kept: dict[tuple[int, str], Pixels] = {}
-        self._room = cache
+        self._most = cache
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -208,11 +198,15 @@ class TripletTiles(Dataset[Tensor]):
         """Return the ID of the scene that a tile is from."""
         return self._tiles.scenes[number, tile_type]
 
+    @property
+    def names(self) -> Iterator[tuple[int, str]]:
+        """Number and type of all tiles, row by row: anchor, neighbour, distant tile."""
+        return (name for row in self.rows for name in self._of_row(row))
+
     @cached_property
     def scenes(self) -> tuple[str, ...]:
         """IDs of all scenes that these triplets take tiles from."""
-        taken = {name for row in self.rows for name in self._of_row(row)}
-        return tuple(sorted({self._tiles.scenes[name] for name in taken}))
+        return tuple(sorted({self._tiles.scenes[name] for name in self.names}))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -232,9 +226,8 @@ class TripletTiles(Dataset[Tensor]):
         name = (number, tile_type)
         if name not in self._kept:
             tile = self._tiles.read(number, tile_type)
-            if tile.nbytes > self._room:
+            if (len(self._kept) + 1) * tile.nbytes > self._most:
                 return tile
-            self._room -= tile.nbytes
             self._kept[name] = tile
         return self._kept[name]
 
@@ -305,9 +298,10 @@ class TripletTiles(Dataset[Tensor]):
 
         0 and 1 for a channel without values, and a spread of 1 for a constant one.
         """
-        names = sorted({name for row in self.rows for name in self._of_row(row)})
         n = mean = squares = np.zeros(len(self.channels))
-        for count, own, own_squares in (_moments(self.raw(*name)) for name in names):
+        for count, own, own_squares in (
+            _moments(self.raw(*name)) for name in sorted(set(self.names))
+        ):
             total = n + count
             share = np.divide(count, total, out=np.zeros_like(total), where=total > 0)
             step = own - mean

@@ -11,15 +11,16 @@ import copy
 import logging
 import math
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import OneCycleLR
 
 from tiling.scenes.embedding.checkpoints import save_encoder
 from tiling.scenes.embedding.inference import evaluating
@@ -37,15 +38,13 @@ logger = logging.getLogger(__name__)
 _SETTLING = 10  # batches that give an untrained network its means and variances
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One pass over the training triplets."""
 
     loss: float
     """Mean over the pass, on augmented tiles."""
     accuracy: float
     """Of validation triplets, NaN where there are none."""
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,6 @@ class Training:
     untrained: float
     """Accuracy on the validation triplets before the first step; NaN where there are none."""
     epochs: tuple[Epoch, ...]
-    best: int
-    """Index of the best epoch."""
     triplets: int
     validation_triplets: int
     validation_scenes: tuple[str, ...]
@@ -68,7 +65,7 @@ class Training:
     @property
     def accuracy(self) -> float:
         """Share of validation triplets whose neighbour is nearer than their distant tile."""
-        return self.epochs[self.best].accuracy
+        return max(self.epochs, key=_rank).accuracy
 
     def __str__(self) -> str:
         if self.reason:
@@ -135,7 +132,7 @@ def train(
     UnusableInput
         E092: a tile cannot be read.
     """
-    _check(max_epochs, batch_size, learning_rate, loss)
+    _check(max_epochs, batch_size, learning_rate, threads, loss)
     tiles = tiles if isinstance(tiles, TripletTiles) else TripletTiles(tiles)
     kept, held = tiles.split(validation_share, seed)
     record = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -145,130 +142,95 @@ def train(
     centre, spread = _scales(kept, limits)
     settings = Settings(tiles.channels, tiles.size, centre, spread, limits, arch, dims,
                         tiles.resolution, meta_sha256, record)  # fmt: skip
-    ready = kept.prepared(settings, seed if augment else None)
+    epochs: list[Epoch] = []
     with _seeded(seed, threads):
         encoder = new_encoder(settings, seed).to(device)
-        _settle(encoder, kept.prepared(settings), batch_size, device)
-        course = _Course(encoder, ready, held and held.prepared(settings), batch_size, device)
-        course.optimise(learning_rate, weight_decay, max_epochs if one_cycle else 0)
-        reason = "" if held else (
-            "no validation was asked for" if not validation_share else
-            f"{len(tiles.scenes)} scenes cannot be split into two parts with triplets of their own"
-        )  # fmt: skip
-        for _ in progress(range(max_epochs), label="training", unit="epochs"):
-            if course.pass_over(LOSSES[loss], seed) and save_to is not None:
-                save_encoder(course.encoder_so_far(), save_to, overwrite=True)
+        _settle(encoder, kept.prepared(settings), batch_size)
+        untrained = triplet_accuracy(encoder, held, batch_size=batch_size) if held else math.nan
+        optimiser = torch.optim.AdamW(
+            encoder.parameters(), learning_rate, weight_decay=weight_decay
+        )
+        steps = max_epochs * math.ceil(len(kept) / batch_size)
+        schedule = OneCycleLR(optimiser, learning_rate, steps) if one_cycle else None
+        ready = kept.prepared(settings, seed if augment else None)
+        for epoch in progress(range(max_epochs), label="training", unit="epochs"):
+            ready.epoch = epoch
+            order = np.random.default_rng([seed, epoch]).permutation(len(ready))
+            batches = _batches(ready, order, batch_size)
+            mean = _pass(encoder, batches, LOSSES[loss], optimiser, schedule) / len(ready)
+            accuracy = triplet_accuracy(encoder, held, batch_size=batch_size) if held else math.nan
+            epochs.append(Epoch(mean, accuracy))
+            logger.info("epoch %d: loss %.4f, validation accuracy %.3f (untrained %.3f)",
+                        epoch + 1, mean, accuracy, untrained)  # fmt: skip
+            if max(epochs, key=_rank) is epochs[-1]:
+                how = {**record, "epoch": epoch + 1, "accuracy": accuracy, "untrained": untrained}
+                best = _snapshot(encoder, replace(settings, training=how))
+                if save_to is not None:
+                    save_encoder(best, save_to, overwrite=True)
     found = Training(
-        course.encoder_so_far(), course.untrained, tuple(course.epochs), course.best, len(kept),
-        len(held or ()), held.scenes if held else (), reason,
+        best, untrained, tuple(epochs), len(kept), len(held or ()), held.scenes if held else (),
+        "" if held else _why_not(validation_share, len(tiles.scenes)),
     )  # fmt: skip
     logger.info("%s", found)
     return found
 
 
-def triplet_accuracy(
-    encoder: Encoder, tiles: TripletTiles, *, batch_size: int = 24, device: str = "cpu"
-) -> float:
+def triplet_accuracy(encoder: Encoder, tiles: TripletTiles, *, batch_size: int = 24) -> float:
     """Return the share of triplets whose neighbour is nearer to the anchor than the distant tile.
 
-    NaN for no triplets.
+    It is worked out where the encoder is, on tiles as they are.
     """
-    tiles = tiles.prepared(encoder.settings)
-    with evaluating(encoder, device):
-        batches = _batches(tiles, np.arange(len(tiles)), batch_size)
-        found = [right(*_vectors(encoder, batch, device)).cpu() for batch in batches]
-    return float(torch.cat(found).double().mean()) if found else math.nan
+    batches = _batches(tiles.prepared(encoder.settings), np.arange(len(tiles)), batch_size)
+    with evaluating(encoder):
+        found = [right(*_vectors(encoder, batch)).cpu() for batch in batches]
+    return float(torch.cat(found).double().mean())
 
 
-class _Course:
-    """A training under way."""
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        tiles: TripletTiles,
-        held: TripletTiles | None,
-        batch_size: int,
-        device: str,
-    ) -> None:
-        self.encoder, self.tiles, self.held = encoder, tiles, held
-        self.batch_size, self.device = batch_size, device
-        self.untrained = self._accuracy()
-        self.epochs: list[Epoch] = []
-        self.best = 0
-        self.weights: dict[str, Any] = {}
-
-    def optimise(self, rate: float, decay: float, cycle: int) -> None:
-        """Set up the steps; `cycle` is the number of epochs of one cycle, 0 for a fixed rate."""
-        self.optimiser = torch.optim.AdamW(self.encoder.parameters(), rate, weight_decay=decay)
-        steps = math.ceil(len(self.tiles) / self.batch_size)
-        self.schedule = (
-            torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rate, cycle * steps)
-            if cycle
-            else None
-        )
-
-    def pass_over(self, loss: Any, seed: int) -> bool:
-        """Train for one epoch and tell whether it is the best so far."""
-        start, epoch = time.perf_counter(), len(self.epochs)
-        self.tiles.epoch = epoch
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.tiles))
-        total = 0.0
-        self.encoder.train()
-        for batch in _batches(self.tiles, order, self.batch_size):
-            self.optimiser.zero_grad()
-            value = loss(*_vectors(self.encoder, batch, self.device))
-            value.backward()
-            self.optimiser.step()
-            if self.schedule is not None:
-                self.schedule.step()
-            total += float(value.detach()) * len(batch)
-        mean = total / len(order)
-        if not math.isfinite(mean):
-            raise SceneError(
-                "E095", f"the loss is {mean} in epoch {epoch + 1}: lower the learning rate"
-            )
-        self.epochs.append(Epoch(mean, self._accuracy(), time.perf_counter() - start))
-        self._log()
-        better = self._rank(epoch) >= self._rank(self.best)
-        if better:
-            self.best, self.weights = epoch, copy.deepcopy(self.encoder.state_dict())
-        return better
-
-    def encoder_so_far(self) -> Encoder:
-        """Return a copy on the CPU as after the best epoch."""
-        found = copy.deepcopy(self.encoder)
-        found.load_state_dict(self.weights)
-        kept = {**found.settings.training, "epochs": len(self.epochs), "best_epoch": self.best + 1,
-                "accuracy": self.epochs[self.best].accuracy,
-                "untrained_accuracy": self.untrained}  # fmt: skip
-        found.settings = replace(found.settings, training=kept)
-        return found.cpu().eval()
-
-    def _accuracy(self) -> float:
-        if self.held is None:
-            return math.nan
-        return triplet_accuracy(
-            self.encoder, self.held, batch_size=self.batch_size, device=self.device
-        )
-
-    def _rank(self, epoch: int) -> tuple[float, float]:
-        entry = self.epochs[epoch]
-        return (0.0 if math.isnan(entry.accuracy) else entry.accuracy, -entry.loss)
-
-    def _log(self) -> None:
-        last = self.epochs[-1]
-        logger.info(
-            "epoch %d: loss %.4f, validation accuracy %.3f (untrained %.3f), %.1f s",
-            len(self.epochs), last.loss, last.accuracy, self.untrained, last.seconds,
-        )  # fmt: skip
+def _pass(
+    encoder: Encoder,
+    batches: Iterable[Tensor],
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    optimiser: torch.optim.Optimizer,
+    schedule: OneCycleLR | None,
+) -> float:
+    """Train on all batches and return the sum of the losses of their triplets."""
+    total = 0.0
+    encoder.train()
+    for batch in batches:
+        optimiser.zero_grad()
+        value = loss(*_vectors(encoder, batch))
+        value.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if schedule is not None:
+            schedule.step()
+        total += float(value.detach()) * len(batch)
+    if not math.isfinite(total):
+        raise SceneError("E095", "the loss is no longer finite: lower the learning rate")
+    return total
 
 
-def _check(max_epochs: int, batch_size: int, rate: float, loss: str) -> None:
-    if max_epochs < 1 or batch_size < 2 or not 0 < rate < math.inf:
+def _snapshot(encoder: Encoder, settings: Settings) -> Encoder:
+    found = copy.deepcopy(encoder).cpu().eval()
+    found.settings = settings
+    return found
+
+
+def _rank(epoch: Epoch) -> tuple[float, float]:
+    return (0.0 if math.isnan(epoch.accuracy) else epoch.accuracy, -epoch.loss)
+
+
+def _why_not(share: float, scenes: int) -> str:
+    if not share:
+        return "no validation was asked for"
+    return f"{scenes} scenes cannot be split into two parts with triplets of their own"
+
+
+def _check(epochs: int, batch_size: int, rate: float, threads: int | None, loss: str) -> None:
+    least = min(epochs, batch_size - 1, 1 if threads is None else threads)
+    if least < 1 or not 0 < rate < math.inf:
         raise BadInput(
-            f"max_epochs is {max_epochs}, batch_size {batch_size}, learning_rate {rate}: at least "
-            "1 epoch, 2 triplets a step and a rate above 0 are needed"
+            f"max_epochs is {epochs}, batch_size {batch_size}, learning_rate {rate}, threads "
+            f"{threads}: 1 epoch, 2 triplets a step, 1 thread and a rate above 0 are the least"
         )
     if loss not in LOSSES:
         raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")
@@ -292,19 +254,18 @@ def _batches(tiles: TripletTiles, order: Any, batch_size: int) -> Iterator[Tenso
         yield torch.stack([tiles[int(k)] for k in order[start:end]])
 
 
-def _vectors(encoder: Encoder, batch: Tensor, device: str) -> Tensor:
+def _vectors(encoder: Encoder, batch: Tensor) -> Tensor:
     """Return the vectors (3, triplet, dim) of a batch of triplets, which go through together."""
-    found: Tensor = encoder(batch.flatten(0, 1).to(device))
+    found: Tensor = encoder(batch.flatten(0, 1).to(encoder.device))
     return found.reshape(*batch.shape[:2], -1).transpose(0, 1)
 
 
-def _settle(encoder: Encoder, tiles: TripletTiles, batch_size: int, device: str) -> None:
+def _settle(encoder: Encoder, tiles: TripletTiles, batch_size: int) -> None:
     """Give an untrained network means and variances of real tiles, as a fair baseline has."""
     encoder.train()
-    order = np.arange(len(tiles))
     with torch.no_grad():
-        for _, batch in zip(range(_SETTLING), _batches(tiles, order, batch_size), strict=False):
-            encoder(batch.flatten(0, 1).to(device))
+        for batch in islice(_batches(tiles, np.arange(len(tiles)), batch_size), _SETTLING):
+            _vectors(encoder, batch)
 
 
 @contextmanager

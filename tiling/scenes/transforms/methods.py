@@ -33,9 +33,9 @@ class Method:
     most_rows: int | None = None
     """Vectors at most, where memory grows with their square."""
 
-    def arguments(self) -> set[str]:
-        """Return the names of what can be set."""
-        return set(inspect.signature(self.kind()).parameters) - {*self.fixed, "random_state"}
+    def parameters(self) -> set[str]:
+        """Return the names of what its class takes."""
+        return set(inspect.signature(self.kind()).parameters)
 
     def kind(self) -> type[Any]:
         """Return the class, which loads its library."""
@@ -81,7 +81,8 @@ def checked_args(type: str, args: Mapping[str, Any]) -> dict[str, Value]:  # noq
     """
     if type not in METHODS:
         raise BadInput(f"transform {type!r} is not known: choose one of {', '.join(METHODS)}")
-    known = METHODS[type].arguments()
+    method = METHODS[type]
+    known = method.parameters() - {*method.fixed, "random_state"}
     for name, value in args.items():
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"

@@ -46,7 +46,7 @@ class Model:
     fitted: Any
     """One of `tiling.scenes.transforms.plain`, or an object with ``transform``."""
     origin: Mapping[str, str]
-    """Encoder and way of inference of the embeddings it was fitted on."""
+    """Encoder, way of inference and earlier transform of the embeddings it was fitted on."""
 
     @property
     def id(self) -> str:
@@ -55,7 +55,11 @@ class Model:
 
     def apply(self, rows: Any) -> Any:
         """Return what becomes of vectors (row, dim) without NaN."""
-        return self.fitted.apply(rows) if self.type in PLAIN else self.fitted.transform(rows)
+        if self.type in PLAIN:
+            return self.fitted.apply(rows)
+        if not len(rows):
+            return np.empty((0, self.fitted.embedding_.shape[1]))
+        return self.fitted.transform(rows)
 
 
 def save_model(model: Model, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

@@ -23,7 +23,7 @@ __all__ = ["apply_transform", "fit_transform"]
 
 _BLOCK = 1 << 16  # vectors worked on at once
 _MEMORY = 2 << 30  # bytes of vectors for methods that need all of them at once
-_ORIGIN = ("model_sha256", "inference")
+_ORIGIN = ("model_sha256", "inference", "transform_id")  # attributes that say what vectors are
 
 
 def fit_transform(
@@ -113,17 +113,11 @@ def _fitted(type: str, args: dict[str, Any], blocks: Any, seed: int) -> tuple[An
         return None, plain
     method = METHODS[type]
     kind, rows = method.kind(), np.concatenate(list(blocks()))
-    if "random_state" in method.arguments() | _parameters(kind):
+    if "random_state" in method.parameters():
         args["random_state"] = seed
     estimator = kind(**method.fixed, **args)
     found = estimator.fit_predict(rows) if method.labels else estimator.fit_transform(rows)
     return np.asarray(found, np.float64), estimator
-
-
-def _parameters(kind: Any) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(kind).parameters)
 
 
 def _drawn(emb: xr.DataArray, samples: int | None, seed: int) -> npt.NDArray[np.bool_]:
@@ -177,11 +171,14 @@ def _labelled(
     n = int(np.prod(emb.shape[:-1]))
     out: npt.NDArray[np.float32] | None = None
     for at, values in parts:
-        if out is None or (not out.shape[1:] and values.ndim > 1):
+        if out is None:
             out = np.full((n, *values.shape[1:]), np.nan, np.float32)
         out[at] = values
-    assert out is not None
+    if out is None:
+        raise BadInput("there are no embeddings: embed scenes first")
     found = embeddings.drop_dims("emb_dim")
+    if "transform_id" in embeddings.attrs:
+        found.attrs["transform_of"] = embeddings.attrs["transform_id"]
     found.attrs |= {
         "transform_type": type,
         "transform_args": canonical(dict(args)),

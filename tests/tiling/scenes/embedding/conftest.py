@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import zarr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
@@ -72,21 +73,16 @@ def store(tmp_path_factory):
     """The first 6 triplets of `collection` in a Zarr store; the last lacks its distant tile."""
     path = tmp_path_factory.mktemp("stores") / "train.zarr"
     values = np.full((6, 3, 1, SIZE, SIZE), np.nan, np.float32)
-    scenes = np.full((6, 3), "", dtype="<U30")
+    scenes = [[""] * 3 for _ in range(6)]
     for number, kind, scene, tile in drawn_triplets(72, 12):
         if number < 6 and (number, kind) != (5, "distant"):
             values[number, TYPES.index(kind), 0] = tile[::-1]
-            scenes[number, TYPES.index(kind)] = scene_id(scene)
-    xr.Dataset(
-        {"bt_13": (("triplet", "tile_type", "channel", "y", "x"), values)},
-        {
-            "triplet": np.arange(6),
-            "tile_type": list(TYPES),
-            "channel": ["bt_13"],
-            "scene_id": (("triplet", "tile_type"), scenes),
-        },
-        {"resolution": 1000.0},
-    ).to_zarr(path, zarr_format=2)
+            scenes[number][TYPES.index(kind)] = scene_id(scene)
+    group = zarr.open_group(path, mode="w")
+    group.create_array("tiles", data=values, chunks=(1, 3, 1, SIZE, SIZE))
+    group.create_array("triplet", data=np.arange(6))
+    names = {"tile_type": list(TYPES), "channel": ["bt_13"], "scene_id": scenes}
+    group.attrs.update({**names, "resolution": 1000.0})
     return path
 
 

@@ -9,9 +9,10 @@ from tiling.scenes.embedding.embeddingfiles import (
     open_embeddings,
     write_embeddings,
 )
-from tiling.scenes.embedding.inference import embed
+from tiling.scenes.embedding.inference import embed, embed_triplets
 from tiling.scenes.embedding.nearest import nearest
 from tiling.scenes.embedding.networks import Settings, new_encoder
+from tiling.scenes.embedding.tiledata import TripletTiles
 from tiling.scenes.errors import UnusableInput
 from workbench.errors import BadInput, OutputExists
 
@@ -95,6 +96,11 @@ def test_a_window_with_too_many_missing_pixels_is_empty(scene, encoder):
     found = embed(spoilt, encoder, step=32)["emb"].isnull().all("emb_dim")[0]
     assert found.values.nonzero() == (np.array([0]), np.array([0]))
     assert not embed(spoilt, encoder, step=32, most_missing=0.63)["emb"].isnull().any()
+
+
+def test_tiles_of_other_channels_are_refused(collection):
+    with pytest.raises(BadInput, match="bt_14"):
+        embed_triplets(TripletTiles(collection), encoder_of(channels=("bt_14",)))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import zarr
 
 from tiling.scenes.embedding.images import image_of
 from tiling.scenes.embedding.networks import Settings
@@ -115,17 +116,19 @@ def test_missing_pixels_are_the_centre_and_limits_hold():
 
 
 def test_packed_values_and_channels_are_read(tmp_path):
-    values = np.arange(2 * 8 * 8, dtype=np.float32).reshape(2, 8, 8)
-    image = xr.DataArray(values, {"channel": ["bt_11", "bt_14"]}, ("channel", "y", "x"))
+    values = np.arange(3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8)
+    image = xr.Dataset(
+        {"truecolor_rgb": (("channel", "y", "x"), values), "bt_14": (("y", "x"), values[2] + 7),
+         "laea": ((), 0), "lat": (("y", "x"), values[0])},
+        {"channel": ["R", "G", "B"]}, {"scene_id": "a"},
+    )  # fmt: skip
     packing = {"dtype": "int16", "scale_factor": 0.5, "add_offset": 10.0, "_FillValue": -32768}
     for kind in ("anchor", "neighbor", "distant"):
-        image.to_dataset(name="multichannel__bt_11__bt_14").assign_attrs(scene_id="a").to_netcdf(
-            tmp_path / f"00000_{kind}.nc",
-            encoding={"multichannel__bt_11__bt_14": packing},
-        )
+        image.to_netcdf(tmp_path / f"00000_{kind}.nc", encoding={"truecolor_rgb": packing})
     tiles = TripletTiles(tmp_path)
-    assert tiles.channels == ("bt_11", "bt_14")
-    np.testing.assert_array_equal(tiles[0][0].numpy(), values[:, ::-1])
+    assert tiles.channels == ("truecolor_rgb_R", "truecolor_rgb_G", "truecolor_rgb_B", "bt_14")
+    np.testing.assert_array_equal(tiles[0][0].numpy()[:3], values[:, ::-1])
+    np.testing.assert_array_equal(tiles[0][0].numpy()[3], values[2, ::-1] + 7)
 
 
 def truncated(path):
@@ -162,6 +165,40 @@ def test_a_file_that_is_no_tile_is_named(collection, tmp_path, spoil, said):
     with pytest.raises(UnusableInput, match=said) as error:
         _ = TripletTiles(tmp_path)[1]
     assert error.value.code == "E092"
+
+
+def no_array(path):
+    shutil.rmtree(path / "tiles")
+
+
+def other_channels(path):
+    zarr.open_group(path).attrs["channel"] = ["a", "b"]
+
+
+def no_scenes(path):
+    zarr.open_group(path).attrs["scene_id"] = [["a"]]
+
+
+def chunk_cut(path):
+    for chunk in (path / "tiles" / "c").rglob("0"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes()[:40])
+
+
+def test_a_first_tile_that_is_cut_off_is_named(collection, tmp_path):
+    for kind in ("anchor", "neighbor", "distant"):
+        shutil.copy(collection / f"00000_{kind}.nc", tmp_path)
+    truncated(tmp_path / "00000_anchor.nc")
+    with pytest.raises(UnusableInput, match="00000_anchor"):
+        TripletTiles(tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [no_array, other_channels, no_scenes, chunk_cut])
+def test_a_store_that_is_not_one_of_tiles_is_refused(store, tmp_path, spoil):
+    shutil.copytree(store, tmp_path / "train.zarr")
+    spoil(tmp_path / "train.zarr")
+    with pytest.raises(UnusableInput, match="E092"):
+        _ = [TripletTiles(tmp_path / "train.zarr")[k] for k in range(5)]
 
 
 def test_a_folder_without_tiles_is_refused(tmp_path):

@@ -21,7 +21,7 @@ FAST = {"dims": 16, "batch_size": 12, "threads": 1}
 def trained(collection, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "small.pt"
     found = train(
-        collection, max_epochs=6, validation_share=0.4, seed=1, save_to=path,
+        collection, max_epochs=10, validation_share=0.4, seed=3, save_to=path,
         meta_sha256="abc", **FAST,
     )  # fmt: skip
     return found, path
@@ -31,7 +31,7 @@ def test_training_beats_the_untrained_encoder(trained):
     found, _ = trained
     assert found.validation_triplets > 20
     assert found.untrained < found.accuracy - 0.1
-    assert found.accuracy > 0.85
+    assert found.accuracy > 0.9
     assert found.epochs[-1].loss < found.epochs[0].loss
     assert f"untrained {found.untrained:.3f}" in str(found)
 
@@ -40,11 +40,11 @@ def test_the_best_epoch_is_kept_with_how_it_came_about(trained, collection):
     found, path = trained
     loaded = load_encoder(path)
     assert model_sha256(loaded) == model_sha256(load_encoder(path))
-    held = TripletTiles(collection).split(0.4, 1)[1]
+    held = TripletTiles(collection).split(0.4, 3)[1]
     assert held.scenes == found.validation_scenes
     assert triplet_accuracy(loaded, held) == found.accuracy == max(e.accuracy for e in found.epochs)
-    assert loaded.settings.training["untrained_accuracy"] == found.untrained
-    assert loaded.settings.training["seed"] == 1
+    assert loaded.settings.training["untrained"] == found.untrained
+    assert loaded.settings.training["seed"] == 3
     assert (loaded.settings.meta_sha256, loaded.settings.resolution) == ("abc", 1000)
 
 
@@ -97,7 +97,8 @@ def test_other_ways_to_train(store, change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"max_epochs": 0}, {"batch_size": 1}, {"learning_rate": 0.0}, {"loss": "l2"}]
+    "change",
+    [{"max_epochs": 0}, {"batch_size": 1}, {"learning_rate": 0.0}, {"threads": 0}, {"loss": "l2"}],
 )
 def test_numbers_out_of_range_are_refused(store, change):
     with pytest.raises(BadInput, match=str(next(iter(change.values())))):

@@ -170,12 +170,22 @@ def test_a_sample_is_fitted_and_all_are_transformed(embeddings):
     xr.testing.assert_identical(apply_transform(embeddings, model), found)
 
 
+def test_groups_among_components(embeddings):
+    components, _ = fit_transform(embeddings, "pca", {"n_components": DIMS})
+    found, _ = fit_transform(components, "kmeans", {"n_clusters": 3})
+    assert found.attrs["transform_of"] == "pca_transform__n_components_8"
+    assert found.attrs["transform_id"] == "kmeans_transform__n_clusters_3"
+    assert found["label"].isnull().sum() == 3
+
+
 def test_other_embeddings_are_refused(embeddings):
-    _, model = fit_transform(embeddings, "pca")
+    _, model = fit_transform(embeddings, "pca", {"n_components": DIMS})
+    components = apply_transform(embeddings, model)
     for other in (
         embeddings.assign_attrs(model_sha256="ff"),
         embeddings.assign_attrs(inference="dense"),
         embeddings.isel(emb_dim=slice(0, 4)),
+        components,
     ):
         with pytest.raises(NotApplicable, match="E091"):
             apply_transform(other, model)
