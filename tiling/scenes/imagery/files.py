@@ -285,7 +285,7 @@ def _fill(path: Path, known: Mapping[str, npt.NDArray[np.float32]]) -> None:
 
 def _deflated(values: npt.NDArray[np.float32]) -> list[bytes]:
     """Return an array as HDF5 shuffles and deflates it, in chunks of whole rows."""
-    for kept, chunks in _chunks:
+    for kept, chunks in list(_chunks):  # other threads may add to it
         if np.array_equal(kept, values):
             return chunks
     rows = min(len(values), CHUNK_ROWS)
