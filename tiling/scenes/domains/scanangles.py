@@ -70,34 +70,30 @@ def view_of(attrs: Mapping[str, Any], name: str) -> View:
         ) from error
 
 
-def scan_angles(
-    lon: npt.ArrayLike, lat: npt.ArrayLike, view: View, *, behind: float = np.nan
-) -> tuple[Floats, Floats]:
+def scan_angles(lon: npt.ArrayLike, lat: npt.ArrayLike, view: View) -> tuple[Floats, Floats]:
     """Return the scan angles of places on the ellipsoid.
 
     Parameters
     ----------
     lon, lat
         Degrees, geodetic, of one shape; any number of full turns.
-    behind
-        What is returned for places that the satellite cannot see.
 
     Returns
     -------
     x, y : numpy.ndarray
-        Radians, float64, x positive to the east and y to the north; NaN (`behind`) where a place
-        lies behind the limb or is not finite.
+        Radians, float64, x positive to the east and y to the north; NaN where a place lies
+        behind the limb or is not finite.
     """
     lons, lats = np.broadcast_arrays(np.asarray(lon, np.float64), np.asarray(lat, np.float64))
     x, y = np.empty(lons.shape), np.empty(lons.shape)
     flat = lons.reshape(-1), lats.reshape(-1), x.reshape(-1), y.reshape(-1)
     for first in range(0, lons.size, _BLOCK):
         part = slice(first, first + _BLOCK)
-        flat[2][part], flat[3][part] = _angles(flat[0][part], flat[1][part], view, behind)
+        flat[2][part], flat[3][part] = _angles(flat[0][part], flat[1][part], view)
     return x, y
 
 
-def _angles(lon: Floats, lat: Floats, view: View, behind: float) -> tuple[Floats, Floats]:
+def _angles(lon: Floats, lat: Floats, view: View) -> tuple[Floats, Floats]:
     a, b = view.semi_major, view.semi_minor
     distance = view.height + a  # from the centre of the Earth
     squared = (b / a) ** 2
@@ -119,7 +115,7 @@ def _angles(lon: Floats, lat: Floats, view: View, behind: float) -> tuple[Floats
             x, y = np.arcsin(-s_y / length), np.arctan(s_z / s_x)
         else:
             x, y = np.arctan(-s_y / s_x), np.arcsin(s_z / length)
-    return np.where(visible, x, behind), np.where(visible, y, behind)
+    return np.where(visible, x, np.nan), np.where(visible, y, np.nan)
 
 
 def ground(x: npt.ArrayLike, y: npt.ArrayLike, view: View) -> tuple[Floats, Floats]:

@@ -6,6 +6,7 @@ int16 takes two thirds of the time and of the bytes.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zlib
@@ -38,6 +39,7 @@ SHARD = 128
 _PACKINGS = {"bt_": (0.005, 250.0), "refl_": (1e-4, 0.0), "truecolor_rgb": (1e-4, 0.0)}
 _MISSING = np.int16(-32768)
 
+_MARGIN = 1 << 16  # bytes that HDF5 may need beside the data
 _LARGE = 1 << 18  # pixels: latitudes and longitudes of a tile do not come again
 _chunks: deque[tuple[npt.NDArray[np.float32], list[bytes]]] = deque(maxlen=4)
 """Of the last two domains: to deflate them takes longer than the image itself."""
@@ -108,10 +110,12 @@ def write_images(
     found = dataset.drop_encoding().assign_coords(
         {name: dataset[name].copy(data=np.zeros_like(values)) for name, values in known.items()}
     )
-    found.attrs = {"Conventions": "CF-1.8"} | {k: _simple(v) for k, v in dataset.attrs.items()}
+    found.attrs = {"Conventions": "CF-1.8"} | {
+        k: _simple(v) for k, v in dataset.attrs.items() if v is not None
+    }
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in found.variables.items():
-        variable.attrs = {k: v for k, v in variable.attrs.items() if v is not None}
+        variable.attrs = {k: _simple(v) for k, v in variable.attrs.items() if v is not None}
         encoding[str(name)] = {"_FillValue": None} if variable.dtype.kind == "f" else {}
         if variable.ndim >= 2 and variable.size:
             chunks = [*(1,) * (variable.ndim - 2), min(variable.shape[-2], CHUNK_ROWS)]
@@ -277,15 +281,18 @@ def _fill(path: Path, known: Mapping[str, npt.NDArray[np.float32]]) -> None:
     """Put coordinates that were deflated before into a file that has zeros in their place."""
     import h5py  # type: ignore[import-untyped]
 
+    chunks = {name: _deflated(values) for name, values in known.items()}
+    with path.open("ab") as room:  # taken first: HDF5 cannot let go of a file on a full disk
+        room.write(bytes(sum(map(len, itertools.chain(*chunks.values()))) + _MARGIN))
     with h5py.File(path, "r+") as file:
-        for name, values in known.items():
-            for number, chunk in enumerate(_deflated(values)):
+        for name, deflated in chunks.items():
+            for number, chunk in enumerate(deflated):
                 file[name].id.write_direct_chunk((number * CHUNK_ROWS, 0), chunk)
 
 
 def _deflated(values: npt.NDArray[np.float32]) -> list[bytes]:
     """Return an array as HDF5 shuffles and deflates it, in chunks of whole rows."""
-    for kept, chunks in _chunks:
+    for kept, chunks in list(_chunks):  # other threads may add to it
         if np.array_equal(kept, values):
             return chunks
     rows = min(len(values), CHUNK_ROWS)
@@ -304,6 +311,8 @@ def _simple(value: Any) -> Any:
         return int(value)
     if isinstance(value, str | int | float | np.ndarray | np.number):
         return value
+    if isinstance(value, list | tuple) and value and all(isinstance(v, int | float) for v in value):
+        return np.asarray(value)
     found = plain(value)
     return found if isinstance(found, str) else json.dumps(found)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -283,10 +284,11 @@ def _coarser(values: Any, native: _Native, resolution: float) -> tuple[Any, _Nat
 def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather | Overlaps:
     """Return where the pixels of a grid lie in a native one."""
     key = (grid, native.key(), method == "area")
-    if key in _kept:
-        _kept.move_to_end(key)
-        return _kept[key]
-    found: Gather | Overlaps
+    found = _kept.get(key)
+    if found is not None:
+        with suppress(KeyError):  # another thread may have let it go
+            _kept.move_to_end(key)
+        return found
     shape = len(native.y), len(native.x)
     if method == "area":
         found = Overlaps(*_positions(native, corners(grid), False), shape, wrap=native.wrap)
@@ -294,8 +296,9 @@ def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather
         found = Gather(*_positions(native, grid, keep), shape, wrap=native.wrap)
     if keep:
         _kept[key] = found
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
+        with suppress(KeyError):
+            while len(_kept) > _KEPT:
+                _kept.popitem(last=False)
     return found
 
 

@@ -66,7 +66,7 @@ class Counts:
         """Return the value below which a share of all values lies; NaN where there are none."""
         if not self.total:
             return float("nan")
-        rank = percent / 100 * (self.total - 1)
+        rank = round(percent / 100 * (self.total - 1))
         place = int(np.searchsorted(np.cumsum(self.counts), rank, side="right"))
         low, high = (_value(int(self.bins[place]) + more) for more in (0, 1))
         return float(np.clip((low + high) / 2, self.least, self.most))

@@ -127,3 +127,8 @@ def test_one_place_spans_a_tile() -> None:
 def test_no_grid_without_a_centre() -> None:
     with pytest.raises(SceneError, match="E021"):
         domain_grid(Domain(), 1000.0)
+
+
+def test_a_domain_of_too_many_pixels_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(SceneError, match=r"E030.*100000 x 100000 pixels"):
+        domain_grid(Domain("rect", 0.0, 0.0, 1e6, 1e6), 10.0)

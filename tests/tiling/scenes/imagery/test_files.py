@@ -210,6 +210,17 @@ def test_a_full_disk_leaves_nothing_under_a_final_name(tmp_path: Path, most: int
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("lacking", [100, 20_000, 200_000])
+def test_a_disk_that_is_full_at_the_end_leaves_nothing(tmp_path: Path, lacking: int) -> None:
+    dataset = all_on_grid(native(), domain_grid(Domain("rect", 13.3, -60.7, 600e3, 520e3), 1000.0))
+    path = write_images(dataset, tmp_path / "a.nc")
+    size = path.stat().st_size
+    path.unlink()
+    with pytest.raises(DiskFull), _full_after(size - lacking):
+        write_images(dataset, path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "text"])
 def test_unreadable_files_are_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.nc"
@@ -290,3 +301,16 @@ def test_scan_angles_survive_the_file(tmp_path: Path) -> None:
                         tmp_path / "a.nc")  # fmt: skip
     found = all_on_grid(read_images(path), GRID).a
     np.testing.assert_allclose(found, scan_angles(*lonlat(GRID), View(-89.5))[0] / 56e-6, atol=1e-3)
+
+
+def test_attributes_of_any_kind_can_be_written(tmp_path: Path) -> None:
+    dataset = native()
+    dataset["bt_13"].attrs |= {"flag": True, "pair": [1.0, 2.0], "of": {"a": 1}, "none": None}
+    dataset.attrs |= {"when": np.datetime64("2020-02-02T14:00"), "none": None}
+    before = dict(dataset["bt_13"].attrs)
+    found = read_images(write_images(dataset, tmp_path / "a.nc"))
+    assert dataset["bt_13"].attrs == before
+    assert (found.bt_13.attrs["flag"], found.bt_13.attrs["of"]) == (1, '{"a": 1}')
+    assert found.bt_13.attrs["pair"].tolist() == [1.0, 2.0]
+    assert found.attrs["when"].startswith("2020-02-02T14:00")
+    assert "none" not in found.attrs | found.bt_13.attrs

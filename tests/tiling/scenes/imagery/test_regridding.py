@@ -349,3 +349,28 @@ def test_places_are_kept_for_domains_and_not_for_tiles(grid: GeoBox) -> None:
     for shift in range(6):
         on_grid(image[shift:], grid)
     assert len(regridding._kept) == 4
+
+
+@pytest.mark.parametrize("longitude", [179.8, -179.8, -160.0])
+def test_a_domain_across_the_date_line(longitude: float) -> None:
+    """GOES West sees it whole, and a source in degrees from 0 to 360 has it without a seam."""
+    from tiling.scenes.domains.scanangles import View, scan_angles
+
+    grid = domain_grid(Domain("rect", 10.0, longitude, 400e3, 300e3), 2000.0)
+    across, up = scan_angles(*lonlat(grid), View(-137.0))
+    assert np.isfinite(across).all()
+    assert (np.diff(across, axis=1) > 0).all()
+    columns = (np.arange(np.floor(v.min() / STEP) - 4, v.max() / STEP + 4) for v in (across, up))
+    x, y = ((c + 0.5) * STEP for c in columns)
+    image = seen(x[None, :] / STEP + y[::-1, None] / STEP, x, y[::-1])
+    image["goes_imager_projection"].attrs["longitude_of_projection_origin"] = -137.0
+    found = on_grid(image, grid)
+    np.testing.assert_allclose(found, (across + up) / STEP, atol=1e-3)
+    lon, lat = np.arange(150.0, 230.0, 0.5), np.arange(0.0, 20.0, 0.5)
+    degrees = xr.DataArray(
+        np.broadcast_to(lon, (len(lat), len(lon))),
+        {"y": lat, "x": lon,
+         "crs": xr.DataArray(0, attrs={"grid_mapping_name": "latitude_longitude"})},
+        ("y", "x"), name="t", attrs={"grid_mapping": "crs"},
+    )  # fmt: skip
+    np.testing.assert_allclose(on_grid(degrees, grid), lonlat(grid)[0] % 360, atol=1e-4)

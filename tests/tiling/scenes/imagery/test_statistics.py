@@ -45,7 +45,7 @@ def test_the_order_of_scenes_does_not_matter(scenes: list[list[float]]) -> None:
     if valid.size:
         ranked = np.sort(valid)
         for percent in (0, 30, 100):
-            place = int(percent / 100 * (len(ranked) - 1))
+            place = round(percent / 100 * (len(ranked) - 1))
             assert one.percentile(percent) == pytest.approx(
                 float(ranked[place]), rel=2.0**-11, abs=1e-38
             )
