@@ -29,7 +29,7 @@ from tiling.scenes.sources.contract import Item
 from tiling.scenes.sources.hdf5files import read_hdf5
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
     import xarray as xr
     from odc.geo.geobox import GeoBox
 

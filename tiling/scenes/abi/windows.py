@@ -21,7 +21,7 @@ from tiling.scenes.errors import SceneError, UnusableInput
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
     from odc.geo.geobox import GeoBox
 
 __all__ = ["RawWindow", "keep_window", "read_window"]

@@ -279,7 +279,7 @@ def _repeated(dataset: xr.Dataset) -> dict[str, npt.NDArray[np.float32]]:
 
 def _fill(path: Path, known: Mapping[str, npt.NDArray[np.float32]]) -> None:
     """Put coordinates that were deflated before into a file that has zeros in their place."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     chunks = {name: _deflated(values) for name, values in known.items()}
     with path.open("ab") as room:  # taken first: HDF5 cannot let go of a file on a full disk

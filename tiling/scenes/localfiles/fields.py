@@ -92,7 +92,7 @@ def _said(error: Exception, path: Path) -> UnusableInput:
     fault = fault_of(error)
     if isinstance(error, FileNotFoundError | PermissionError):
         return StorageFault(fault, str(path), str(path.parent), "")
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     with path.open("rb") as file:
         start = file.read(8)

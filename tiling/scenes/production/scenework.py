@@ -23,7 +23,8 @@ from tiling.scenes.imagery.regridding import all_on_grid
 from tiling.scenes.imagery.statistics import counts_of
 from tiling.scenes.imagery.tiles import tile_images
 from tiling.scenes.meta.model import AuxProduct, Meta
-from tiling.scenes.planning.locations import Placing, settled
+from tiling.scenes.planning.locations import settled
+from tiling.scenes.planning.placing import Placing
 from tiling.scenes.planning.plans import write_tiles
 from tiling.scenes.planning.tiles import Tile
 from tiling.scenes.production.running import Made

@@ -18,7 +18,8 @@ from tiling.scenes.imagery.files import read_images
 from tiling.scenes.imagery.regridding import grid_of
 from tiling.scenes.meta.model import Domain
 from tiling.scenes.planning.labels import labelled, read_labels
-from tiling.scenes.planning.locations import placing, triplet_locations
+from tiling.scenes.planning.locations import triplet_locations
+from tiling.scenes.planning.placing import placing
 from tiling.scenes.planning.plans import read_splits, read_tiles, write_splits
 from tiling.scenes.planning.scenes import Scenes, start
 from tiling.scenes.planning.splitting import split
