@@ -67,7 +67,7 @@ def _read(
 ) -> _T:
     import h5py
 
-    path = store.path(key)
+    path = store.path(key, size)
     with store.open(key, size) as file:
         _has_signature(file, key)
         try:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
@@ -144,15 +144,15 @@ class Store:
         info = self._tried(lambda: self._system().info(self._safe(key), **self._limit()), key)
         return int(info["size"])
 
-    def path(self, key: str) -> Path | None:
+    def path(self, key: str, size: int | None = None) -> Path | None:
         """Return where a file lies on this disk, None where it does not.
 
-        In mode ``mirror`` it is fetched first.
+        In mode ``mirror`` it is fetched first; `size` as for `mirror`.
         """
         if self.is_local:
             return self._local(key)
         if self.storage.mode == "mirror" and self.kept is not None:
-            return self.mirror(key, self.kept)
+            return self.mirror(key, self.kept, size)
         return None
 
     def open(self, key: str, size: int | None = None) -> BinaryIO:
@@ -169,21 +169,26 @@ class Store:
             That of an object has ``fetch([(start, end), ...])``, which brings several places at
             once.
         """
-        here = self.path(key)
+        here = self.path(key, size)
         if here is not None:
             return self._tried(lambda: cast(BinaryIO, _CountedFile(here, self._count)), key)
         known = self.size(key) if size is None else size
         return cast(BinaryIO, ObjectFile(lambda ranges: self._fetched(key, ranges), known))
 
     def mirror(self, key: str, folder: str | os.PathLike[str], size: int | None = None) -> Path:
-        """Return a whole copy of a file below a folder; fetch it where it is missing or not whole.
+        """Return a whole copy of a file below a folder; fetch it where there is none.
 
         It appears under its name only when as many bytes have come as it has.
+
+        Parameters
+        ----------
+        size
+            Bytes of the file where they are known: a copy of another size is fetched again.
         """
-        known = self.size(key) if size is None else size
         place = self.place(key, folder)
-        if place.is_file() and place.stat().st_size == known:
+        if place.is_file() and size in (None, place.stat().st_size):
             return place
+        known = self.size(key) if size is None else size
         with atomic_path(place, overwrite=True) as part, part.open("wb") as copy:
             for start in range(0, known, _PIECE):
                 copy.write(self._fetched(key, [(start, min(start + _PIECE, known))])[0])
@@ -310,24 +315,7 @@ class Store:
         return False
 
     def _system(self) -> Any:
-        """Return the file system of fsspec, which keeps one for each process and thread."""
-        import fsspec  # type: ignore[import-untyped]
-
-        options: dict[str, Any] = {"use_listings_cache": False}
-        if self.storage.protocol in ("s3", "s3a"):
-            options |= {
-                "anon": self.storage.anon,
-                "endpoint_url": self.storage.endpoint_url,
-                "config_kwargs": {
-                    "connect_timeout": CONNECT_SECONDS,
-                    "read_timeout": READ_SECONDS,
-                    "retries": {"total_max_attempts": 1},
-                },
-            }
-        system = fsspec.filesystem(self.storage.protocol, **options)
-        if hasattr(system, "retries"):
-            system.retries = 1  # tries are counted here
-        return system
+        return _file_system(self.storage, CONNECT_SECONDS, READ_SECONDS, os.getpid())
 
     def _limit(self) -> dict[str, float]:
         return {"timeout": _REQUEST_SECONDS} if self._system().async_impl else {}
@@ -344,6 +332,29 @@ class Store:
     def _count(self, number: int) -> None:
         with self._lock:
             self._bytes += number
+
+
+@lru_cache(maxsize=8)
+def _file_system(storage: Storage, connect: float, read: float, process: int) -> Any:
+    """Return the file system of fsspec: one in a process, for all threads."""
+    import fsspec  # type: ignore[import-untyped]
+
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if storage.protocol in ("s3", "s3a"):
+        options |= {
+            "anon": storage.anon,
+            "endpoint_url": storage.endpoint_url,
+            "config_kwargs": {
+                "connect_timeout": connect,
+                "read_timeout": read,
+                "retries": {"total_max_attempts": 1},
+                "max_pool_connections": 2 * _LISTED_AT_ONCE,
+            },
+        }
+    system = fsspec.filesystem(storage.protocol, **options)
+    if hasattr(system, "retries"):
+        system.retries = 1  # tries are counted here
+    return system
 
 
 class _CountedFile(io.FileIO):
