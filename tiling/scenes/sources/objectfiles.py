@@ -20,7 +20,7 @@ __all__ = ["BLOCK", "ObjectFile"]
 BLOCK = 1 << 14
 """Bytes of a block."""
 
-_AHEAD = 4 * BLOCK  # read at a time, as about a compressed chunk of a scene takes
+_AHEAD = 2 * BLOCK  # read at a time: what tells where chunks are takes a few kB in many places
 _STEP = 4 << 20  # bytes of a long read that are copied at a time
 _KEPT = (64 << 20) // BLOCK  # blocks that stay in memory
 

@@ -22,7 +22,7 @@ from tiling.scenes.sources.storage import Store
 
 BUCKET = "noaa-goes16"
 HOUR = "ABI-L1b-RadF/2020/033/14"
-AHEAD = 4 * BLOCK  # bytes that come with the first that is read
+AHEAD = 2 * BLOCK  # bytes that come with the first that is read
 QUICK = (0.01, 0.01, 0.01)
 
 
