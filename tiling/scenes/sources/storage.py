@@ -18,7 +18,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from tiling.scenes.errors import UnusableInput
-from tiling.scenes.sources.faults import CONNECT_SECONDS, READ_SECONDS, StorageFault, fault_of
+from tiling.scenes.sources.faults import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    REQUEST_SECONDS,
+    StorageFault,
+    fault_of,
+)
 from tiling.scenes.sources.objectfiles import ObjectFile
 from workbench.files import Check, atomic_path
 from workbench.tasks import Tasks
@@ -31,8 +37,8 @@ __all__ = ["Store"]
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_PIECE = 8 << 20  # bytes of a mirrored object that are fetched at a time
-_REQUEST_SECONDS = 300  # for a request as a whole
+_PIECE = 8 << 20  # bytes of a mirrored object that are fetched with one request
+_PIECES = 4  # of them at a time
 _LISTED_AT_ONCE = 16
 _LOCAL = ("file", "local")
 
@@ -190,8 +196,9 @@ class Store:
             return place
         known = self.size(key) if size is None else size
         with atomic_path(place, overwrite=True) as part, part.open("wb") as copy:
-            for start in range(0, known, _PIECE):
-                copy.write(self._fetched(key, [(start, min(start + _PIECE, known))])[0])
+            spans = [(at, min(at + _PIECE, known)) for at in range(0, known, _PIECE)]
+            for first in range(0, len(spans), _PIECES):
+                copy.writelines(self._fetched(key, spans[first : first + _PIECES]))
         return place
 
     def place(self, key: str, folder: str | os.PathLike[str]) -> Path:
@@ -318,7 +325,7 @@ class Store:
         return _file_system(self.storage, CONNECT_SECONDS, READ_SECONDS, os.getpid())
 
     def _limit(self) -> dict[str, float]:
-        return {"timeout": _REQUEST_SECONDS} if self._system().async_impl else {}
+        return {"timeout": REQUEST_SECONDS} if self._system().async_impl else {}
 
     def _local(self, key: str) -> Path:
         return self._folder / self._safe(key)
@@ -351,6 +358,11 @@ def _file_system(storage: Storage, connect: float, read: float, process: int) ->
                 "max_pool_connections": 2 * _LISTED_AT_ONCE,
             },
         }
+    if storage.protocol in ("http", "https"):
+        from aiohttp import ClientTimeout
+
+        limits = ClientTimeout(total=None, sock_connect=connect, sock_read=read)
+        options["client_kwargs"] = {"timeout": limits}
     system = fsspec.filesystem(storage.protocol, **options)
     if hasattr(system, "retries"):
         system.retries = 1  # tries are counted here

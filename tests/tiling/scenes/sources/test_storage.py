@@ -172,6 +172,17 @@ def test_in_mode_mirror_a_file_is_opened_from_its_copy(make, tmp_path, server, b
     assert not list(tmp_path.rglob("*.nc"))
 
 
+def test_a_long_file_is_mirrored_in_pieces(make, put, tmp_path, monkeypatch, server):
+    monkeypatch.setattr(storage_module, "_PIECE", 100_000)
+    store = make("s3")
+    path = store.mirror(store.key(HOUR, "a.nc"), tmp_path)
+    assert path.stat().st_size == 1_000_000
+    asked = [text for _, _, text in server.trouble.log if text]
+    assert len(asked) == 10
+    with store.open(store.key(HOUR, "a.nc")) as file:
+        assert file.read() == path.read_bytes()
+
+
 def test_a_mirror_that_breaks_off_leaves_nothing(make, tmp_path, server):
     store = make("s3")
     server.trouble.cuts = 99
@@ -315,6 +326,30 @@ def test_other_protocols_of_fsspec():
         assert file.read() == b"12345"
     with pytest.raises(StorageFault, match="E064"):
         Store(Storage("memory", "none"), waits=()).listing("P")
+
+
+def test_http(make, server, body, monkeypatch, tmp_path):
+    make("s3")
+    monkeypatch.setattr(storage_module, "READ_SECONDS", 1)
+    store = Store(Storage("http", f"{server.url}/{BUCKET}"), waits=(0.01, 0.01))
+    key = store.key(HOUR, "a.nc")
+    server.trouble.refusals = 2
+    assert store.size(key) == len(body)
+    with store.open(key) as file:
+        file.seek(500_000)
+        assert file.read(10) == body[500_000:500_010]
+    assert store.bytes_read == AHEAD
+    assert store.mirror(key, tmp_path).read_bytes() == body
+    with pytest.raises(StorageFault, match="E065"):
+        store.size(store.key(HOUR, "none.nc"))
+    server.trouble.silence = 3
+    with pytest.raises(StorageFault, match="E068"):
+        with store.open(key, len(body)) as file:
+            file.read(1)
+    server.trouble.clear()
+    gone = Store(Storage("http", f"http://127.0.0.1:{closed_port()}/x"), waits=())
+    with pytest.raises(StorageFault, match="E067"):
+        gone.size(gone.key("", "a.nc"))
 
 
 def test_a_store_can_be_sent_and_used_by_threads(make, body):
