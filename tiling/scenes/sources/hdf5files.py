@@ -67,7 +67,7 @@ def _read(
 ) -> _T:
     import h5py
 
-    path = store.path(key, size)
+    path = store.path(key)
     with store.open(key, size) as file:
         _has_signature(file, key)
         try:

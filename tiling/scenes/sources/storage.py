@@ -150,15 +150,15 @@ class Store:
         info = self._tried(lambda: self._system().info(self._safe(key), **self._limit()), key)
         return int(info["size"])
 
-    def path(self, key: str, size: int | None = None) -> Path | None:
+    def path(self, key: str) -> Path | None:
         """Return where a file lies on this disk, None where it does not.
 
-        In mode ``mirror`` it is fetched first; `size` as for `mirror`.
+        In mode ``mirror`` it is fetched first.
         """
         if self.is_local:
             return self._local(key)
         if self.storage.mode == "mirror" and self.kept is not None:
-            return self.mirror(key, self.kept, size)
+            return self.mirror(key, self.kept)
         return None
 
     def open(self, key: str, size: int | None = None) -> BinaryIO:
@@ -175,7 +175,7 @@ class Store:
             That of an object has ``fetch([(start, end), ...])``, which brings several places at
             once.
         """
-        here = self.path(key, size)
+        here = self.path(key)
         if here is not None:
             return self._tried(lambda: cast(BinaryIO, _CountedFile(here, self._count)), key)
         known = self.size(key) if size is None else size

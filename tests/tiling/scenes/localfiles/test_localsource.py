@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,8 @@ def test_files_elsewhere_and_unfinished_ones(tmp_path):
 
 def test_a_file_that_changed_is_not_read_as_another_time(source, tmp_path):
     item = source.query(["lwp"], [])[1]
+    minute = replace(item, start=item.start + np.timedelta64(59, "s"))
+    assert source.open_window(minute, None).attrs["time_coverage_start"] == "2020-02-02T12:10:00Z"
     write(tmp_path / "source_data/LES/a.nc", [0, 11])
     with pytest.raises(UnusableInput, match=r"E065.*has changed"):
         source.open_window(item, None)
