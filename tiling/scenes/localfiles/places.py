@@ -73,8 +73,6 @@ def cells_of_longitudes(axis: Floats, west: float, east: float, pad: float) -> C
     goes_around = bool((np.diff(turned[order], append=turned.min() + 360) < 1.5 * step).all())
     order = order[turned[order] <= east + more]
     places = turned[order]
-    if goes_around and len(order) == len(axis):  # the first meridians again, beyond the last
-        order, places = np.append(order, order[:2]), np.append(places, places[:2] + 360)
     parts = np.split(np.arange(len(order)), np.flatnonzero(np.diff(places) > 1.5 * step) + 1)
     inside = [int(((places[p] > west - step) & (places[p] < east + step)).sum()) for p in parts]
     if not any(inside):
