@@ -6,7 +6,6 @@ assumed is said (W060) and goes with the data.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Layout", "layout_of", "opened"]
-
-logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,6 +75,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     import xarray as xr
 
     try:
+        _whole_classic(path)
         dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
     except Exception as error:  # the libraries below raise what they like
         raise _said(error, path) from error
@@ -88,24 +86,44 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             raise _said(error, path) from error
 
 
+def _whole_classic(path: Path) -> None:
+    """Refuse a netCDF 3 file that is cut short: its library reads zeros beyond the end."""
+    from scipy.io import netcdf_file
+
+    with path.open("rb") as file:
+        if file.read(4) not in (b"CDF\x01", b"CDF\x02"):
+            return
+        file.seek(0)
+        try:
+            netcdf_file(file, mmap=True)
+        except Exception as error:  # not made to say it
+            reason = str(error) or type(error).__name__
+            raise UnusableInput("E072", f"{path}: the file is cut short ({reason})") from error
+
+
 def _said(error: Exception, path: Path) -> UnusableInput:
-    fault = fault_of(error)
+    """Return the error for a file that netCDF cannot read."""
+    if isinstance(error, UnusableInput):
+        return error
     if isinstance(error, FileNotFoundError | PermissionError):
-        return StorageFault(fault, str(path), str(path.parent), "")
-    import h5py
+        return StorageFault(fault_of(error), str(path), str(path.parent), "")
+    import h5py  # type: ignore[import-untyped]
 
     with path.open("rb") as file:
         start = file.read(8)
-    if start[:4] == b"\x89HDF":
+    if start[:4] == b"\x89HDF" and isinstance(error, OSError | RuntimeError):
         try:
             with h5py.File(path, "r"):
-                pass
+                return damage(error, str(path))
         except OSError as reason:  # says more than the library of netCDF
             return damage(reason, str(path))
-    elif start[:3] != b"CDF":
+    known = start[:3] == b"CDF" or start[:4] == b"\x89HDF"
+    if known:
+        said = " ".join(str(error).split())[:200]
+    else:
         said = f"it begins with {start!r}" if start else "it is empty"
-        return UnusableInput("E073", f"{path}: not a netCDF file ({said})")
-    return damage(error, str(path))
+    kind = "cannot be understood as netCDF" if known else "not a netCDF file"
+    return UnusableInput("E073", f"{path}: {kind} ({said})")
 
 
 def layout_of(dataset: xr.Dataset, variable: str, name: str, dx: float | None = None) -> Layout:

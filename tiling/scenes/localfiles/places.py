@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,20 +69,18 @@ def cells_of_longitudes(axis: Floats, west: float, east: float, pad: float) -> C
     more = max(pad, _LEAST_PAD * step)
     start = west - more
     turned = start + (axis - start) % 360
-    width = min(east + more - start, 360)
     order = np.argsort(turned, kind="stable")
-    order = order[turned[order] <= start + width]
+    goes_around = bool((np.diff(turned[order], append=turned.min() + 360) < 1.5 * step).all())
+    order = order[turned[order] <= east + more]
     places = turned[order]
-    if not places.size or not ((places >= west - step / 2) & (places <= east + step / 2)).any():
+    parts = np.split(np.arange(len(order)), np.flatnonzero(np.diff(places) > 1.5 * step) + 1)
+    inside = [int(((places[p] > west - step) & (places[p] < east + step)).sum()) for p in parts]
+    if not any(inside):
         return None
-    gaps = np.flatnonzero(np.diff(places) > 1.5 * step)
-    close = 0.5 * step + 1e-6 * step
-    whole = not any(places[g + 1] > west and places[g] < east for g in gaps)
-    whole = whole and bool(places[0] <= west + close and places[-1] >= east - close)
-    if gaps.size:  # of a file with a hole: the part that has more of the span
-        parts = np.split(np.arange(len(order)), gaps + 1)
-        best = max(parts, key=lambda p: int(((places[p] >= west) & (places[p] <= east)).sum()))
-        order, places = order[best], places[best]
+    best = parts[int(np.argmax(inside))]  # of a file with a hole: what has more of the span
+    order, places = order[best], places[best]
+    edge = step / 2 + 1e-6 * step
+    whole = goes_around or bool(places[0] - edge <= west and places[-1] + edge >= east)
     return Cells(_runs(order), places, whole)
 
 
@@ -92,11 +89,14 @@ def _step(axis: Floats) -> float:
 
 
 def _runs(order: npt.NDArray[np.intp]) -> tuple[slice, ...]:
-    """Return slices that give indices in this order; falling ones have a negative step."""
-    if len(order) > 1 and order[1] < order[0]:
-        return tuple(slice(int(i), int(i) + 1) for i in order)
-    ends = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(order) != 1)), len(order)]
-    return tuple(slice(int(order[a]), int(order[b - 1]) + 1) for a, b in pairwise(ends))
+    """Return slices that give indices in this order, which rises or falls but for a few jumps."""
+    jumps = np.flatnonzero(np.abs(np.diff(order)) != 1) + 1
+    found = []
+    for run in np.split(order, jumps):
+        first, last = int(run[0]), int(run[-1])
+        way = -1 if last < first else 1
+        found.append(slice(first, last + way if last + way >= 0 else None, way))
+    return tuple(found)
 
 
 def geographic_box(grid: GeoBox) -> tuple[float, float, float, float]:

@@ -158,16 +158,19 @@ class FieldSource:
         with opened(path) as content:
             layout = layout_of(content, item.input, str(path), self.dx)
             step = int(number)
-            if step >= len(layout.times) or layout.times[step] != item.start:
+            # a list of scenes may know the minute only
+            gone = step >= len(layout.times)
+            if gone or abs(layout.times[step] - item.start) >= np.timedelta64(1, "m"):
                 raise UnusableInput(
                     "E065", f"{item.key}: the file has changed, {item.start} is no longer there"
                 )
+            time = layout.times[step]
             cells = _cells(layout, None if self.periodic and not layout.is_geographic else grid,
                            pad, item.key)  # fmt: skip
             field = content[item.input]
             values = _read(field, layout, step, *cells)
             attrs = {key: str(field.attrs.get(key, "")) for key in ("units", "long_name")}
-        return _image(item, layout, values, cells, attrs)
+        return _image(item.input, time, layout, values, cells, attrs)
 
     def compose(
         self,
@@ -240,7 +243,8 @@ def _read(
 
 
 def _image(
-    item: Item,
+    name: str,
+    start: np.datetime64,
     layout: Layout,
     values: npt.NDArray[np.float32],
     cells: tuple[Cells, Cells],
@@ -249,13 +253,13 @@ def _image(
     import xarray as xr
 
     rows, columns = cells
-    time = np.datetime_as_string(item.start, unit="s") + "Z"
+    time = np.datetime_as_string(start, unit="s") + "Z"
     notes = list(layout.notes)
     if not (rows.is_whole and columns.is_whole):
         notes.append("W081: the file holds a part of the domain only")
     attrs = {
         "units": attrs["units"],
-        "long_name": attrs["long_name"] or item.input,
+        "long_name": attrs["long_name"] or name,
         "time_coverage_start": time,
         "time_coverage_end": time,
         **({"note": "; ".join(notes)} if notes else {}),
@@ -268,7 +272,7 @@ def _image(
     if layout.is_geographic:
         coords["crs"] = ((), np.int32(0), _WGS84)
         attrs["grid_mapping"] = "crs"
-    return xr.DataArray(values, coords, ("y", "x"), item.input, attrs)
+    return xr.DataArray(values, coords, ("y", "x"), name, attrs)
 
 
 def _same_grid(one: xr.DataArray, other: xr.DataArray) -> bool:

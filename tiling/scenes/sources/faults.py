@@ -13,12 +13,21 @@ from typing import Any, Literal
 
 from tiling.scenes.errors import UnusableInput
 
-__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "Fault", "StorageFault", "fault_of"]
+__all__ = [
+    "CONNECT_SECONDS",
+    "READ_SECONDS",
+    "REQUEST_SECONDS",
+    "Fault",
+    "StorageFault",
+    "fault_of",
+]
 
 CONNECT_SECONDS = 10
 """How long to wait for a connection."""
 READ_SECONDS = 30
 """How long to wait for the next bytes of an answer."""
+REQUEST_SECONDS = 300
+"""How long a request may take as a whole."""
 
 Fault = Literal[
     "bucket", "absent", "refused", "unreachable", "timeout", "server", "broken", "other"
@@ -41,7 +50,7 @@ _WORDS: dict[Fault, str] = {
     "for one that wants your credentials, or ask its owner",
     "unreachable": "{server} cannot be reached: check the network and storage.endpoint_url",
     "timeout": f"{{server}} did not answer in time (limits: {CONNECT_SECONDS} s for a connection, "
-    f"{READ_SECONDS} s between bytes): try later",
+    f"{READ_SECONDS} s between bytes, {REQUEST_SECONDS} s in all): try later",
     "server": "{server} is overloaded or out of order: try later",
     "broken": "the connection to {server} broke off before all bytes had come: try again",
     "other": "it could not be read from {server}",
@@ -54,30 +63,21 @@ _WORDS_HERE: dict[Fault, str] = {
     "other": "it could not be read",
 }
 
-_BY_CLASS: dict[str, Fault] = {
-    "FileNotFoundError": "absent",
-    "PermissionError": "refused",
-    "NoCredentialsError": "refused",
-    "PartialCredentialsError": "refused",
-    "ConnectTimeoutError": "unreachable",
-    "ServerTimeoutError": "timeout",
-    "FSTimeoutError": "timeout",
-    "ReadTimeoutError": "timeout",
-    "TimeoutError": "timeout",
-    "EndpointConnectionError": "unreachable",
-    "ClientConnectorError": "unreachable",
-    "ProxyConnectionError": "unreachable",
-    "SSLError": "unreachable",
-    "ConnectionRefusedError": "unreachable",
-    "ClientPayloadError": "broken",
-    "ResponseStreamingError": "broken",
-    "IncompleteReadError": "broken",
-    "IncompleteRead": "broken",
-    "ConnectionClosedError": "broken",
-    "ServerDisconnectedError": "broken",
-    "ConnectionResetError": "broken",
-    "BrokenPipeError": "broken",
-}
+_CLASSES: dict[Fault, tuple[str, ...]] = {
+    "absent": ("FileNotFoundError",),
+    "refused": ("PermissionError", "NoCredentialsError", "PartialCredentialsError"),
+    "unreachable": (
+        "ConnectTimeoutError", "ConnectionTimeoutError", "EndpointConnectionError",
+        "ClientConnectorError", "ProxyConnectionError", "SSLError", "ConnectionRefusedError",
+    ),
+    "timeout": ("ServerTimeoutError", "FSTimeoutError", "ReadTimeoutError", "TimeoutError"),
+    "broken": (
+        "ClientPayloadError", "ResponseStreamingError", "IncompleteReadError", "IncompleteRead",
+        "ConnectionClosedError", "ServerDisconnectedError", "ConnectionResetError",
+        "BrokenPipeError",
+    ),
+}  # fmt: skip
+_BY_CLASS = {name: fault for fault, names in _CLASSES.items() for name in names}
 _BY_ANSWER: dict[str, Fault] = {
     "NoSuchBucket": "bucket",
     "NoSuchKey": "absent",

@@ -17,9 +17,11 @@ from typing import Any
 
 __all__ = ["BLOCK", "ObjectFile"]
 
-BLOCK = 1 << 16
-"""Bytes of a block: about what a compressed chunk of a scene takes."""
+BLOCK = 1 << 14
+"""Bytes of a block."""
 
+_AHEAD = 2 * BLOCK  # read at a time: what tells where chunks are takes a few kB in many places
+_STEP = 4 << 20  # bytes of a long read that are copied at a time
 _KEPT = (64 << 20) // BLOCK  # blocks that stay in memory
 
 Ranges = Sequence[tuple[int, int]]
@@ -42,9 +44,12 @@ class ObjectFile(io.RawIOBase):
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Bring what lies in these ranges (start, end) at once, to be read afterwards."""
+        """Bring what lies in these ranges (start, end) at once, to be read afterwards.
+
+        Of more than 32 MB the first: the rest comes when it is read.
+        """
         wanted = {number for start, end in ranges for number in self._numbers(start, end)}
-        runs = list(_runs(sorted(wanted - self._blocks.keys())))
+        runs = list(_runs(sorted(wanted - self._blocks.keys())[: _KEPT // 2]))
         if not runs:
             return
         spans = [(a * BLOCK, min((b + 1) * BLOCK, self.size)) for a, b in runs]
@@ -62,18 +67,22 @@ class ObjectFile(io.RawIOBase):
         """Read as many bytes as `buffer` holds, fewer at the end."""
         view = memoryview(buffer).cast("B")
         start, end = self._at, min(self._at + len(view), self.size)
-        if start >= end:
-            return 0
-        self.fetch([(start, end)])
-        for number in self._numbers(start, end):
+        for at in range(start, end, _STEP):
+            self._copy(at, min(at + _STEP, end), view[at - start :])
+        self._at = max(start, end)
+        return max(end - start, 0)
+
+    def _copy(self, start: int, end: int, view: memoryview) -> None:
+        needed = self._numbers(start, end)
+        if not self._blocks.keys() >= set(needed):
+            self.fetch([(start // _AHEAD * _AHEAD, -(-end // _AHEAD) * _AHEAD)])
+        for number in needed:
             block, base = self._blocks[number], number * BLOCK
             self._blocks.move_to_end(number)
             low, high = max(start, base), min(end, base + len(block))
             view[low - start : high - start] = block[low - base : high - base]
         while len(self._blocks) > _KEPT:
             self._blocks.popitem(last=False)
-        self._at = end
-        return end - start
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go to a place, as for any file."""

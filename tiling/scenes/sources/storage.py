@@ -13,12 +13,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from tiling.scenes.errors import UnusableInput
-from tiling.scenes.sources.faults import CONNECT_SECONDS, READ_SECONDS, StorageFault, fault_of
+from tiling.scenes.sources.faults import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    REQUEST_SECONDS,
+    StorageFault,
+    fault_of,
+)
 from tiling.scenes.sources.objectfiles import ObjectFile
 from workbench.files import Check, atomic_path
 from workbench.tasks import Tasks
@@ -31,8 +37,8 @@ __all__ = ["Store"]
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_PIECE = 8 << 20  # bytes of a mirrored object that are fetched at a time
-_REQUEST_SECONDS = 300  # for a request as a whole
+_PIECE = 8 << 20  # bytes of a mirrored object that are fetched with one request
+_PIECES = 4  # of them at a time
 _LISTED_AT_ONCE = 16
 _LOCAL = ("file", "local")
 
@@ -176,17 +182,23 @@ class Store:
         return cast(BinaryIO, ObjectFile(lambda ranges: self._fetched(key, ranges), known))
 
     def mirror(self, key: str, folder: str | os.PathLike[str], size: int | None = None) -> Path:
-        """Return a whole copy of a file below a folder; fetch it where it is missing or not whole.
+        """Return a whole copy of a file below a folder; fetch it where there is none.
 
         It appears under its name only when as many bytes have come as it has.
+
+        Parameters
+        ----------
+        size
+            Bytes of the file where they are known: a copy of another size is fetched again.
         """
-        known = self.size(key) if size is None else size
         place = self.place(key, folder)
-        if place.is_file() and place.stat().st_size == known:
+        if place.is_file() and size in (None, place.stat().st_size):
             return place
+        known = self.size(key) if size is None else size
         with atomic_path(place, overwrite=True) as part, part.open("wb") as copy:
-            for start in range(0, known, _PIECE):
-                copy.write(self._fetched(key, [(start, min(start + _PIECE, known))])[0])
+            spans = [(at, min(at + _PIECE, known)) for at in range(0, known, _PIECE)]
+            for first in range(0, len(spans), _PIECES):
+                copy.writelines(self._fetched(key, spans[first : first + _PIECES]))
         return place
 
     def place(self, key: str, folder: str | os.PathLike[str]) -> Path:
@@ -310,27 +322,10 @@ class Store:
         return False
 
     def _system(self) -> Any:
-        """Return the file system of fsspec, which keeps one for each process and thread."""
-        import fsspec  # type: ignore[import-untyped]
-
-        options: dict[str, Any] = {"use_listings_cache": False}
-        if self.storage.protocol in ("s3", "s3a"):
-            options |= {
-                "anon": self.storage.anon,
-                "endpoint_url": self.storage.endpoint_url,
-                "config_kwargs": {
-                    "connect_timeout": CONNECT_SECONDS,
-                    "read_timeout": READ_SECONDS,
-                    "retries": {"total_max_attempts": 1},
-                },
-            }
-        system = fsspec.filesystem(self.storage.protocol, **options)
-        if hasattr(system, "retries"):
-            system.retries = 1  # tries are counted here
-        return system
+        return _file_system(self.storage, CONNECT_SECONDS, READ_SECONDS, os.getpid())
 
     def _limit(self) -> dict[str, float]:
-        return {"timeout": _REQUEST_SECONDS} if self._system().async_impl else {}
+        return {"timeout": REQUEST_SECONDS} if self._system().async_impl else {}
 
     def _local(self, key: str) -> Path:
         return self._folder / self._safe(key)
@@ -344,6 +339,34 @@ class Store:
     def _count(self, number: int) -> None:
         with self._lock:
             self._bytes += number
+
+
+@lru_cache(maxsize=8)
+def _file_system(storage: Storage, connect: float, read: float, process: int) -> Any:
+    """Return the file system of fsspec: one in a process, for all threads."""
+    import fsspec  # type: ignore[import-untyped]
+
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if storage.protocol in ("s3", "s3a"):
+        options |= {
+            "anon": storage.anon,
+            "endpoint_url": storage.endpoint_url,
+            "config_kwargs": {
+                "connect_timeout": connect,
+                "read_timeout": read,
+                "retries": {"total_max_attempts": 1},
+                "max_pool_connections": 2 * _LISTED_AT_ONCE,
+            },
+        }
+    if storage.protocol in ("http", "https"):
+        from aiohttp import ClientTimeout
+
+        limits = ClientTimeout(total=None, sock_connect=connect, sock_read=read)
+        options["client_kwargs"] = {"timeout": limits}
+    system = fsspec.filesystem(storage.protocol, **options)
+    if hasattr(system, "retries"):
+        system.retries = 1  # tries are counted here
+    return system
 
 
 class _CountedFile(io.FileIO):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -18,21 +19,26 @@ X = ("xt", [50.0, 150.0, 250.0, 350.0], {"units": "m"})
 
 
 def write(
-    path: Path, axes: Any, dims: Any = None, attrs: Any = None, kind: str = "NETCDF4"
+    path: Path,
+    axes: Any,
+    attrs: Any = None,
+    kind: str = "NETCDF4",
+    records: bool = False,
 ) -> Path:
     """A file with a field `lwp` whose values are their own index."""
     with netCDF4.Dataset(path, "w", format=kind) as file:
         file.setncatts(attrs or {})
         for name, values, attributes in axes:
             size = values if isinstance(values, int) else len(values)
-            file.createDimension(name, size)
+            file.createDimension(name, None if records and name == "time" else size)
             if not isinstance(values, int):
                 axis = file.createVariable(name, "f8", (name,))
                 axis.setncatts(attributes)
                 axis[:] = values
-        field = file.createVariable("lwp", "f4", dims or tuple(name for name, *_ in axes))
+        field = file.createVariable("lwp", "f4", tuple(name for name, *_ in axes))
         field.units, field.long_name = "kg m-2", "liquid water path"
-        field[:] = np.arange(field.size).reshape(field.shape)
+        shape = tuple(n if isinstance(n, int) else len(n) for _, n, _ in axes)
+        field[:] = np.arange(np.prod(shape)).reshape(shape)
     return path
 
 
@@ -200,6 +206,34 @@ def broken(path: Path, what: str) -> Path:
     content = {"text": b"time,y,x\n", "empty": b"", "half": body[: len(body) // 2]}[what]
     path.write_bytes(content)
     return path
+
+
+@pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"])
+@pytest.mark.parametrize("lost", [1, 40])
+@pytest.mark.parametrize("records", [True, False])
+def test_an_old_file_that_is_cut_short_is_no_file_of_zeros(tmp_path, kind, lost, records):
+    axes = [T, Y, X] if records else [Y, X, T]
+    path = write(tmp_path / "a.nc", axes, kind=kind, records=records)
+    assert layout(path).x == "xt"
+    path.write_bytes(path.read_bytes().rstrip(b"\0")[:-lost])  # zeros fill its last block
+    with pytest.raises(UnusableInput, match=r"E072.*cut short"):
+        layout(path)
+
+
+def test_a_damaged_chunk(tmp_path):
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
+        for name, size in (("time", 1), ("y", 50), ("x", 60)):
+            file.createDimension(name, size)
+        field = file.createVariable("lwp", "f8", ("time", "y", "x"), zlib=True, fletcher32=True)
+        field[:] = np.random.default_rng(1).normal(size=(1, 50, 60))
+    with h5py.File(tmp_path / "a.nc") as file:
+        place = file["lwp"].id.get_chunk_info(0).byte_offset
+    with (tmp_path / "a.nc").open("r+b") as file:
+        file.seek(place + 500)
+        file.write(bytes(500))
+    with pytest.raises(UnusableInput, match=r"E074.*damaged"):
+        with opened(tmp_path / "a.nc") as content:
+            content["lwp"].values.sum()
 
 
 @pytest.mark.parametrize(

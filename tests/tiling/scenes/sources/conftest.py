@@ -54,8 +54,7 @@ def object_server() -> Iterator[Server]:
     behind.start()
     host, port = behind.get_host_and_port()
     trouble = Trouble()
-    door = ThreadingHTTPServer(("127.0.0.1", 0), _door(host, port, trouble))
-    door.daemon_threads = True
+    door = _Quiet(("127.0.0.1", 0), _door(host, port, trouble))
     thread = threading.Thread(target=door.serve_forever, daemon=True)
     thread.start()
     try:
@@ -65,6 +64,13 @@ def object_server() -> Iterator[Server]:
         door.server_close()
         thread.join(10)
         behind.stop()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that did not wait for their answer."""
 
 
 def _door(host: str, port: int, trouble: Trouble) -> type[BaseHTTPRequestHandler]:

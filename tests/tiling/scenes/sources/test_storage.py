@@ -22,6 +22,7 @@ from tiling.scenes.sources.storage import Store
 
 BUCKET = "noaa-goes16"
 HOUR = "ABI-L1b-RadF/2020/033/14"
+AHEAD = 2 * BLOCK  # bytes that come with the first that is read
 QUICK = (0.01, 0.01, 0.01)
 
 
@@ -104,20 +105,20 @@ def test_only_the_blocks_that_are_read_come_and_each_once(make, server, body):
     with store.open(store.key(HOUR, "a.nc"), size=len(body)) as file:
         file.seek(100)
         assert file.read(50) == body[100:150]
-        file.seek(BLOCK - 10)
-        assert file.read(5) == body[BLOCK - 10 : BLOCK - 5]
-    assert store.bytes_read == BLOCK
-    assert [asked for _, _, asked in server.trouble.log] == [f"bytes=0-{BLOCK - 1}"]
+        file.seek(AHEAD - 10)
+        assert file.read(5) == body[AHEAD - 10 : AHEAD - 5]
+    assert store.bytes_read == AHEAD
+    assert [asked for _, _, asked in server.trouble.log] == [f"bytes=0-{AHEAD - 1}"]
 
 
 def test_several_places_come_at_once(make, server, body):
     store = make("s3")
     with store.open(store.key(HOUR, "a.nc"), size=len(body)) as file:
-        file.fetch([(0, 10), (5 * BLOCK, 7 * BLOCK), (len(body) - 3, len(body) + 99)])
+        file.fetch([(0, 10), (4 * BLOCK, 8 * BLOCK), (len(body) - 3, len(body) + 99)])
         asked = sorted(text for _, _, text in server.trouble.log)
         assert len(asked) == 3
-        file.seek(5 * BLOCK + 7)
-        assert file.read(2 * BLOCK - 7) == body[5 * BLOCK + 7 : 7 * BLOCK]
+        file.seek(4 * BLOCK + 7)
+        assert file.read(4 * BLOCK - 7) == body[4 * BLOCK + 7 : 8 * BLOCK]
         assert len(server.trouble.log) == 3
 
 
@@ -151,9 +152,10 @@ def test_a_mirrored_file_is_whole_and_fetched_once(make, protocol, tmp_path, ser
     assert path.read_bytes() == body
     before = store.bytes_read
     path.write_bytes(body[:-1])  # not whole
-    assert store.mirror(key, tmp_path).read_bytes() == body
+    assert store.mirror(key, tmp_path, size=len(body)).read_bytes() == body
     server.trouble.clear()
     assert store.mirror(key, tmp_path, size=len(body)) == path
+    assert store.mirror(key, tmp_path) == path
     assert store.bytes_read == 2 * before
     assert not server.trouble.log
     assert [p.name for p in path.parent.iterdir()] == ["a.nc"]
@@ -168,6 +170,17 @@ def test_in_mode_mirror_a_file_is_opened_from_its_copy(make, tmp_path, server, b
     assert sum(1 for _, _, asked in server.trouble.log if asked) == 1
     store.forget(key)
     assert not list(tmp_path.rglob("*.nc"))
+
+
+def test_a_long_file_is_mirrored_in_pieces(make, put, tmp_path, monkeypatch, server):
+    monkeypatch.setattr(storage_module, "_PIECE", 100_000)
+    store = make("s3")
+    path = store.mirror(store.key(HOUR, "a.nc"), tmp_path)
+    assert path.stat().st_size == 1_000_000
+    asked = [text for _, _, text in server.trouble.log if text]
+    assert len(asked) == 10
+    with store.open(store.key(HOUR, "a.nc")) as file:
+        assert file.read() == path.read_bytes()
 
 
 def test_a_mirror_that_breaks_off_leaves_nothing(make, tmp_path, server):
@@ -315,6 +328,30 @@ def test_other_protocols_of_fsspec():
         Store(Storage("memory", "none"), waits=()).listing("P")
 
 
+def test_http(make, server, body, monkeypatch, tmp_path):
+    make("s3")
+    monkeypatch.setattr(storage_module, "READ_SECONDS", 1)
+    store = Store(Storage("http", f"{server.url}/{BUCKET}"), waits=(0.01, 0.01))
+    key = store.key(HOUR, "a.nc")
+    server.trouble.refusals = 2
+    assert store.size(key) == len(body)
+    with store.open(key) as file:
+        file.seek(500_000)
+        assert file.read(10) == body[500_000:500_010]
+    assert store.bytes_read == AHEAD
+    assert store.mirror(key, tmp_path).read_bytes() == body
+    with pytest.raises(StorageFault, match="E065"):
+        store.size(store.key(HOUR, "none.nc"))
+    server.trouble.silence = 3
+    with pytest.raises(StorageFault, match="E068"):
+        with store.open(key, len(body)) as file:
+            file.read(1)
+    server.trouble.clear()
+    gone = Store(Storage("http", f"http://127.0.0.1:{closed_port()}/x"), waits=())
+    with pytest.raises(StorageFault, match="E067"):
+        gone.size(gone.key("", "a.nc"))
+
+
 def test_a_store_can_be_sent_and_used_by_threads(make, body):
     store = pickle.loads(pickle.dumps(make("s3")))
     found: list[bytes] = []
@@ -329,7 +366,7 @@ def test_a_store_can_be_sent_and_used_by_threads(make, body):
     for thread in threads:
         thread.join(60)
     assert found == [body[:1000]] * 4
-    assert store.bytes_read == 4 * BLOCK
+    assert store.bytes_read == 4 * AHEAD
 
 
 def test_kept_windows_lie_by_tag_and_appear_whole(make, tmp_path):
