@@ -106,19 +106,39 @@ def read_window(
         E080, if no pixel of the file lies in the domain.
     """
     try:
-        data = content[variable or _data_variable(content, name, product)]
-        dims = next(pair for pair in _AXES if pair[0] in content and pair[1] in content)
-        attrs = _plain_attrs(data, _ATTRIBUTES)
-        mapping = _plain_attrs(content[attrs["grid_mapping"]])
-    except (KeyError, StopIteration) as reason:
-        lacks = reason.args[0] if reason.args else "axes x and y"
-        raise UnusableInput("E061", f"{name}: no file of ABI, it lacks {lacks}") from reason
+        return _read(
+            content, name, grid, pad, variable or _data_variable(content, name, product), below
+        )
+    except KeyError as reason:
+        words = str(reason.args[0])
+        if "object" in words and "doesn't exist" not in words:  # it is there, but cannot be read
+            raise OSError(words) from reason
+        raise UnusableInput("E061", f"{name}: no file of ABI, it lacks {words}") from reason
+    except (TypeError, ValueError) as reason:
+        raise UnusableInput("E061", f"{name}: no file of ABI: {reason}") from reason
+
+
+def _read(
+    content: h5py.File,
+    name: str,
+    grid: GeoBox | None,
+    pad: float,
+    variable: str,
+    below: BinaryIO | None,
+) -> RawWindow:
+    data = content[variable]
+    dims = _AXES[1] if "lat" in content and "x" not in content else _AXES[0]
+    attrs = _plain_attrs(data, _ATTRIBUTES)
+    mapping = _plain_attrs(content[attrs["grid_mapping"]])
     source = _grid(content, name, dims, data.shape, mapping)
-    found = Covering(Window.whole(source.shape), True) if grid is None else None
+    found = Covering(Window.whole(source.shape), True)
     if grid is not None:
-        found = covering(source, grid, pad)
-    if found is None:
-        raise SceneError("E080", f"{name}: the domain and what was scanned have no pixel in common")
+        covered = covering(source, grid, pad)
+        if covered is None:
+            raise SceneError(
+                "E080", f"{name}: the domain and what was scanned have no pixel in common"
+            )
+        found = covered
     window = found.window
     flags = content.get("DQF") if "DQF" in content else None
     quality = None

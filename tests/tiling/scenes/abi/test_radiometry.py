@@ -56,8 +56,6 @@ def test_reflectances_of_a_real_file_are_those_of_satpy(abi_files, band):
 
     path = abi_files[f"RadM1-{band}"]
     scene = Scene(reader="abi_l1b", filenames=[str(path)])
-    from satpy.tests.utils import make_dataid  # noqa: F401  it knows the modifiers
-
     scene.load([band], modifiers=("sunz_corrected",))
     np.testing.assert_allclose(read(path, "refl"), scene[band].values / 100, rtol=2e-4)
 

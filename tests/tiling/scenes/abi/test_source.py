@@ -4,6 +4,7 @@ import pickle
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -267,3 +268,35 @@ def test_a_file_that_is_cut_short(bucket, tmp_path, domain, end):
     (item,) = source.query(["bt_13"], [interval("14:00", "14:30")])
     with pytest.raises(UnusableInput, match="E07"):
         source.open_window(item, domain(17, -85, 100))
+
+
+def test_a_file_with_wrong_bytes_is_refused_or_the_same(write_abi, tmp_path, domain):
+    """Whatever bytes are changed where checksums are: no other error, and no other values."""
+    folder = tmp_path / "ABI-L1b-RadF/2020/033/14"
+    path = write_abi(folder, 13, win=(2000, 1600, 300, 300))
+    good, grid = path.read_bytes(), domain(18, -86, 200)
+    source = AbiSource("goes16", Store(Storage("file", str(tmp_path))))
+    (item,) = source.query(["bt_13"], [interval("14:00", "14:30")])
+    expected = source.open_window(item, grid)
+    with h5py.File(path) as file:
+        data = file["Rad"].id
+        chunks = [data.get_chunk_info(i) for i in range(data.get_num_chunks())]
+    rng = np.random.default_rng(5)
+    ends = []
+    for trial in range(60):
+        content = bytearray(good)
+        for _ in range(rng.integers(1, 5)):
+            chunk = chunks[rng.integers(len(chunks))]
+            inside = chunk.byte_offset + int(rng.integers(chunk.size))
+            place = inside if trial % 2 else int(rng.integers(min(30_000, len(good))))
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            found = source.open_window(item, grid)
+            ends.append("same")
+            if trial % 2:
+                np.testing.assert_array_equal(found, expected)
+        except SceneError as error:
+            ends.append(error.code)
+    assert set(ends) <= {"same", "E061", "E072", "E073", "E074", "E080"}
+    assert ends.count("E074") > 20
