@@ -140,10 +140,9 @@ def _read(
             )
         found = covered
     window = found.window
-    flags = content.get("DQF") if "DQF" in content else None
     quality = None
-    if flags is not None and flags.shape == data.shape:
-        quality = _pixels(flags, window, below).view(np.uint8)
+    if "DQF" in content and content["DQF"].shape == data.shape:
+        quality = _pixels(content["DQF"], window, below).view(np.uint8)
     return RawWindow(
         name=name,
         variable=str(data.name).lstrip("/"),

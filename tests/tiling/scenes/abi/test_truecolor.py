@@ -1,5 +1,7 @@
 """True colour against a plain version and against satpy, which makes it of the same files."""
 
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from tiling.scenes.abi.images import image
 from tiling.scenes.abi.rayleigh import without_air
 from tiling.scenes.abi.truecolor import NightScene, colours, stretched
 from tiling.scenes.abi.windows import read_window
-from tiling.scenes.errors import UnusableInput
+from tiling.scenes.errors import SceneError, UnusableInput
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +93,11 @@ def test_it_is_that_of_satpy(bands, windows):
 
 def test_a_night_has_no_colour(windows):
     dark = [window.copy(data=np.full(window.shape, np.nan, np.float32)) for window in windows]
+    with pytest.raises(SceneError, match="E080"):  # by day it is something else
+        colours(*dark, resolution=1000)
+    dark[0].attrs["time_middle"] = "2020-02-03T04:00:00Z"
     with pytest.raises(NightScene, match="night") as caught:
         colours(*dark, resolution=1000)
-    import pickle
-
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
