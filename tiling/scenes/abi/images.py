@@ -13,6 +13,7 @@ from tiling.scenes.abi.fixedgrids import FixedGrid
 from tiling.scenes.abi.radiometry import Negative, value_table
 from tiling.scenes.abi.windows import RawWindow
 from tiling.scenes.domains.scanangles import View
+from tiling.scenes.errors import UnusableInput
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,14 +131,17 @@ def calibrated(
 
 
 def middle(raw: RawWindow) -> np.datetime64:
-    """Return the middle of the scan, UTC."""
+    """Return the middle of the scan, UTC; UnusableInput (E061) where the file does not say it."""
     seconds = raw.numbers.get("t", np.nan)
     if np.isfinite(seconds) and seconds > 0:
         return _EPOCH + np.timedelta64(round(seconds * 1e9), "ns")
-    start, end = (
-        np.datetime64(str(raw.about[f"time_coverage_{edge}"]).rstrip("Z"), "ns")
-        for edge in ("start", "end")
-    )
+    try:
+        start, end = (
+            np.datetime64(str(raw.about[f"time_coverage_{edge}"]).rstrip("Z"), "ns")
+            for edge in ("start", "end")
+        )
+    except (KeyError, ValueError) as reason:
+        raise UnusableInput("E061", f"{raw.name}: it does not say when it was scanned") from reason
     return start + (end - start) // 2
 
 

@@ -171,7 +171,7 @@ class AbiSource:
                 below=below,
             )
 
-        if self.store.path(item.key) is not None:  # it lies on this disk as a whole
+        if self.store.is_local or self.store.storage.mode == "mirror":
             return read_hdf5(self.store, item.key, read, item.size)
         tag = _tag(grid, pad, want)
         kept = self.store.window_path(item.key, tag)
@@ -252,11 +252,13 @@ def _of_scenes(
     """Return the items of scenes whose first input starts in an interval."""
     kept: list[Item] = []
     first: np.datetime64 | None = None
+    inputs: set[str] = set()
     wanted = False
     for item in sorted(items, key=lambda item: (item.start, item.input)):
-        if first is None or item.start - first > tolerance:
-            first = item.start
+        if first is None or item.start - first > tolerance or item.input in inputs:
+            first, inputs = item.start, set()
             wanted = any(span.start <= first <= span.end for span in intervals)
+        inputs.add(item.input)
         if wanted:
             kept.append(item)
     return kept

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tiling.scenes.abi import sun
+from tiling.scenes.domains.scanangles import ground, view_of
 from tiling.scenes.errors import SceneError, UnusableInput
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _CLOSE = 1e-3  # of a pixel
 
 
 class NightScene(SceneError):
-    """A scene that the sun does not reach, or that is empty: there is no colour."""
+    """A scene that the sun does not reach: it has no colour, and is left out."""
 
     def __init__(self, message: str) -> None:
         super().__init__("night", message)
@@ -61,7 +63,9 @@ def colours(
     UnusableInput
         E061, if the windows do not match.
     NightScene
-        If no pixel has a colour.
+        If no pixel has a colour because the sun is down.
+    SceneError
+        E080, if no pixel has one though the sun is up.
     """
     import xarray as xr
 
@@ -76,7 +80,7 @@ def colours(
         blue.values, red.values, veggie.values, shares, values
     )
     if not np.isfinite(values).any():
-        raise NightScene(f"no pixel has a colour at {blue.attrs.get('time_middle', 'this time')}")
+        raise _without_colour(blue)
     attrs = {**onto.attrs, "long_name": "True colour reflectance: red, green, blue"}
     shared = [w.attrs["dqf_fraction"] for w in (blue, red, veggie) if "dqf_fraction" in w.attrs]
     if shared:
@@ -98,6 +102,19 @@ def stretched(reflectance: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     values = np.maximum(np.asarray(reflectance, np.float32), np.float32(1e-6))
     grey = (np.log10(values) - lowest) / (0.75 * -lowest)
     return np.asarray(np.nan_to_num(np.clip(grey, 0, 1) * 255).round(), np.uint8)
+
+
+def _without_colour(window: xr.DataArray) -> SceneError:
+    """Return the reason why a window has no pixel with a colour."""
+    view = view_of(window[window.attrs["grid_mapping"]].attrs, "the window")
+    ends = (window[axis].values[[0, -1]] for axis in ("x", "y"))
+    x, y = np.meshgrid(*(np.linspace(first, last, 9) for first, last in ends))
+    lon, lat = ground(x, y, view)
+    time = window.attrs["time_middle"]
+    height = sun.cosine_of_zenith(np.datetime64(time.rstrip("Z"), "ns"), lon, lat)
+    if np.nanmax(height, initial=-1) < np.cos(np.radians(sun.NIGHT)):
+        return NightScene(f"the sun is down in all of the domain at {time}")
+    return SceneError("E080", f"no pixel of the domain has a value in all bands at {time}")
 
 
 def _check(blue: xr.DataArray, red: xr.DataArray, veggie: xr.DataArray) -> None:

@@ -37,6 +37,7 @@ _ATTRIBUTES = (
 _OF_FILE = ("time_coverage_start", "time_coverage_end", "platform_ID", "scene_id", "timeline_id")
 _AXES = (("y", "x"), ("lat", "lon"))
 _InflateError = cast(type[Exception], isal_zlib.error)  # its stubs say that it is one
+_AHEAD = 1.05  # chunks of a row differ in size; what was not fetched ahead is read by itself
 _CHUNK = 226  # pixels along a side of a chunk of a window that is kept
 
 
@@ -94,7 +95,8 @@ def read_window(
     variable
         Its name, where it is known.
     below
-        The object on a server that `content` is read from: what is needed is asked for at once.
+        The object on a server that `content` is read from: its ``fetch`` brings the chunks of a
+        row at once, which lie one behind the other.
 
     Raises
     ------
@@ -104,31 +106,47 @@ def read_window(
         E080, if no pixel of the file lies in the domain.
     """
     try:
-        data = content[variable or _data_variable(content, name, product)]
-        dims = next(pair for pair in _AXES if pair[0] in content and pair[1] in content)
-        attrs = _plain_attrs(data, _ATTRIBUTES)
-        mapping = _plain_attrs(content[attrs["grid_mapping"]])
-    except (KeyError, StopIteration) as reason:
-        raise UnusableInput(
-            "E061", f"{name}: no file of ABI: it has no {reason.args or 'axes x and y'}"
-        ) from reason
+        return _read(
+            content, name, grid, pad, variable or _data_variable(content, name, product), below
+        )
+    except KeyError as reason:
+        words = str(reason.args[0])
+        if "object" in words and "doesn't exist" not in words:  # it is there, but cannot be read
+            raise OSError(words) from reason
+        raise UnusableInput("E061", f"{name}: no file of ABI, it lacks {words}") from reason
+    except (TypeError, ValueError) as reason:
+        raise UnusableInput("E061", f"{name}: no file of ABI: {reason}") from reason
+
+
+def _read(
+    content: h5py.File,
+    name: str,
+    grid: GeoBox | None,
+    pad: float,
+    variable: str,
+    below: BinaryIO | None,
+) -> RawWindow:
+    data = content[variable]
+    dims = _AXES[1] if "lat" in content and "x" not in content else _AXES[0]
+    attrs = _plain_attrs(data, _ATTRIBUTES)
+    mapping = _plain_attrs(content[attrs["grid_mapping"]])
     source = _grid(content, name, dims, data.shape, mapping)
-    found = Covering(Window.whole(source.shape), True) if grid is None else None
+    found = Covering(Window.whole(source.shape), True)
     if grid is not None:
-        found = covering(source, grid, pad)
-    if found is None:
-        raise SceneError("E080", f"{name}: the domain and what was scanned have no pixel in common")
+        covered = covering(source, grid, pad)
+        if covered is None:
+            raise SceneError(
+                "E080", f"{name}: the domain and what was scanned have no pixel in common"
+            )
+        found = covered
     window = found.window
-    flags = content.get("DQF") if "DQF" in content else None
-    if below is not None and hasattr(below, "fetch"):
-        below.fetch([span for item in (data, flags) for span in _spans(item, window)])
     quality = None
-    if flags is not None and flags.shape == data.shape:
-        quality = _pixels(flags, window).view(np.uint8)
+    if "DQF" in content and content["DQF"].shape == data.shape:
+        quality = _pixels(content["DQF"], window, below).view(np.uint8)
     return RawWindow(
         name=name,
         variable=str(data.name).lstrip("/"),
-        counts=_pixels(data, window),
+        counts=_pixels(data, window, below),
         quality=quality,
         grid=source.part(window),
         whole=found.whole,
@@ -238,47 +256,52 @@ def _plain_attrs(item: Any, names: tuple[str, ...] | None = None) -> dict[str, A
     return plain
 
 
-def _blocks(data: h5py.Dataset, window: Window) -> Iterator[tuple[int, int]]:
-    """Yield the first row and column of all chunks that a window touches."""
+def _blocks(data: h5py.Dataset, window: Window) -> Iterator[tuple[int, range]]:
+    """Yield the first row, and the first columns, of the chunks that a window touches."""
     (top, bottom), (left, right), (high, wide) = *window, data.chunks
     for row in range(top // high * high, bottom, high):
-        for col in range(left // wide * wide, right, wide):
-            yield row, col
+        yield row, range(left // wide * wide, right, wide)
 
 
-def _spans(data: h5py.Dataset | None, window: Window) -> Iterator[tuple[int, int]]:
-    """Yield where in the file (start, end) the chunks of a window lie."""
-    if data is None or data.chunks is None:
-        return
-    for corner in _blocks(data, window):
-        info = data.id.get_chunk_info_by_coord(corner)
-        if info.byte_offset is not None:
-            yield info.byte_offset, info.byte_offset + info.size
-
-
-def _pixels(data: h5py.Dataset, window: Window) -> npt.NDArray[Any]:
+def _pixels(data: h5py.Dataset, window: Window, below: Any) -> npt.NDArray[Any]:
     shape, dtype = data.chunks, data.dtype
     plain = data.compression == "gzip" and not (data.shuffle or data.fletcher32)
     if not plain or shape is None:
         return cast(npt.NDArray[Any], data[window.slices])
     values = np.empty(window.shape, dtype)
-    size = dtype.itemsize * shape[0] * shape[1]
-    for row, col in _blocks(data, window):
-        block = Window((row, row + shape[0]), (col, col + shape[1]))
-        part = cast(Window, block.common(window))
-        try:
-            skipped, packed = data.id.read_direct_chunk((row, col))
-        except (OSError, RuntimeError):  # never written, or damaged: HDF5 tells which
-            skipped, packed = 1, b""
-        if skipped:
-            values[part.within(window)] = data[part.slices]
-            continue
-        try:
-            inflated = isal_zlib.decompress(packed, bufsize=size)
-        except _InflateError as reason:
-            raise OSError(f"{data.name}: a chunk cannot be inflated: {reason}") from reason
-        if len(inflated) != size:
-            raise OSError(f"{data.name}: a chunk holds {len(inflated)} bytes instead of {size}")
-        chunk = np.frombuffer(inflated, dtype).reshape(shape)
-        values[part.within(window)] = chunk[part.within(block)]
+    for row, cols in _blocks(data, window):
+        for col in cols:
+            block = Window((row, row + shape[0]), (col, col + shape[1]))
+            part = cast(Window, block.common(window))
+            packed = _packed(data, row, col)
+            if col == cols[0] and packed and hasattr(below, "fetch"):
+                at = below.tell()  # the next ones begin where this one ended
+                below.fetch([(at, at + int(_AHEAD * len(packed) * (len(cols) - 1)))])
+            if packed is None:
+                values[part.within(window)] = data[part.slices]
+            else:
+                chunk = _inflated(packed, data.name, dtype, shape)
+                values[part.within(window)] = chunk[part.within(block)]
     return values
+
+
+def _packed(data: h5py.Dataset, row: int, col: int) -> bytes | None:
+    """Return a chunk as it is stored; None where it is left to HDF5."""
+    try:
+        skipped, packed = data.id.read_direct_chunk((row, col))
+    except (OSError, RuntimeError):  # never written, or damaged: HDF5 tells which
+        return None
+    return None if skipped else cast(bytes, packed)
+
+
+def _inflated(
+    packed: bytes, name: str, dtype: np.dtype[Any], shape: tuple[int, int]
+) -> npt.NDArray[Any]:
+    size = dtype.itemsize * shape[0] * shape[1]
+    try:
+        inflated = isal_zlib.decompress(packed, bufsize=size)
+    except _InflateError as reason:
+        raise OSError(f"{name}: a chunk cannot be inflated: {reason}") from reason
+    if len(inflated) != size:
+        raise OSError(f"{name}: a chunk holds {len(inflated)} bytes instead of {size}")
+    return np.frombuffer(inflated, dtype).reshape(shape)

@@ -3,6 +3,8 @@
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
 from tiling.scenes.abi.fixedgrids import FixedGrid, axis, covering
@@ -41,7 +43,7 @@ def test_pixels_of_a_real_file_are_those_of_proj(abi_files, key):
             {k: v.decode() if isinstance(v, bytes) else float(v) for k, v in plain.items()}
         )
     assert grid.view.longitude == -89.5
-    lon, lat = grid.places()
+    lon, lat = (values[::5, ::5] for values in grid.places())
     height = grid.view.height
     there = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
     east, north = there.transform(lon, lat)
@@ -53,9 +55,9 @@ def test_pixels_of_a_real_file_are_those_of_proj(abi_files, key):
     )
     up = (north[seen] / height - grid.y_offset) / grid.y_scale
     np.testing.assert_allclose(rows[seen], up, atol=1e-6)
-    expected = np.broadcast_to(np.arange(grid.shape[1]), cols.shape)
+    expected = np.broadcast_to(np.arange(grid.shape[1])[::5], cols.shape)
     np.testing.assert_allclose(cols[seen], expected[seen], atol=1e-6)
-    expected = np.broadcast_to(np.arange(grid.shape[0])[:, None], rows.shape)
+    expected = np.broadcast_to(np.arange(grid.shape[0])[::5, None], rows.shape)
     np.testing.assert_allclose(rows[seen], expected[seen], atol=1e-6)
 
 
@@ -178,3 +180,28 @@ def test_a_part_is_where_it_was():
     np.testing.assert_allclose(within, (rows - 100, cols - 50), atol=1e-8)
     assert part.shape == window.shape
     np.testing.assert_allclose(part.x, disk.x[50:90], atol=1e-15)
+
+
+@given(
+    lat=st.floats(-60, 60),
+    lon=st.floats(-60, 60),
+    side=st.floats(40, 1500),
+    pad=st.floats(0, 0.5),
+    metres=st.sampled_from([500, 1000, 2000]),
+    below=st.floats(-180, 180),
+)
+@settings(max_examples=60)
+def test_any_domain_that_is_seen_lies_in_its_window(domain, lat, lon, side, pad, metres, below):
+    grid = domain(lat, (below + lon + 180) % 360 - 180, side, side * 1000 / 40)
+    source = full_disk(metres, View(longitude=below))
+    rows, cols = source.pixels(*places(grid))
+    found = covering(source, grid, pad)
+    seen = np.isfinite(rows)
+    if not seen.any():
+        return
+    for pixels, span in zip((rows[seen], cols[seen]), found.window, strict=True):
+        assert span[0] <= max(pixels.min() - 3, 0)
+        assert span[1] > min(pixels.max() + 3, source.shape[0] - 1)
+        assert all(edge % (2000 // metres) == 0 for edge in span)
+    if found.whole:
+        assert seen.all()
