@@ -262,6 +262,9 @@ def tile_store(
         for name, values in zip(("lat", "lon"), places, strict=True):
             _add(group, name, values, ("triplet", "tile_type"))
         group.attrs.update({"tile_type": types, "channel": _channels(first), "scene_id": scenes})
+        resolution = next(iter(first.values())).attrs.get("resolution")
+        if resolution is not None:
+            group.attrs["resolution"] = float(resolution)
     return Path(path)
 
 

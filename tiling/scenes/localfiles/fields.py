@@ -107,7 +107,7 @@ def _said(error: Exception, path: Path) -> UnusableInput:
         return error
     if isinstance(error, FileNotFoundError | PermissionError):
         return StorageFault(fault_of(error), str(path), str(path.parent), "")
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     with path.open("rb") as file:
         start = file.read(8)

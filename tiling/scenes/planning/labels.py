@@ -39,15 +39,15 @@ def read_labels(path: str | os.PathLike[str]) -> list[Label]:
     Raises
     ------
     UnusableInput
-        E092 if the file cannot be read or a label lacks one of them; the first ten are named.
+        E105 if the file cannot be read or a label lacks one of them; the first ten are named.
     """
     path = Path(path)
     try:
         rows = _yaml_rows(path) if path.suffix in (".yml", ".yaml") else _csv_rows(path)
     except BadFile as error:
-        raise UnusableInput("E092", str(error)) from error
+        raise UnusableInput("E105", str(error)) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnusableInput("E092", f"{path}: labels cannot be read: {error}") from error
+        raise UnusableInput("E105", f"{path}: labels cannot be read: {error}") from error
     found, faults = list[Label](), list[str]()
     for place, row in rows:
         try:
@@ -56,7 +56,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[Label]:
             faults.append(f"{place}: {error}")
     if faults:
         more = [f"and {len(faults) - 10} more"] if len(faults) > 10 else []
-        raise UnusableInput("E092", "\n  ".join([f"{path}:", *faults[:10], *more]))
+        raise UnusableInput("E105", "\n  ".join([f"{path}:", *faults[:10], *more]))
     return found
 
 

@@ -45,6 +45,9 @@ __all__ = [
     "tile_scene",
 ]
 
+NIGHT = "night"
+"""Code of a scene that the sun does not shine on, and the reason why it is skipped."""
+
 Limits = Mapping[str, tuple[float, float]]
 
 
@@ -105,8 +108,13 @@ def crop_scene(job: CropJob) -> Made:
     source = make(job.meta, job.folder, allow_user_code=job.allow_user_code)
     aux = _aux(job)
     product = aux.type if aux else job.meta.type
-    found = crop(source, product, job.items, job.grid, job.meta.domain.pad)
-    reason = _nothing_to_see(found)
+    try:
+        found = crop(source, product, job.items, job.grid, job.meta.domain.pad)
+        reason = _nothing_to_see(found)
+    except SceneError as error:
+        if error.code != NIGHT:
+            raise
+        reason = NIGHT
     if reason:
         return Made(job.fingerprint, time.monotonic() - begin, reason)
     about = attributes(job.meta, job.scene, fingerprint=job.fingerprint, aux=aux)
@@ -230,4 +238,4 @@ def _nothing_to_see(images: xr.Dataset) -> str:
     if any(np.isfinite(variable.values).any() for variable in images.values()):
         return ""
     sunlit = any(str(name).startswith(("refl_", "truecolor")) for name in images)
-    return "night" if sunlit else "no data"
+    return NIGHT if sunlit else "no data"

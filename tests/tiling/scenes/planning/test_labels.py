@@ -72,7 +72,7 @@ def test_labels_go_to_tiles():
 def test_bad_labels_are_refused(tmp_path, name, text, words):
     if text is not None:
         (tmp_path / name).write_text(text)
-    with pytest.raises(UnusableInput, match=rf"(?s)E092: .*{name}.*{words}"):
+    with pytest.raises(UnusableInput, match=rf"(?s)E105: .*{name}.*{words}"):
         read_labels(tmp_path / name)
 
 
