@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tiling.scenes.domains.planes import lonlat_of, perimeter
 from tiling.scenes.domains.scanangles import View, ground, scan_angles
 from tiling.scenes.errors import UnusableInput
-from workbench.rasters.grids import transformer
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def covering(source: FixedGrid, grid: GeoBox, pad: float) -> Covering | None:
         Its edges are edges of pixels of 2 km, so that bands of one scan match; None where no pixel
         of the file lies in the domain.
     """
-    rows, cols = source.pixels(*_edge(grid))
+    rows, cols = source.pixels(*perimeter(grid, _EDGE_POINTS))
     margin = np.zeros(2)
     if not (np.isfinite(rows).all() and np.isfinite(cols).all()):  # a part lies behind the limb
         rows, cols = (places.reshape(_LATTICE, -1) for places in source.pixels(*_lattice(grid)))
@@ -187,26 +187,9 @@ def covering(source: FixedGrid, grid: GeoBox, pad: float) -> Covering | None:
     return Covering(Window(spans[0], spans[1]), whole)
 
 
-def _edge(grid: GeoBox) -> tuple[Floats, Floats]:
-    """Return longitude and latitude of points along the outer edge of a grid."""
-    rows, cols = grid.shape
-    along = np.linspace(0, 1, _EDGE_POINTS + 1)
-    low, high = np.zeros_like(along), np.ones_like(along)
-    u = np.concatenate([along, high, along, low]) * cols
-    v = np.concatenate([low, along, high, along]) * rows
-    return _places(grid, u, v)
-
-
 def _lattice(grid: GeoBox) -> tuple[Floats, Floats]:
     rows, cols = grid.shape
     u, v = np.meshgrid(np.linspace(0, cols, _LATTICE), np.linspace(0, rows, _LATTICE))
-    return _places(grid, u.ravel(), v.ravel())
-
-
-def _places(grid: GeoBox, u: Floats, v: Floats) -> tuple[Floats, Floats]:
-    if grid.crs is None:
-        raise UnusableInput("E061", "a grid without a CRS has no place on the Earth")
-    a, b, c, d, e, f = tuple(grid.affine)[:6]
-    x, y = a * u + b * v + c, d * u + e * v + f
-    lon, lat = transformer(str(grid.crs), "EPSG:4326").transform(x, y)
-    return np.asarray(lon), np.asarray(lat)
+    affine: Any = grid.affine
+    x, y = affine * (u.ravel(), v.ravel())
+    return lonlat_of(grid, x, y)

@@ -25,6 +25,7 @@ from tiling.scenes.embedding.checkpoints import model_sha256
 from tiling.scenes.embedding.images import Image, image_of
 from tiling.scenes.embedding.networks import CELL, Encoder
 from tiling.scenes.embedding.tiledata import TILE_TYPES, TripletTiles
+from tiling.scenes.planning.slidingwindows import windows
 from workbench.errors import BadInput
 
 __all__ = ["embed", "embed_triplets", "evaluating"]
@@ -77,7 +78,7 @@ def embed(
     settings = encoder.settings
     image = _fitting(image_of(scene), encoder)
     size = settings.tile_size
-    rows, columns = (_starts(n, size, step, edge) for n in image.values.shape[-2:])
+    rows, columns = _starts(image.values.shape[-2:], size, step, edge)
     if dense:
         _check_dense(size, step, edge)
     values = settings.normalised(image.values)
@@ -180,17 +181,21 @@ def _check_dense(size: int, step: int, edge: str) -> None:
         )
 
 
-def _starts(n: int, size: int, step: int, edge: str) -> Starts:
-    """Return the first pixels of windows along an axis."""
-    if step < 1 or size > n:
+def _starts(shape: tuple[int, ...], size: int, step: int, edge: Any) -> tuple[Starts, Starts]:
+    """Return the first pixels of windows along rows and columns, from the top left."""
+    if step < 1 or size > min(shape):
         raise BadInput(
-            f"tiles of {size} pixels every {step} do not fit into {n}: the step is 1 or more, and "
-            "the scene at least as large as the tiles that the encoder was trained on"
+            f"tiles of {size} pixels every {step} do not fit into {shape[0]} by {shape[1]}: the"
+            " step is 1 or more, and the scene at least as large as the tiles that the encoder was"
+            " trained on"
         )
     if edge not in ("drop", "cover"):
         raise BadInput(f"edge is {edge!r}: choose 'drop' or 'cover'")
-    found = np.arange(0, n - size + 1, step)
-    return np.append(found, n - size) if edge == "cover" and found[-1] < n - size else found
+    found = windows(shape, size, step, edge)
+    return (
+        np.unique([tile.j0 for tile in found]),
+        np.unique([tile.i0 for tile in found]),
+    )
 
 
 def _tile_by_tile(

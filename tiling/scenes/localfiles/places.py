@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from tiling.scenes.errors import SceneError
-from workbench.rasters.grids import transformer
+from tiling.scenes.domains.planes import lonlat_of, perimeter
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -110,18 +109,10 @@ def geographic_box(grid: GeoBox) -> tuple[float, float, float, float]:
     SceneError
         E061, if the grid has no CRS.
     """
-    if grid.crs is None:
-        raise SceneError(
-            "E061", "the plane of this domain has no place on the Earth: give a domain"
-        )
-    height, width = grid.shape
-    along = np.arange(_SIDE) / _SIDE
-    zero, one = np.zeros(_SIDE), np.ones(_SIDE)
-    columns = np.concatenate([along, one, 1 - along, zero]) * width
-    rows = np.concatenate([zero, along, one, 1 - along]) * height
-    affine, there = grid.affine, transformer(str(grid.crs), "EPSG:4326")
-    lon, lat = there.transform(affine.c + affine.a * columns, affine.f + affine.e * rows)
-    middle = there.transform(affine.c + affine.a * width / 2, affine.f + affine.e * height / 2)
+    lon, lat = perimeter(grid, _SIDE)
+    box = grid.boundingbox
+    centre = lonlat_of(grid, (box.left + box.right) / 2, (box.bottom + box.top) / 2)
+    middle = float(centre[0]), float(centre[1])
     turn = np.diff(np.unwrap(np.append(lon, lon[0]), period=360)).sum()
     south, north = float(np.min(lat)), float(np.max(lat))
     if abs(turn) > 180:  # once around a pole

@@ -80,8 +80,10 @@ def test_given_limits_and_those_of_all_scenes() -> None:
 
 def test_true_colour_is_stretched_by_its_logarithm() -> None:
     assert stretched(np.array([0.0223, 0.001, 1.4])).tolist()[:2] == [0.0, 0.0]
-    assert stretched(np.array([1.4])) == pytest.approx(1.0 if 1.4 >= 10**0.6 * 0 else 0, abs=0.5)
     low = np.log10(0.0223)
+    white = 10 ** (low + 0.75 * (1 - low))
+    assert stretched(np.array([0.99 * white, white, 5.0])).round(2).tolist() == [1.0, 1.0, 1.0]
+    assert stretched(np.array([0.9 * white]))[0] < 0.98
     want = (np.log10(0.2) - low) / (0.75 * (1 - low))
     assert stretched(np.array([0.2]))[0] == pytest.approx(want)
     values = np.full((3, 2, 2), 0.2)
