@@ -107,7 +107,7 @@ def test_tiles_of_other_channels_are_refused(collection):
     ("spoil", "options", "said"),
     [
         (lambda s: s.rename(bt_13="bt_14"), {}, "bt_13 is not among bt_14"),
-        (lambda s: s.isel(x=slice(0, 20)), {}, "do not fit into 20"),
+        (lambda s: s.isel(x=slice(0, 20)), {}, "do not fit into 96 by 20"),
         (lambda s: s, {"step": 0}, "every 0"),
         (lambda s: s, {"edge": "wrap"}, "wrap"),
         (lambda s: s, {"dense": True}, "multiples of 32"),
