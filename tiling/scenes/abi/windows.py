@@ -18,6 +18,7 @@ from isal import isal_zlib
 from tiling.scenes.abi.fixedgrids import Covering, FixedGrid, axis, covering
 from tiling.scenes.domains.scanangles import view_of
 from tiling.scenes.errors import SceneError, UnusableInput
+from workbench.rasters.stores import NETCDF
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def keep_window(raw: RawWindow, path: Path) -> None:
     """
     import netCDF4
 
-    with netCDF4.Dataset(path, "w") as file:
+    with NETCDF, netCDF4.Dataset(path, "w") as file:
         file.set_auto_maskandscale(False)
         file.setncatts(dict(raw.about))
         for dim, (stored, attrs) in raw.axes.items():
