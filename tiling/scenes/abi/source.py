@@ -23,7 +23,7 @@ from tiling.scenes.abi.objectnames import (
 from tiling.scenes.abi.rayleigh import without_air
 from tiling.scenes.abi.truecolor import colours
 from tiling.scenes.abi.windows import RawWindow, keep_window, read_window
-from tiling.scenes.errors import SceneError
+from tiling.scenes.errors import SceneError, UnusableInput
 from tiling.scenes.meta.model import Image, Interval, ProductType
 from tiling.scenes.sources.contract import Item
 from tiling.scenes.sources.hdf5files import read_hdf5
@@ -154,7 +154,17 @@ class AbiSource:
         """
         want = parse_input(item.input)
         raw = self._raw(item, want, grid, pad)
-        return image(raw, want.quantity, strict=self.image.strict_quality)
+        band = raw.numbers.get("band_id", np.nan)
+        if band != want.band and want.band is not None and np.isfinite(band):
+            raise UnusableInput(
+                "E061", f"{item.key}: of band {want.band} by its name, of band {band:g} inside"
+            )
+        try:
+            return image(raw, want.quantity, strict=self.image.strict_quality)
+        except UnusableInput as reason:
+            if raw.name in reason.message:
+                raise
+            raise UnusableInput(reason.code, f"{raw.name}: {reason.message}") from reason
 
     def _raw(self, item: Item, want: Wanted, grid: GeoBox | None, pad: float) -> RawWindow:
         """Read a window from where it is kept, or from the file, and then keep it."""

@@ -18,6 +18,7 @@ from isal import isal_zlib
 from tiling.scenes.abi.fixedgrids import Covering, FixedGrid, axis, covering
 from tiling.scenes.domains.scanangles import view_of
 from tiling.scenes.errors import SceneError, UnusableInput
+from workbench.rasters.stores import NETCDF
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["RawWindow", "keep_window", "read_window"]
 
 _NUMBERS = (
     *("planck_fk1", "planck_fk2", "planck_bc1", "planck_bc2"),
-    *("kappa0", "esun", "earth_sun_distance_anomaly_in_AU", "t"),
+    *("kappa0", "esun", "earth_sun_distance_anomaly_in_AU", "t", "band_id"),
 )
 _ATTRIBUTES = (
     *("scale_factor", "add_offset", "_FillValue", "_Unsigned", "sensor_band_bit_depth"),
@@ -60,8 +61,8 @@ class RawWindow:
     mapping: Mapping[str, Any]
     """Of the grid mapping, whose name is ``attrs["grid_mapping"]``."""
     numbers: Mapping[str, float]
-    """Scalars of the file: constants of calibration, and ``t``, the middle of the scan in seconds
-    since 2000-01-01 12:00."""
+    """Scalars of the file: constants of calibration, its band, and ``t``, the middle of the scan in
+    seconds since 2000-01-01 12:00."""
     about: Mapping[str, Any]
     """Attributes of the file: coverage in time, satellite."""
     axes: Mapping[str, tuple[npt.NDArray[Any], Mapping[str, Any]]]
@@ -152,13 +153,18 @@ def _read(
         whole=found.whole,
         attrs=attrs,
         mapping=mapping,
-        numbers={key: float(content[key][()]) for key in _NUMBERS if key in content},
+        numbers={key: _first(content[key]) for key in _NUMBERS if key in content},
         about=_plain_attrs(content, _OF_FILE),
         axes={
             dim: (content[dim][slice(*span)], _plain_attrs(content[dim], _ATTRIBUTES))
             for dim, span in zip(dims, window, strict=True)
         },
     )
+
+
+def _first(data: h5py.Dataset) -> float:
+    """Return a number that is stored by itself, or as a row of one."""
+    return float(np.ravel(data[()])[0]) if data.size else float("nan")
 
 
 def keep_window(raw: RawWindow, path: Path) -> None:
@@ -171,7 +177,7 @@ def keep_window(raw: RawWindow, path: Path) -> None:
     """
     import netCDF4
 
-    with netCDF4.Dataset(path, "w") as file:
+    with NETCDF, netCDF4.Dataset(path, "w") as file:
         file.set_auto_maskandscale(False)
         file.setncatts(dict(raw.about))
         for dim, (stored, attrs) in raw.axes.items():

@@ -189,7 +189,8 @@ def spanning(lon: npt.ArrayLike, lat: npt.ArrayLike, domain: Domain, least: floa
     domain
         Its `padding` is the sides of the rectangle over those of the trajectory.
     least
-        Shortest side, metres: that of a tile.
+        Room that the sides have beyond those of the trajectory at least, metres: a tile around each
+        of its ends fits where that is the side of a tile.
 
     Raises
     ------
@@ -215,7 +216,7 @@ def spanning(lon: npt.ArrayLike, lat: npt.ArrayLike, domain: Domain, least: floa
         found = lonlat_of(plane, *box.mean(axis=1))
         centre = float(found[1]), float(found[0])
         sides = box[:, 1] - box[:, 0]
-    zonal, meridional = (max(float(side) * domain.padding, least) for side in sides)
+    zonal, meridional = (max(float(s) * domain.padding, float(s) + least) for s in sides)
     if min(zonal, meridional) <= 0:
         raise SceneError("E024", "the trajectory stands still along one axis: it spans no domain")
     return replace(

@@ -123,6 +123,9 @@ def write_images(
                 "zlib": level > 0, "complevel": level, "shuffle": True,
                 "chunksizes": (*chunks, variable.shape[-1]),
             }  # fmt: skip
+    for name in found.coords:
+        if found[name].dtype.kind == "U":  # netCDF crashes where strings of a file are opened twice
+            encoding[str(name)] = {"dtype": "S1"}
     for name in found.data_vars:
         encoding[str(name)] |= (
             _packing(str(name), found[name].values) if pack else {"_FillValue": np.float32(np.nan)}
@@ -157,7 +160,8 @@ def read_images(path: str | os.PathLike[str]) -> xr.Dataset:
         ) from error
     for name in found.data_vars:  # packed ones may come as float64
         found[name] = found[name].astype(np.float32, copy=False)
-    return found
+    names = {name: v.astype(str) for name, v in found.coords.items() if v.dtype.kind == "O"}
+    return found.assign_coords(names)
 
 
 def write_tile(

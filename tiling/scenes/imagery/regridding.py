@@ -115,8 +115,18 @@ def on_grid(
 def all_on_grid(
     dataset: xr.Dataset, grid: GeoBox, method: Method = "bilinear", **options: Any
 ) -> xr.Dataset:
-    """Bring every image of a dataset onto one grid; parameters as for `on_grid`."""
-    images = {str(name): on_grid(dataset[name], grid, method, **options) for name in dataset}
+    """Bring every image of a dataset onto one grid; parameters as for `on_grid`.
+
+    What has no rows and columns, such as the numbers that ABI files hold beside their images, is
+    left out; a grid mapping may be a variable of the dataset.
+    """
+    mappings = {dataset[name].attrs.get("grid_mapping") for name in dataset}
+    dataset = dataset.set_coords([name for name in dataset if name in mappings])
+    images = {
+        str(name): on_grid(image, grid, method, **options)
+        for name, image in dataset.items()
+        if image.ndim >= 2
+    }
     return xr.Dataset(images, attrs=dict(dataset.attrs))
 
 
@@ -220,18 +230,23 @@ def _native(image: xr.DataArray, periodic: bool) -> _Native:
     y, x = (np.asarray(image.coords[dim].values, np.float64) for dim in image.dims[-2:])
     if min(len(x), len(y)) < 2:
         raise UnusableInput("E061", f"{name}: {len(y)} x {len(x)} pixels have no pixel size")
-    mapping = image.attrs.get("grid_mapping")
+    mapping = image.attrs.get("grid_mapping") or image.encoding.get("grid_mapping")
     if mapping is None:
+        if _in_degrees(image):
+            return _Native("degrees", x, y, None, (False, _goes_around(x)), name)
         return _Native("plane", x, y, None, (periodic, periodic), name)
     if mapping not in image.coords:
-        raise UnusableInput("E061", f"{name}: its grid mapping {mapping!r} is missing")
+        raise UnusableInput(
+            "E061",
+            f"{name}: its grid mapping {mapping!r} is missing: open the file with "
+            f"decode_coords='all', or take it along by dataset.set_coords({mapping!r})",
+        )
     attrs = image.coords[mapping].attrs
     kind = attrs.get("grid_mapping_name")
     if kind == "geostationary":
         return _Native("geostationary", x, y, view_of(attrs, name), (False, False), name)
     if kind == "latitude_longitude":
-        around = (x.max() - x.min()) * len(x) / (len(x) - 1) > 360 - 1e-3
-        return _Native("degrees", x, y, None, (False, bool(around)), name)
+        return _Native("degrees", x, y, None, (False, _goes_around(x)), name)
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
@@ -240,6 +255,23 @@ def _native(image: xr.DataArray, periodic: bool) -> _Native:
     except (CRSError, KeyError, ValueError) as error:
         raise UnusableInput("E061", f"{name}: unusable grid mapping {kind!r} ({error})") from error
     return _Native("projected", x, y, crs, (False, False), name)
+
+
+def _in_degrees(image: xr.DataArray) -> bool:
+    """Return whether both axes are longitudes and latitudes by name or unit."""
+    return all(
+        str(dim).lower() in names or image.coords[dim].attrs.get("units") == unit
+        for dim, names, unit in zip(
+            image.dims[-2:],
+            (("lat", "latitude"), ("lon", "longitude")),
+            ("degrees_north", "degrees_east"),
+            strict=True,
+        )
+    )
+
+
+def _goes_around(x: Floats) -> bool:
+    return bool((x.max() - x.min()) * len(x) / (len(x) - 1) > 360 - 1e-3)
 
 
 def _steps(native: _Native) -> tuple[float, float]:

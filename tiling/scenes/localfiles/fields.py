@@ -19,6 +19,7 @@ from tiling.scenes.errors import UnusableInput
 from tiling.scenes.localfiles.fieldtimes import is_time, times_of
 from tiling.scenes.sources.faults import StorageFault, fault_of
 from tiling.scenes.sources.hdf5files import damage
+from workbench.rasters.stores import NETCDF
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,16 +75,17 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     """
     import xarray as xr
 
-    try:
-        _whole_classic(path)
-        dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
-    except Exception as error:  # the libraries below raise what they like
-        raise _said(error, path) from error
-    with dataset:
+    with NETCDF:  # other threads may be writing what they made of the scene before
         try:
-            yield dataset
-        except (OSError, RuntimeError) as error:
+            _whole_classic(path)
+            dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
+        except Exception as error:  # the libraries below raise what they like
             raise _said(error, path) from error
+        with dataset:
+            try:
+                yield dataset
+            except (OSError, RuntimeError) as error:
+                raise _said(error, path) from error
 
 
 def _whole_classic(path: Path) -> None:

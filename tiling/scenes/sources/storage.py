@@ -242,7 +242,7 @@ class Store:
         """Return name, bytes and whether it is a file of all that is in a folder."""
         if self.is_local:
             with os.scandir(self._local(key)) as entries:
-                return [(e.name, e.stat().st_size, e.is_file()) for e in entries]
+                return [(e.name, e.stat().st_size, e.is_file()) for e in entries if _leads(e)]
         found = self._system().ls(self._safe(key), detail=True, **self._limit())
         return [
             (PurePosixPath(e["name"]).name, int(e.get("size") or 0), e["type"] == "file")
@@ -367,6 +367,11 @@ def _file_system(storage: Storage, connect: float, read: float, process: int) ->
     if hasattr(system, "retries"):
         system.retries = 1  # tries are counted here
     return system
+
+
+def _leads(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry of a folder is no link to what is gone."""
+    return not entry.is_symlink() or os.path.exists(entry.path)  # noqa: PTH110  a str, not a Path
 
 
 class _CountedFile(io.FileIO):

@@ -257,6 +257,33 @@ def test_windows_of_objects_are_kept(bucket, domain, tmp_path):
     assert store.bytes_read > fetched
 
 
+@pytest.mark.parametrize("mode", ["window", "mirror"])
+def test_a_file_of_another_band_than_its_name_says(bucket, tmp_path, domain, mode):
+    """Radiances would be those of the wrong band without a word."""
+    folder = tmp_path / "ABI-L1b-RadF/2020/033/14"
+    shutil.copytree(bucket / "ABI-L1b-RadF/2020/033/14", folder)
+    (one,), (other,) = folder.glob("*C01*"), folder.glob("*C13*")
+    shutil.copy(other, one)
+    source = AbiSource("goes16", Store(Storage("file", str(tmp_path), mode=mode)))
+    for quantity in ("rad_1", "refl_1"):
+        (item,) = source.query([quantity], [interval("14:00", "14:30")])
+        with pytest.raises(UnusableInput, match=r"C01.*band 1 by its name, of band 13 inside"):
+            source.open_window(item, domain(17, -85, 60))
+
+
+def test_a_file_without_what_calibration_needs_is_named(bucket, tmp_path, domain):
+    folder = tmp_path / "ABI-L1b-RadF/2020/033/14"
+    shutil.copytree(bucket / "ABI-L1b-RadF/2020/033/14", folder)
+    (path,) = folder.glob("*C01*")
+    path.chmod(0o644)
+    with h5py.File(path, "a") as file:
+        del file["esun"], file["kappa0"]
+    source = AbiSource("goes16", Store(Storage("file", str(tmp_path))))
+    (item,) = source.query(["refl_1"], [interval("14:00", "14:30")])
+    with pytest.raises(UnusableInput, match=f"{path.name}: .* neither esun nor kappa0"):
+        source.open_window(item, domain(17, -85, 60))
+
+
 @pytest.mark.parametrize("end", [0, 100, 40_000, -1000])
 def test_a_file_that_is_cut_short(bucket, tmp_path, domain, end):
     folder = tmp_path / "ABI-L1b-RadF/2020/033/14"

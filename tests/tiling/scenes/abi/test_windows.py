@@ -1,6 +1,8 @@
 """Windows of ABI files against the plain slices of h5py; files that are no use."""
 
 import shutil
+import subprocess
+import sys
 
 import h5py
 import netCDF4
@@ -124,6 +126,27 @@ def test_a_kept_window_is_read_like_its_source(tmp_path, bands, domain, quantity
     with netCDF4.Dataset(tmp_path / "kept.nc") as file:  # other programs can read it too
         assert file["Rad"].dimensions == ("y", "x")
         np.testing.assert_allclose(file["Rad"][:].filled(np.nan), image(raw, "rad"), rtol=1e-5)
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import h5py
+from tiling.scenes.abi.windows import keep_window, read_window
+with h5py.File(sys.argv[1]) as file:
+    raw = read_window(file, "f", None)
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(lambda n: keep_window(raw, f"{sys.argv[2]}/{n}.nc"), range(60)))
+"""
+
+
+def test_threads_may_keep_windows_at_once(tmp_path, bands):
+    """netCDF is not made for it: without a lock the whole process dies, hence one of its own."""
+    command = [sys.executable, "-c", AT_ONCE, str(bands[13]), str(tmp_path)]
+    assert subprocess.run(command, check=False, timeout=120).returncode == 0
+    assert len(list(tmp_path.glob("*.nc"))) == 60
+    with h5py.File(bands[13]) as file, h5py.File(tmp_path / "59.nc") as kept:
+        np.testing.assert_array_equal(kept["Rad"][:], file["Rad"][:])
 
 
 def test_a_domain_elsewhere_is_refused(abi_files, domain):

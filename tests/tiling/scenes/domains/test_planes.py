@@ -124,6 +124,18 @@ def test_one_place_spans_a_tile() -> None:
     assert (found.zonal, found.meridional) == (64e3, 64e3)
 
 
+def test_a_tile_fits_around_the_ends_of_a_trajectory() -> None:
+    """Or the tiles at both ends would be left out: 1.2 times a short way is no room for them."""
+    lon, lat, tile = np.array([-57.0, -57.3]), np.array([13.0, 13.2]), 64e3
+    found = spanning(lon, lat, Domain("spanning_trajectories"), least=tile)
+    grid = domain_grid(found, 100.0)
+    there = Transformer.from_crs("EPSG:4326", str(grid.crs), always_xy=True)
+    x, y = there.transform(lon, lat)
+    box = grid.boundingbox
+    assert min(min(x) - box.left, box.right - max(x)) == pytest.approx(tile / 2, abs=100)
+    assert min(min(y) - box.bottom, box.top - max(y)) == pytest.approx(tile / 2, abs=100)
+
+
 def test_no_grid_without_a_centre() -> None:
     with pytest.raises(SceneError, match="E021"):
         domain_grid(Domain(), 1000.0)

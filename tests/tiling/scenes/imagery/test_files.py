@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -314,3 +316,28 @@ def test_attributes_of_any_kind_can_be_written(tmp_path: Path) -> None:
     assert found.bt_13.attrs["pair"].tolist() == [1.0, 2.0]
     assert found.attrs["when"].startswith("2020-02-02T14:00")
     assert "none" not in found.attrs | found.bt_13.attrs
+
+
+OPENED_AGAIN = """
+import sys
+import xarray as xr
+for _ in range(30):
+    held = xr.open_dataset(sys.argv[1]).truecolor_rgb
+    source = xr.open_dataset(sys.argv[1]).attrs["source"]
+"""
+
+
+def test_a_file_may_be_opened_again_while_it_is_open(tmp_path: Path) -> None:
+    """As in any notebook; with strings of variable length in it netCDF crashes the process."""
+    path = tmp_path / "colours.nc"
+    colours = xr.DataArray(
+        np.ones((3, 5, 5), np.float32),
+        {"channel": ["R", "G", "B"], "y": np.arange(5.0), "x": np.arange(5.0)},
+        ("channel", "y", "x"),
+    )
+    write_images(xr.Dataset({"truecolor_rgb": colours}, attrs={"source": "goes16"}), path)
+    assert (
+        subprocess.run([sys.executable, "-c", OPENED_AGAIN, str(path)], check=False).returncode == 0
+    )
+    assert read_images(path).channel.equals(colours.channel)
+    assert read_images(path).channel.dtype.kind == "U"

@@ -282,6 +282,16 @@ def test_a_folder_that_may_not_be_read(tmp_path):
         Store(Storage("file", str(tmp_path))).listing("in")
 
 
+def test_a_link_to_what_is_gone_hides_no_other_file(tmp_path):
+    """Archives are often trees of links; the hour with a broken one must not look empty."""
+    (tmp_path / "hour").mkdir()
+    (tmp_path / "hour/a.nc").write_bytes(b"abc")
+    (tmp_path / "hour/b.nc").symlink_to(tmp_path / "gone.nc")
+    (tmp_path / "hour/c.nc").symlink_to(tmp_path / "hour/a.nc")
+    found = Store(Storage("file", str(tmp_path))).listing("hour")
+    assert found == [("a.nc", 3), ("c.nc", 3)]
+
+
 def test_an_object_that_became_shorter(make, body):
     store = make("s3")
     with store.open(store.key(HOUR, "a.nc"), size=len(body) + BLOCK) as file:
