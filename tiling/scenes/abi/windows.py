@@ -171,7 +171,9 @@ def keep_window(raw: RawWindow, path: Path) -> None:
     """
     import netCDF4
 
-    with netCDF4.Dataset(path, "w") as file:
+    from workbench.rasters.stores import NETCDF
+
+    with NETCDF, netCDF4.Dataset(path, "w") as file:
         file.set_auto_maskandscale(False)
         file.setncatts(dict(raw.about))
         for dim, (stored, attrs) in raw.axes.items():

@@ -74,16 +74,19 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     """
     import xarray as xr
 
-    try:
-        _whole_classic(path)
-        dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
-    except Exception as error:  # the libraries below raise what they like
-        raise _said(error, path) from error
-    with dataset:
+    from workbench.rasters.stores import NETCDF
+
+    with NETCDF:  # threads that open files at once bring the library down
         try:
-            yield dataset
-        except (OSError, RuntimeError) as error:
+            _whole_classic(path)
+            dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
+        except Exception as error:  # the libraries below raise what they like
             raise _said(error, path) from error
+        with dataset:
+            try:
+                yield dataset
+            except (OSError, RuntimeError) as error:
+                raise _said(error, path) from error
 
 
 def _whole_classic(path: Path) -> None:
