@@ -14,6 +14,7 @@ from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
 from tiling.scenes.production.stages import Kind, Stage, Stages, surplus
 from tiling.scenes.production.valuelimits import limits
+from workbench.files import sweep
 from workbench.locks import held
 
 __all__ = ["Pipeline"]
@@ -37,7 +38,10 @@ class Pipeline:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder: another run in it is refused until this one has ended."""
+        layout = self.dataset.layout(self.aux)
         with held(self.dataset.folder, "workbench scenes"):
+            for folder in (layout.folder, layout.home, layout.sliding(1).parent):
+                sweep(folder)  # stages see to their own
             yield
 
     @cached_property
