@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiling.scenes.planning.tiles import Tile
     from tiling.scenes.sources.contract import Item
 
-__all__ = ["fingerprint", "of_crop", "of_regridded", "of_tiles", "sha256_of"]
+__all__ = ["crop_settings", "fingerprint", "of_crop", "of_regridded", "of_tiles", "sha256_of"]
 
 _VERSIONS = {"crop": 1, "tiles": 1, "regrid": 1}
 """Raised when the code of a stage makes other bytes."""
@@ -38,14 +38,15 @@ def fingerprint(stage: str, *parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_crop(
-    meta: Meta,
-    domain: Domain,
-    product: ProductType,
-    items: Mapping[str, Item],
-    functions: Path | None = None,
+def of_crop(settings: str, items: Mapping[str, Item]) -> str:
+    """Return the fingerprint of a scene on its native grid, made by `crop_settings`."""
+    return fingerprint("crop", settings, [[n, items[n].key, items[n].size] for n in sorted(items)])
+
+
+def crop_settings(
+    meta: Meta, domain: Domain, product: ProductType, functions: Path | None = None
 ) -> str:
-    """Return the fingerprint of a scene on its native grid.
+    """Return the fingerprint of what all crops of a dataset share.
 
     Parameters
     ----------
@@ -59,10 +60,7 @@ def of_crop(
     image = meta.image
     heeded = [image.strict_quality, image.rayleigh, list(image.green), meta.fields]
     code = sha256_of(functions) if functions else None
-    inputs = [[name, items[name].key, items[name].size] for name in sorted(items)]
-    return fingerprint(
-        "crop", product, domain, meta.sampling.resolution, _plain(heeded), code, inputs
-    )
+    return fingerprint("crop", product, domain, meta.sampling.resolution, _plain(heeded), code)
 
 
 def of_tiles(

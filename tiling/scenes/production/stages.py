@@ -26,7 +26,13 @@ from tiling.scenes.planning.splitting import split
 from tiling.scenes.planning.tiles import Tile, by_scene
 from tiling.scenes.planning.trajectorytiles import trajectory_tiles
 from tiling.scenes.production.dataset import Dataset
-from tiling.scenes.production.fingerprints import of_crop, of_regridded, of_tiles, sha256_of
+from tiling.scenes.production.fingerprints import (
+    crop_settings,
+    of_crop,
+    of_regridded,
+    of_tiles,
+    sha256_of,
+)
 from tiling.scenes.production.running import Made, Outcome, carry_out
 from tiling.scenes.production.scenelists import aux_scenes, scene_list
 from tiling.scenes.production.scenework import (
@@ -137,13 +143,14 @@ class Stages:
         """Lay out the reading of scenes; auxiliary ones by their own IDs."""
         product = self.dataset.product(self.aux)
         used = self._functions if product.kind == "user_function" else None
+        settings = crop_settings(self.meta, self.domain, product, used)
         jobs = {
             scene: CropJob(
                 folder=self.dataset.folder,
                 meta=self.meta,
                 scene=scene,
                 path=self.layout.crops / f"{scene}.nc",
-                fingerprint=of_crop(self.meta, self.domain, product, items, used),
+                fingerprint=of_crop(settings, items),
                 items=items,
                 grid=self.grid,
                 aux=self.aux,
@@ -172,12 +179,12 @@ class Stages:
         """
         self._resolution()
         jobs, folder = {}, self.layout.regridded
-        cropped = self._cropped(crops)
+        cropped, pictures = self._cropped(crops), self._pictures(limits)
         for scene, crop in cropped.items():
             given = self._from_crop(scene, crop, limits)
             given["path"] = folder / f"{scene}.nc"
             given["fingerprint"] = of_regridded(
-                self.meta, self._pictures(limits), crop.fingerprint,
+                self.meta, pictures, crop.fingerprint,
                 self.method, given["aux_dt_s"], self.pack,
             )  # fmt: skip
             jobs[scene] = GridJob(**given)
