@@ -10,11 +10,14 @@ import functools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from workbench.options import cluster_options, example
+
+if TYPE_CHECKING:
+    from tiling.scenes.production.running import Outcome
 
 _PATH = click.Path(path_type=Path)
 _EARLIER = {
@@ -51,7 +54,7 @@ def _common(command: Command) -> Command:
     """Add what all tasks take; the command gets `data_path` and `options`."""
 
     @functools.wraps(command)
-    def called(data_path: Path, cluster: dict[str, Any], quiet: bool, **values: Any) -> Any:
+    def called(data_path: Path, cluster: dict[str, Any], quiet: bool, **values: Any) -> None:
         from workbench.clusters import client_or_none
 
         names = ("overwrite", "scene_filter", "fail_fast", "allow_user_code", "dry_run")
@@ -60,11 +63,18 @@ def _common(command: Command) -> Command:
             import logging
 
             logging.getLogger("workbench.progress").setLevel(logging.WARNING)
-        dry = options.pop("dry_run")
-        if dry:
-            return _foretell(command.__name__, data_path, options, values)
+        if options.pop("dry_run"):
+            _foretell(command.__name__, data_path, options, values)
+            return
+        outcomes: list[Outcome] = []
         with client_or_none(**cluster) as client:
-            return command(data_path=data_path, options={**options, "client": client}, **values)
+            options |= {"client": client, "tell": outcomes.append}
+            try:
+                command(data_path=data_path, options=options, **values)
+            finally:
+                for outcome in outcomes:
+                    click.echo(str(outcome))
+        _leave(outcomes)
 
     made = cluster_options(called)
     for option in reversed(
@@ -136,7 +146,7 @@ def crop(data_path: Path, options: dict[str, Any], aux_name: str | None) -> None
     """Read the part of each scene that covers the domain."""
     from tiling.scenes import tasks
 
-    _tell(tasks.crop(data_path, aux_name=aux_name, **options))
+    tasks.crop(data_path, aux_name=aux_name, **options)
 
 
 @scenes.command(
@@ -159,7 +169,7 @@ def tiles(data_path: Path, options: dict[str, Any], **values: Any) -> None:
     """Cut triplets, tiles along a trajectory, or list sliding windows."""
     from tiling.scenes import tasks
 
-    _tell(tasks.tiles(data_path, **values, **options))
+    tasks.tiles(data_path, **values, **options)
 
 
 @scenes.command(epilog=example("workbench scenes regrid --data-path mydata/"))
@@ -170,7 +180,7 @@ def regrid(data_path: Path, options: dict[str, Any], **values: Any) -> None:
     """Bring all scenes onto the grid of the domain."""
     from tiling.scenes import tasks
 
-    _tell(tasks.regrid(data_path, **values, **options))
+    tasks.regrid(data_path, **values, **options)
 
 
 @scenes.command(epilog=example("workbench scenes stats --data-path mydata/"))
@@ -306,11 +316,8 @@ def clean(folder: Path, stale: bool) -> None:
     click.echo(f"{len(paths)} files {'removed' if stale else 'could be removed: --stale'}")
 
 
-def _tell(outcomes: Iterable[Any]) -> None:
-    """Print what stages did; exit with 3 where scenes failed."""
-    outcomes = list(outcomes)
-    for outcome in outcomes:
-        click.echo(str(outcome))
+def _leave(outcomes: Iterable[Outcome]) -> None:
+    """Exit with 3 where scenes failed."""
     failed = {scene: why for outcome in outcomes for scene, why in outcome.failed.items()}
     if failed:
         scene, why = next(iter(failed.items()))
@@ -325,6 +332,7 @@ def _foretell(task: str, folder: Path, options: dict[str, Any], values: dict[str
     from tiling.scenes.production.pipeline import Pipeline
     from tiling.scenes.production.status import forecasts
 
-    pipeline = Pipeline(open_dataset(folder, Options(**options)), values.get("aux_name"))
+    dataset = open_dataset(folder, Options(**options, looking=True))
+    pipeline = Pipeline(dataset, values.get("aux_name"), values.get("pack", False))
     for line in forecasts(pipeline, task.replace("_", "-"), values.get("kind", "triplets")):
         click.echo(str(line))

@@ -46,6 +46,9 @@ STEP = 30
 def scene_ids(data_path: StrPath = ".", *, aux_name: str | None = None, **options: Any) -> Scenes:
     """Decide which scenes a dataset has, or which auxiliary files go with them.
 
+    A list that was decided stands until it is asked for with ``overwrite="all"``: then the source
+    is asked for scenes that came since.
+
     Parameters
     ----------
     data_path
@@ -54,7 +57,7 @@ def scene_ids(data_path: StrPath = ".", *, aux_name: str | None = None, **option
         Name of an auxiliary product.
     options
         Of `tiling.scenes.production.dataset.Options`: `overwrite`, `scene_filter`, `fail_fast`,
-        `allow_user_code`, `client`. All tasks take them.
+        `allow_user_code`, `client`, `tell`. All tasks take them.
 
     Returns
     -------
@@ -69,10 +72,11 @@ def scene_ids(data_path: StrPath = ".", *, aux_name: str | None = None, **option
         See the codes in the guide. All tasks raise these two.
     """
     pipeline = _pipeline(data_path, None, options)
+    anew = pipeline.dataset.options.overwrite == "all"
     with pipeline.held():
         if aux_name is None:
-            return scene_list(pipeline.dataset)
-        return aux_scenes(pipeline.dataset, aux_name)[1]
+            return scene_list(pipeline.dataset, anew=anew)
+        return aux_scenes(pipeline.dataset, aux_name, anew=anew)[1]
 
 
 def crop(data_path: StrPath = ".", *, aux_name: str | None = None, **options: Any) -> list[Outcome]:
@@ -233,7 +237,7 @@ def embed(
         done = {scene: job for scene, job in stage.jobs.items() if scene not in outcome.failed}
         if triplets:
             embed_collections(dataset, model, batch_size)
-        return combined(folder_of(dataset, model, dense), done, step, outcome.made > 0)
+        return combined(folder_of(dataset, model, dense), done, step)
 
 
 def transform(
@@ -271,13 +275,14 @@ def transform(
     """
     from tiling.scenes.production.learning import transformed
 
-    path = embed(
-        data_path, model_path=embedding_model_path, step_size=step_size, dense=dense, **options
-    )
-    return transformed(
-        path, transform_type, transform_extra_args or {},
-        pretrained=pretrained_transform_model, samples=samples, seed=seed, trust=trust,
-    )  # fmt: skip
+    with _pipeline(data_path, None, options).held():
+        path = embed(
+            data_path, model_path=embedding_model_path, step_size=step_size, dense=dense, **options
+        )
+        return transformed(
+            path, transform_type, transform_extra_args or {},
+            pretrained=pretrained_transform_model, samples=samples, seed=seed, trust=trust,
+        )  # fmt: skip
 
 
 def trajectories(
@@ -336,6 +341,5 @@ def _step(pipeline: Pipeline, given: int | None) -> int:
 def _index(pipeline: Pipeline, step: int | None) -> None:
     from tiling.scenes.production.slidingindex import write_index
 
-    stage, outcome = pipeline.regrid(last=False)
-    scenes = [scene for scene in stage.jobs if scene not in outcome.failed]
+    scenes, _ = pipeline.regridded()
     write_index(pipeline.dataset, pipeline.stages.whole_grid(), scenes, _step(pipeline, step))

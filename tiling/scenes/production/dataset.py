@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Meta, ProductType
@@ -34,6 +35,10 @@ class Options:
     allow_user_code: bool = False
     """Whether functions of ``user_functions.py`` may be run."""
     client: Client | None = None
+    looking: bool = False
+    """Whether nothing is written, not even lists of scenes."""
+    tell: Callable[[Any], None] | None = None
+    """Is given the `Outcome` of each stage, as it ends."""
 
 
 @dataclass(frozen=True)

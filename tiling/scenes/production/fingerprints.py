@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from workbench.plain import canonical, plain
 
 if TYPE_CHECKING:
-    from tiling.scenes.meta.model import Meta, ProductType
+    from tiling.scenes.meta.model import Domain, Meta, ProductType
     from tiling.scenes.planning.tiles import Tile
     from tiling.scenes.sources.contract import Item
 
-__all__ = ["fingerprint", "of_crop", "of_regridded", "of_tiles"]
+__all__ = ["crop_settings", "fingerprint", "of_crop", "of_regridded", "of_tiles", "sha256_of"]
 
 _VERSIONS = {"crop": 1, "tiles": 1, "regrid": 1}
 """Raised when the code of a stage makes other bytes."""
@@ -38,13 +38,20 @@ def fingerprint(stage: str, *parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_crop(
-    meta: Meta, product: ProductType, items: Mapping[str, Item], functions: Path | None = None
+def of_crop(settings: str, items: Mapping[str, Item]) -> str:
+    """Return the fingerprint of a scene on its native grid, made by `crop_settings`."""
+    return fingerprint("crop", settings, [[n, items[n].key, items[n].size] for n in sorted(items)])
+
+
+def crop_settings(
+    meta: Meta, domain: Domain, product: ProductType, functions: Path | None = None
 ) -> str:
-    """Return the fingerprint of a scene on its native grid.
+    """Return the fingerprint of what all crops of a dataset share.
 
     Parameters
     ----------
+    domain
+        As a rectangle, where it follows from a trajectory.
     product
         That of the dataset, or of an auxiliary product.
     functions
@@ -52,32 +59,38 @@ def of_crop(
     """
     image = meta.image
     heeded = [image.strict_quality, image.rayleigh, list(image.green), meta.fields]
-    code = hashlib.sha256(functions.read_bytes()).hexdigest() if functions else None
-    inputs = [[name, items[name].key, items[name].size] for name in sorted(items)]
-    return fingerprint(
-        "crop", product, meta.domain, meta.sampling.resolution, _plain(heeded), code, inputs
-    )
+    code = sha256_of(functions) if functions else None
+    return fingerprint("crop", product, domain, meta.sampling.resolution, _plain(heeded), code)
 
 
 def of_tiles(
-    meta: Meta, upstream: str, tiles: Iterable[Tile], size: int, limits: Any, *more: Any
+    meta: Meta, pictures: Any, upstream: str, tiles: Iterable[Tile], size: int, *more: Any
 ) -> str:
-    """Return the fingerprint of the tiles of one scene."""
+    """Return the fingerprint of the tiles of one scene.
+
+    Parameters
+    ----------
+    pictures
+        What pictures depend on, in plain values.
+    upstream
+        Fingerprint of the crop.
+    """
     sampling = meta.sampling
     missing = sampling.triplets.most_missing if sampling.triplets else None
     places = sorted([tile.name, tile.scene_id, tile.x, tile.y] for tile in tiles)
     heeded = [sampling.resolution, sampling.method, missing, meta.fields.periodic]
-    return fingerprint("tiles", upstream, places, size, heeded, _pictures(meta, limits), *more)
+    return fingerprint("tiles", upstream, places, size, heeded, _plain(pictures), *more)
 
 
-def of_regridded(meta: Meta, upstream: str, limits: Any, *more: Any) -> str:
+def of_regridded(meta: Meta, pictures: Any, upstream: str, *more: Any) -> str:
     """Return the fingerprint of a scene on the grid of the domain."""
     heeded = [meta.sampling.resolution, meta.sampling.method]
-    return fingerprint("regrid", upstream, meta.domain, heeded, _pictures(meta, limits), *more)
+    return fingerprint("regrid", upstream, heeded, _plain(pictures), *more)
 
 
-def _pictures(meta: Meta, limits: Any) -> list[Any]:
-    return [_plain(meta.image.limits), meta.image.function, _plain(limits)]
+def sha256_of(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _plain(value: Any) -> Any:

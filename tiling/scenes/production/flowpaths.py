@@ -12,7 +12,7 @@ from tiling.scenes.imagery.files import read_images
 from tiling.scenes.imagery.pictures import fixed_limits, picture
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.fingerprints import fingerprint
-from tiling.scenes.production.standing import Record
+from tiling.scenes.production.standing import Record, sort_out
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -58,7 +58,7 @@ def flow_paths(
     from tiling.scenes.trajectories.tracks import follow, series, write_tracks
 
     folder = dataset.layout().trajectories
-    record, paths = Record.load(folder, "trajectories"), []
+    record, paths, overwrite = Record.load(folder, "trajectories"), [], dataset.options.overwrite
     least = dataset.meta.sampling.trajectories.least_corners
 
     def values(scene: str) -> Any:
@@ -73,8 +73,9 @@ def flow_paths(
         shall = fingerprint("trajectories", [made_as[scene] for scene in scenes], most, least,
                             minutes, sorted(limits.items()))  # fmt: skip
         gif = folder / f"{name}.gif"
-        stands = record.done.get(name) == shall and path.exists() and (gif.exists() or not animate)
-        if not stands or dataset.options.overwrite == "all":
+        work = sort_out("trajectories", record, {name: shall}, {name: [path]}, overwrite)
+        if work.todo or (animate and not gif.exists()):
+            record.forget([name])
             one = list(read_images(images[scenes[0]]))
             common = _common(one, limits)
             tracks = follow({scene: times[scene] for scene in scenes}, values, grid,

@@ -17,6 +17,7 @@ from tiling.scenes.production.fingerprints import fingerprint
 from tiling.scenes.production.running import Made
 from tiling.scenes.production.stages import Stage
 from tiling.scenes.production.standing import Record, sort_out
+from tiling.scenes.production.tilestores import made_of, tiles_of
 
 if TYPE_CHECKING:
     from tiling.scenes.embedding.training import Training
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["EmbedJob", "combined", "embed_collections", "embedding", "train_encoder", "transformed"]
 
 logger = logging.getLogger(__name__)
-
-STORE = "{collection}.zarr"
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,6 @@ def train_encoder(
         meta_sha256=hashlib.sha256(text).hexdigest(),
         **options,
     )
-
-
-def tiles_of(dataset: Dataset, collection: str) -> Path:
-    """Return the folder of tiles of a collection, or the store that holds them."""
-    folder = dataset.layout().tiles("triplets")
-    store = folder / STORE.format(collection=collection)
-    return store if store.exists() else folder / collection
 
 
 def embedding(
@@ -166,13 +158,17 @@ def _encoder(path: Path) -> Any:
     return _kept[key]
 
 
-def combined(folder: Path, jobs: Mapping[str, EmbedJob], step: int, changed: bool) -> Path:
-    """Return the file of the embeddings of all scenes, written anew if a scene has changed."""
+def combined(folder: Path, jobs: Mapping[str, EmbedJob], step: int) -> Path:
+    """Return the file of the embeddings of all scenes, written anew if it holds others."""
     from tiling.scenes.embedding.embeddingfiles import combine_embeddings
 
     path = folder / f"all_embeddings.{step}_step.nc"
-    if changed or not path.exists():
+    record = Record.load(folder, f"combined.{step}")
+    shall = fingerprint("combined", {scene: job.fingerprint for scene, job in jobs.items()})
+    if record.done.get("all") != shall or not path.exists():
         combine_embeddings([jobs[scene].path for scene in sorted(jobs)], path, overwrite=True)
+        record.found("all", shall)
+        record.save()
     return path
 
 
@@ -190,14 +186,18 @@ def embed_collections(dataset: Dataset, model: Path, batch_size: int) -> list[Pa
         if not count or not source.is_dir():
             continue
         path = dataset.layout().embeddings("triplets", model.stem) / f"{collection}.nc"
-        record = Record.load(dataset.layout().tiles("triplets"), "triplets")
-        made_of = sorted(record.done.items())
-        shall = fingerprint("embed", collection, made_of, model_sha256(load_encoder(model)))
+        made_as = made_of(dataset.layout().tiles("triplets"))
+        shall = fingerprint("embed", collection, made_as, model_sha256(load_encoder(model)))
         if path.exists() and dataset.options.overwrite != "all":
             with open_embeddings(path) as standing:
                 if standing.attrs.get("fingerprint") == shall:
                     paths.append(path)
                     continue
+            if dataset.options.overwrite == "never":
+                raise SceneError(
+                    "E100", f"{path} is of other tiles or of another model: --overwrite stale"
+                    " makes it anew",
+                )  # fmt: skip
         found = embed_triplets(TripletTiles(source), load_encoder(model), batch_size=batch_size)
         found.attrs["fingerprint"] = shall
         paths.append(write_embeddings(found, path, overwrite=True))

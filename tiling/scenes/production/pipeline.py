@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from tiling.scenes.errors import SceneError
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
-from tiling.scenes.production.stages import Kind, Stage, Stages
+from tiling.scenes.production.stages import Kind, Stage, Stages, surplus
 from tiling.scenes.production.valuelimits import limits
+from workbench.files import sweep
 from workbench.locks import held
 
 __all__ = ["Pipeline"]
@@ -37,7 +38,10 @@ class Pipeline:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder: another run in it is refused until this one has ended."""
+        layout = self.dataset.layout(self.aux)
         with held(self.dataset.folder, "workbench scenes"):
+            for folder in (layout.folder, layout.home, layout.sliding(1).parent):
+                sweep(folder)  # stages see to their own
             yield
 
     @cached_property
@@ -58,6 +62,8 @@ class Pipeline:
         """Run a stage and note what came of it."""
         outcome = stage.run(self.dataset)
         self.outcomes.append(outcome)
+        if tell := self.dataset.options.tell:
+            tell(outcome)
         return outcome
 
     def crop(self) -> Outcome:
@@ -91,23 +97,25 @@ class Pipeline:
         crops, outcome = self.cropped
         stage = self.stages.tiles(kind, crops, self.limits, outcome.failed)
         if kind == "triplets" and self.aux is None:
-            self.stages.write_splits(crops, outcome.failed)
+            self.stages.write_splits(crops)
+        left = surplus(stage) if kind == "triplets" else []
+        if left and self.dataset.options.overwrite == "never":
+            raise SceneError(
+                "E100",
+                f"{stage.name}: {len(left)} files are of tiles that meta.yaml does not ask for any"
+                f" more ({left[0].name}, ...): go back to the former one, or remove them by"
+                " --overwrite stale",
+            )
+        for path in left:
+            path.unlink()
         return self.run(stage)
 
     def regridded(self) -> tuple[dict[str, Path], dict[str, str]]:
-        """Return files and fingerprints of the regridded scenes that stand."""
+        """Return files and fingerprints of the scenes that are asked for and could be regridded."""
         stage, outcome = self.regrid(last=False)
-        done = {
-            scene: job
-            for scene, job in stage.jobs.items()
-            if scene not in outcome.failed and job.path.exists()
-        }
+        asked = sorted((*stage.work.kept, *stage.work.todo))
+        done = {scene: stage.jobs[scene] for scene in asked if scene not in outcome.failed}
         return (
             {scene: job.path for scene, job in done.items()},
             {scene: job.fingerprint for scene, job in done.items()},
         )
-
-    @property
-    def failed(self) -> dict[str, Any]:
-        """What failed, by stage."""
-        return {outcome.stage: dict(outcome.failed) for outcome in self.outcomes if outcome.failed}

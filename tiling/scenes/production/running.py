@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tiling.scenes.planning.plans import note_failures
+from tiling.scenes.planning.plans import note_failures, read_failures
 from tiling.scenes.production.standing import Record
+from workbench.errors import DiskFull
 from workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def carry_out(
     failures: Path,
     *,
     kept: int = 0,
+    waiting: Collection[str] = (),
     client: Client | None = None,
     threads: int | None = None,
     fail_fast: bool = False,
@@ -71,35 +73,45 @@ def carry_out(
         By scene; small.
     failures
         Plan of what failed: the part of this stage is replaced.
+    kept
+        Scenes that stood.
+    waiting
+        Scenes that failed earlier stay listed there, where they are among these and not tried.
     threads
         As for `workbench.tasks.Tasks`; 1 for a stage that has threads of its own.
     fail_fast
-        Raise the first error and drop what waits.
+        Raise the first error and drop what waits; a full disk always does so.
 
     Returns
     -------
     Outcome
         A scene that failed is tried anew by the next run.
     """
-    start, made, failed = time.monotonic(), 0, dict[str, str]()
-    errors: Literal["raise", "return"] = "raise" if fail_fast else "return"
-    tasks = Tasks(client, retries=2, errors=errors, threads=threads, label=stage, unit="scenes")
-    for scene, job in jobs.items():
-        tasks.submit(function, job, tag=scene)
+    start, made, failed = time.monotonic(), set[str](), dict[str, str]()
+    record.forget(jobs)
+    tasks = Tasks(client, errors="return", threads=threads, label=stage, unit="scenes")
     try:
-        for tag, result in tasks:
-            scene = str(tag)
-            if isinstance(result, Exception):
+        with tasks:
+            for scene, job in jobs.items():
+                tasks.submit(function, job, tag=scene)
+            for tag, result in tasks:
+                scene = str(tag)
+                if not isinstance(result, Exception):
+                    made.add(scene)
+                    record.add(scene, *result)
+                    continue
                 failed[scene] = _reason(result)
                 logger.warning("%s: %s failed: %s", stage, scene, failed[scene])
-            else:
-                made += 1
-                record.add(scene, *result)
+                if fail_fast or isinstance(result, DiskFull):
+                    raise result
     finally:
-        if jobs:
-            record.save()
-        note_failures(failures, stage, failed)
-    outcome = Outcome(stage, made, kept, dict(record.skipped), failed, time.monotonic() - start)
+        record.save()
+        earlier = read_failures(failures).get(stage, {})
+        still = {scene: why for scene, why in earlier.items() if scene in waiting}
+        still = {scene: why for scene, why in still.items() if scene not in made}
+        note_failures(failures, stage, still | failed)
+    seconds = time.monotonic() - start
+    outcome = Outcome(stage, len(made), kept, dict(record.skipped), failed, seconds)
     logger.info("%s", outcome)
     return outcome
 

@@ -29,8 +29,13 @@ _STAGE = "scene-ids"
 _AUX_AROUND = np.timedelta64(3, "h")  # of the period, where `dt_aux` is still to be found
 
 
-def scene_list(dataset: Dataset) -> Scenes:
+def scene_list(dataset: Dataset, *, anew: bool = False) -> Scenes:
     """Return the scenes of a dataset; the source is asked where they are not decided yet.
+
+    Parameters
+    ----------
+    anew
+        Ask it anyway: it may have more by now.
 
     Raises
     ------
@@ -38,17 +43,22 @@ def scene_list(dataset: Dataset) -> Scenes:
         E016 if none is left, E100 if they were decided by other settings.
     """
     path = dataset.layout().scene_ids
-    if _stands(dataset, path, None):
+    shall = _shall(dataset)
+    if not anew and _stands(dataset, path, "scenes", shall):
         return read_scenes(path)[0]
     begin = time.monotonic()
     scenes, incomplete = _found(dataset)
+    if dataset.options.looking:
+        return scenes
     write_scenes(path, scenes, incomplete)
-    _note(dataset, path, None, time.monotonic() - begin)
+    _note(path, "scenes", shall, time.monotonic() - begin)
     logger.info("%s: %d scenes, %d incomplete", path, len(scenes), len(incomplete))
     return scenes
 
 
-def aux_scenes(dataset: Dataset, aux: str) -> tuple[dict[str, Match], Scenes]:
+def aux_scenes(
+    dataset: Dataset, aux: str, *, anew: bool = False
+) -> tuple[dict[str, Match], Scenes]:
     """Return which auxiliary scenes belong to which scenes; as `scene_list`.
 
     Raises
@@ -58,25 +68,28 @@ def aux_scenes(dataset: Dataset, aux: str) -> tuple[dict[str, Match], Scenes]:
     """
     path = dataset.layout(aux).matches
     scenes = scene_list(dataset)
-    if _stands(dataset, path, aux):
+    product = aux_product(dataset.meta, aux)
+    starts = {scene: start(items) for scene, items in scenes.items()}
+    told = {scene: str(time) for scene, time in starts.items()}
+    shall = fingerprint("aux", _shall(dataset), replace(product, image_function=None), told)
+    if not anew and _stands(dataset, path, aux, shall):
         return read_matches(path)
     begin = time.monotonic()
-    product = aux_product(dataset.meta, aux)
     source = dataset.source(aux)
     inputs = source.inputs(product.type)
     around = _AUX_AROUND
     if product.seconds is not None:
         around = np.timedelta64(round(product.seconds * 1000), "ms")
-    starts = {scene: start(items) for scene, items in scenes.items()}
     items = source.query(inputs, _around(dataset.meta.intervals, starts, around))
     found, incomplete = group(items, source.tolerance, source=product.source, inputs=inputs)
     if incomplete:
         logger.warning("%s: %d incomplete scenes are left out", aux, len(incomplete))
     times = {scene: start(of) for scene, of in found.items()}
     matches = match(starts, times, product.strategy, product.seconds)
-    write_matches(path, matches, found)
-    _note(dataset, path, aux, time.monotonic() - begin)
-    logger.info("%s: %d of %d scenes have %s", path, len(matches), len(scenes), aux)
+    if not dataset.options.looking:
+        write_matches(path, matches, found)
+        _note(path, aux, shall, time.monotonic() - begin)
+        logger.info("%s: %d of %d scenes have %s", path, len(matches), len(scenes), aux)
     return matches, {of.aux: found[of.aux] for of in matches.values()}
 
 
@@ -122,9 +135,10 @@ def _around(
     return widened(spans, around)
 
 
-def _shall(dataset: Dataset, aux: str | None) -> str:
+def _shall(dataset: Dataset) -> str:
     meta = dataset.meta
-    own = fingerprint(
+    near = meta.filters.near_trajectory
+    return fingerprint(
         _STAGE,
         meta.source,
         meta.type,
@@ -134,30 +148,27 @@ def _shall(dataset: Dataset, aux: str | None) -> str:
         [[str(span.start), str(span.end)] for span in meta.intervals],
         meta.filters,
         meta.domain.longitude if meta.filters.hours_from_zenith is not None else None,
-        meta.sampling.trajectories.path if meta.filters.near_trajectory else None,
+        [str(time) for time in read_trajectory(dataset).times] if near else None,
     )
-    if aux is None:
-        return own
-    return fingerprint("aux", own, replace(aux_product(meta, aux), image_function=None))
 
 
-def _stands(dataset: Dataset, path: Path, aux: str | None) -> bool:
-    """Return whether a list was decided, by these settings."""
-    if not path.exists() or dataset.options.overwrite == "all":
+def _stands(dataset: Dataset, path: Path, name: str, shall: str) -> bool:
+    """Return whether a list was decided by these settings; not if nothing says by which."""
+    if not path.exists():
         return False
-    made_as = Record.load(path.parent, _STAGE).done.get(aux or "scenes")
-    if made_as == _shall(dataset, aux):
+    made_as = Record.load(path.parent, _STAGE).done.get(name)
+    if made_as == shall:
         return True
-    if dataset.options.overwrite == "never":
+    if made_as is not None and dataset.options.overwrite == "never":
         raise SceneError(
             "E100",
-            f"{path} was made with other settings of source, time or filters: go back to the"
-            " former meta.yaml, or make it anew with --overwrite stale",
+            f"{path} was made with other settings of source, time or filters, or for other scenes:"
+            " go back to the former meta.yaml, or make it anew with --overwrite stale",
         )
     return False
 
 
-def _note(dataset: Dataset, path: Path, aux: str | None, seconds: float) -> None:
+def _note(path: Path, name: str, shall: str, seconds: float) -> None:
     record = Record.load(path.parent, _STAGE)
-    record.add(aux or "scenes", _shall(dataset, aux), seconds)
+    record.add(name, shall, seconds)
     record.save()

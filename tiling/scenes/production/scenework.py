@@ -116,6 +116,8 @@ def crop_scene(job: CropJob) -> Made:
             raise
         reason = NIGHT
     if reason:
+        for suffix in (".nc", ".png"):  # of other settings, by which there was something to see
+            job.path.with_suffix(suffix).unlink(missing_ok=True)
         return Made(job.fingerprint, time.monotonic() - begin, reason)
     about = attributes(job.meta, job.scene, fingerprint=job.fingerprint, aux=aux)
     found.attrs |= about

@@ -26,7 +26,13 @@ from tiling.scenes.planning.splitting import split
 from tiling.scenes.planning.tiles import Tile, by_scene
 from tiling.scenes.planning.trajectorytiles import trajectory_tiles
 from tiling.scenes.production.dataset import Dataset
-from tiling.scenes.production.fingerprints import of_crop, of_regridded, of_tiles
+from tiling.scenes.production.fingerprints import (
+    crop_settings,
+    of_crop,
+    of_regridded,
+    of_tiles,
+    sha256_of,
+)
 from tiling.scenes.production.running import Made, Outcome, carry_out
 from tiling.scenes.production.scenelists import aux_scenes, scene_list
 from tiling.scenes.production.scenework import (
@@ -37,13 +43,14 @@ from tiling.scenes.production.scenework import (
     regrid_scene,
     tile_scene,
 )
-from tiling.scenes.production.standing import Record, Work, sort_out
+from tiling.scenes.production.standing import Record, Work, fingerprint_in, names_in, sort_out
 from tiling.scenes.production.trajectory import read_trajectory
+from workbench.files import sweep
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Kind", "Stage", "Stages", "files_of"]
+__all__ = ["Kind", "Stage", "Stages", "files_of", "surplus"]
 
 Kind = Literal["triplets", "trajectories"]
 Method = Literal["bilinear", "nearest", "area"]
@@ -62,7 +69,10 @@ class Stage:
     threads: int | None = None
 
     def run(self, dataset: Dataset) -> Outcome:
-        """Make what is missing or stale."""
+        """Make what is missing or stale; what a killed run left half-written goes first."""
+        todo = [path for scene in self.work.todo for path in files_of(self.jobs[scene])]
+        for folder in {path.parent for path in todo}:
+            sweep(folder)
         return carry_out(
             self.name,
             self.function,
@@ -70,6 +80,7 @@ class Stage:
             self.record,
             dataset.layout().failures,
             kept=len(self.work.kept),
+            waiting=self.jobs.keys() - self.work.kept,
             client=None if self.threads else dataset.options.client,
             threads=self.threads,
             fail_fast=dataset.options.fail_fast,
@@ -131,15 +142,15 @@ class Stages:
     def crops(self) -> Stage:
         """Lay out the reading of scenes; auxiliary ones by their own IDs."""
         product = self.dataset.product(self.aux)
-        functions = self.dataset.folder / "user_functions.py"
-        used = functions if product.kind == "user_function" else None
+        used = self._functions if product.kind == "user_function" else None
+        settings = crop_settings(self.meta, self.domain, product, used)
         jobs = {
             scene: CropJob(
                 folder=self.dataset.folder,
                 meta=self.meta,
                 scene=scene,
                 path=self.layout.crops / f"{scene}.nc",
-                fingerprint=of_crop(self.meta, product, items, used),
+                fingerprint=of_crop(settings, items),
                 items=items,
                 grid=self.grid,
                 aux=self.aux,
@@ -150,7 +161,7 @@ class Stages:
         asked = {scene for scene in self.scenes if self.dataset.asked_for(scene)}
         if self.aux is not None:
             asked = {match.aux for scene, match in self._matched[0].items() if scene in asked}
-        return self._stage("crop", crop_scene, jobs, asked)
+        return self._stage("crop", crop_scene, jobs, asked, self.layout.crops)
 
     def regridded(
         self, crops: Stage, limits: Mapping[str, Any], failed: Iterable[str] = ()
@@ -164,18 +175,21 @@ class Stages:
         limits
             Of pictures, by variable, where they have no fixed ones.
         failed
-            Scenes without a crop.
+            Scenes whose crops failed, by their own IDs; they wait for the next run.
         """
         self._resolution()
-        jobs = {}
-        for scene, crop in self._cropped(crops, failed).items():
+        jobs, folder = {}, self.layout.regridded
+        cropped, pictures = self._cropped(crops), self._pictures(limits)
+        for scene, crop in cropped.items():
             given = self._from_crop(scene, crop, limits)
-            given["path"] = self.layout.regridded / f"{scene}.nc"
+            given["path"] = folder / f"{scene}.nc"
             given["fingerprint"] = of_regridded(
-                self.meta, crop.fingerprint, limits, self.method, given["aux_dt_s"], self.pack
-            )
+                self.meta, pictures, crop.fingerprint,
+                self.method, given["aux_dt_s"], self.pack,
+            )  # fmt: skip
             jobs[scene] = GridJob(**given)
-        return self._stage("regrid", regrid_scene, jobs, filter(self.dataset.asked_for, jobs))
+        asked = self._asked(jobs, failed)
+        return self._stage("regrid", regrid_scene, jobs, asked, folder)
 
     def tiles(
         self,
@@ -185,9 +199,12 @@ class Stages:
         failed: Iterable[str] = (),
     ) -> Stage:
         """Lay out the cutting of tiles; parameters as for `regridded`."""
-        cropped = self._cropped(crops, failed)
-        wanted = self._auxiliary_tiles(kind, cropped) if self.aux else self._tiles(kind, cropped)
-        size = self.tile_size(kind)
+        cropped = self._cropped(crops)
+        size, folder = self.tile_size(kind), self.layout.tiles(kind)
+        if self.aux is None:
+            wanted = self._tiles(kind, crops, cropped)
+        else:
+            wanted = self._auxiliary_tiles(kind, cropped)
         triplets = self.meta.sampling.triplets
         moving = kind == "triplets" and self.aux is None and triplets is not None
         labels = self._labels(wanted, size)
@@ -195,9 +212,9 @@ class Stages:
         for scene, tiles in wanted.items():
             crop, given = cropped[scene], self._from_crop(scene, cropped[scene], limits)
             own = {tile.name: labels[tile.name] for tile in tiles if tile.name in labels}
-            given["path"] = self.layout.tiles(kind)
+            given["path"] = folder
             given["fingerprint"] = of_tiles(
-                self.meta, crop.fingerprint, tiles, size, limits,
+                self.meta, self._pictures(limits), crop.fingerprint, tiles, size,
                 self.method, given["aux_dt_s"], self.pack, own,
             )  # fmt: skip
             jobs[scene] = TileJob(
@@ -208,7 +225,8 @@ class Stages:
                 plan=None if self.aux else self.layout.tile_locations(kind, scene),
                 labels=own,
             )
-        return self._stage(kind, tile_scene, jobs, filter(self.dataset.asked_for, jobs))
+        asked = self._asked(jobs, failed)
+        return self._stage(kind, tile_scene, jobs, asked, folder)
 
     def tile_size(self, kind: Kind) -> int:
         """Return the pixels along a side of a tile."""
@@ -221,15 +239,16 @@ class Stages:
             raise SceneError("E033", "set sampling.trajectories.tile_N, the side of these tiles")
         return sampling.trajectories.tile_size
 
-    def splits(self, cropped: Iterable[str]) -> dict[str, list[str]]:
-        """Return the scenes of each collection."""
+    def splits(self, crops: Stage) -> dict[str, list[str]]:
+        """Return the scenes of each collection; a scene that failed today is one of them."""
         assert self.meta.sampling.triplets is not None
-        times = {scene: start(self.scenes[scene]) for scene in cropped}
+        skipped = crops.record.skipped
+        times = {scene: start(of) for scene, of in self.scenes.items() if scene not in skipped}
         return split(times, self.meta.sampling.triplets, self.domain.longitude)
 
-    def write_splits(self, crops: Stage, failed: Iterable[str] = ()) -> None:
+    def write_splits(self, crops: Stage) -> None:
         """Store the scenes of each collection."""
-        splits = self.splits(self._shown(self._cropped(crops, failed)))
+        splits = self.splits(crops)
         path = self.layout.splits
         if not path.exists() or read_splits(path) != splits:
             write_splits(path, splits)
@@ -238,10 +257,12 @@ class Stages:
         """Return the grid of the domain; of a domain as its source, from the first crop."""
         if self.grid is not None:
             return self.grid
-        first = next((path for path in sorted(self.layout.crops.glob("*.nc"))), None)
+        names = names_in(self.layout.crops)
+        first = next((f"{scene}.nc" for scene in self.scenes if f"{scene}.nc" in names), None)
         if first is None:
             raise SceneError("E103", f"{self.layout.crops} has no scene to take the grid from")
-        return grid_of(next(iter(read_images(first).values())), self._resolution())
+        images = read_images(self.layout.crops / first)
+        return grid_of(next(iter(images.values())), self._resolution())
 
     def _placing(self) -> Any:
         assert self.meta.sampling.triplets is not None
@@ -249,25 +270,32 @@ class Stages:
         periodic = self.meta.fields.periodic
         return placing(self.meta.sampling.triplets, extent, self._resolution(), periodic=periodic)
 
-    def _tiles(self, kind: Kind, cropped: Mapping[str, CropJob]) -> dict[str, list[Tile]]:
+    @cached_property
+    def _functions(self) -> Path:
+        return self.dataset.folder / "user_functions.py"
+
+    def _pictures(self, limits: Mapping[str, Any]) -> list[Any]:
+        """Return what pictures depend on; those of auxiliary products are not drawn."""
+        image = self.meta.image
+        if self.aux is not None:
+            return []
+        code = sha256_of(self._functions) if image.function else None
+        return [image.limits, image.function, code, sorted(limits.items())]
+
+    def _tiles(
+        self, kind: Kind, crops: Stage, cropped: Mapping[str, CropJob]
+    ) -> dict[str, list[Tile]]:
         """Return the tiles of each scene that has any."""
         if kind == "triplets":
-            self.tile_size(kind)
             triplets = self.meta.sampling.triplets
             assert triplets is not None
-            splits = self.splits(self._shown(cropped))
-            found = triplet_locations(splits, triplets.counts, self._placing())
+            found = triplet_locations(self.splits(crops), triplets.counts, self._placing())
         else:
             places, grid = read_trajectory(self.dataset), self.whole_grid()
             side = self.tile_size(kind) * self._resolution()
             times = {scene: start(self.scenes[scene]) for scene in cropped}
             found = trajectory_tiles(times, *places, grid.crs, tuple(grid.boundingbox), side)
         return {scene: tiles for scene, tiles in by_scene(found).items() if scene in cropped}
-
-    def _shown(self, cropped: Mapping[str, CropJob]) -> list[str]:
-        """Return scenes that triplets are dealt from; a scene that failed today is one of them."""
-        record = Record.load(self.layout.crops, "crop")
-        return [scene for scene in self.scenes if scene not in record.skipped or scene in cropped]
 
     def _auxiliary_tiles(self, kind: Kind, cropped: Mapping[str, CropJob]) -> dict[str, list[Tile]]:
         """Return where the tiles of the scenes lie."""
@@ -289,16 +317,24 @@ class Stages:
         tiles = [tile for of_scene in wanted.values() for tile in of_scene]
         return labelled(labels, tiles, size * self._resolution())[0]
 
-    def _cropped(self, crops: Stage, failed: Iterable[str]) -> dict[str, CropJob]:
-        """Return the crop of each scene that has one."""
-        lacking = {*failed, *crops.record.skipped}
-        if self.aux is None:
-            return {scene: job for scene, job in crops.jobs.items() if scene not in lacking}
+    def _cropped(self, crops: Stage) -> dict[str, CropJob]:
+        """Return the crop of each scene that has something to show."""
         return {
-            scene: crops.jobs[match.aux]
-            for scene, match in self._matched[0].items()
-            if match.aux not in lacking
+            scene: crops.jobs[own]
+            for scene, own in self._crop_ids().items()
+            if own not in crops.record.skipped
         }
+
+    def _crop_ids(self) -> dict[str, str]:
+        """Return the ID under which the crop of each scene lies."""
+        if self.aux is None:
+            return {scene: scene for scene in self.scenes}
+        return {scene: match.aux for scene, match in self._matched[0].items()}
+
+    def _asked(self, jobs: Iterable[str], failed: Iterable[str]) -> list[str]:
+        """Return the scenes that are asked for and have a crop."""
+        own, lacking = self._crop_ids(), set(failed)
+        return [s for s in jobs if self.dataset.asked_for(s) and own[s] not in lacking]
 
     def _from_crop(self, scene: str, crop: CropJob, limits: Mapping[str, Any]) -> dict[str, Any]:
         """Return what every job on a crop is given."""
@@ -322,11 +358,11 @@ class Stages:
         function: Callable[[Any], Made],
         jobs: Mapping[str, Any],
         asked: Iterable[str],
+        folder: Path,
     ) -> Stage:
-        """Compare what stands with what shall be."""
+        """Compare what stands with what shall be; the record of the stage is in `folder`."""
         asked = set(asked)
         wanted = {scene: job for scene, job in jobs.items() if scene in asked}
-        folder = self.layout.crops if name == "crop" else _record_folder(jobs, self.layout.folder)
         record = Record.load(folder, name)
         work = sort_out(
             f"{name} {self.aux}" if self.aux else name,
@@ -338,18 +374,28 @@ class Stages:
         return Stage(f"{name}.{self.aux}" if self.aux else name, function, jobs, record, work)
 
 
-def _record_folder(jobs: Mapping[str, Any], base: Path) -> Path:
-    """Return the folder in which a stage notes what it has made."""
-    job = next(iter(jobs.values()), None)
-    if job is None:
-        return base
-    path: Path = job.path
-    return path if isinstance(job, TileJob) else path.parent
-
-
 def files_of(job: CropJob | GridJob) -> tuple[Path, ...]:
-    """Return the files of a scene in a stage; the first bears its fingerprint."""
+    """Return the files of a scene in a stage; those that end in ``.nc`` bear its fingerprint."""
     if not isinstance(job, TileJob):
         return (job.path,)
     stems = [f"{job.path / tile.name}" for tile in job.tiles]
-    return tuple(Path(stem + suffix) for suffix in (".nc", ".yml") for stem in stems)
+    files = [Path(stem + suffix) for suffix in (".nc", ".yml") for stem in stems]
+    return (*files, job.plan) if job.plan else tuple(files)
+
+
+def surplus(stage: Stage) -> list[Path]:
+    """Return what a stage has made and nobody asks for any more: of scenes or tiles that are gone.
+
+    Files that bear no fingerprint are not its own, whatever their names.
+    """
+    wanted = {path for job in stage.jobs.values() for path in files_of(job)}
+    folders, plans = {path.parent for path in wanted}, set[Path]()
+    if stage.name.startswith("triplets"):
+        home = stage.record.path.parent
+        folders = {path for path in home.glob("*") if path.is_dir()}
+        if "." not in stage.name:
+            plans = set(home.glob("tile_locations.*"))
+    images = {path for folder in folders for path in folder.glob("*.nc")} - wanted
+    beside = [path.with_suffix(suffix) for path in images if fingerprint_in(path) is not None
+              for suffix in (".nc", ".png", ".yml")]  # fmt: skip
+    return sorted({path for path in beside if path.exists()} | (plans - wanted))

@@ -13,7 +13,7 @@ from typing import Literal
 from tiling.scenes.errors import SceneError
 from workbench.files import write_json
 
-__all__ = ["Overwrite", "Record", "Work", "names_in", "sort_out"]
+__all__ = ["Overwrite", "Record", "Work", "fingerprint_in", "names_in", "sort_out"]
 
 Overwrite = Literal["never", "stale", "all"]
 
@@ -32,6 +32,7 @@ class Record:
     """That workers took for `scenes` scenes, for forecasts."""
     scenes: int = 0
     _saved: float = field(default_factory=time.monotonic, repr=False)
+    _changed: bool = field(default=False, repr=False)
 
     @classmethod
     def load(cls, folder: Path, stage: str) -> Record:
@@ -42,9 +43,10 @@ class Record:
         path = folder / f"_stage.{stage}.json"
         try:
             found = json.loads(path.read_bytes())
-            done, skipped = dict(found["done"]), dict(found["skipped"])
+            done = dict(found["done"])
+            skipped = {scene: why for scene, why in found["skipped"].items() if scene in done}
             return cls(path, done, skipped, float(found["seconds"]), int(found["scenes"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def add(self, scene: str, fingerprint: str, seconds: float, skipped: str = "") -> None:
@@ -55,14 +57,34 @@ class Record:
             self.skipped[scene] = skipped
         self.seconds += seconds
         self.scenes += 1
+        self._changed = True
         if time.monotonic() - self._saved > _BETWEEN_S:
             self.save()
 
+    def found(self, scene: str, fingerprint: str) -> None:
+        """Note what the files of a scene say of themselves."""
+        self.done[scene] = fingerprint
+        self._changed = True
+
+    def forget(self, scenes: Iterable[str]) -> None:
+        """Drop scenes that are about to be made anew: if a run is killed, their files speak.
+
+        Else a later run that is given the former settings again would take for whole what is half
+        replaced.
+        """
+        dropped = [scene for scene in scenes if self.done.pop(scene, None) is not None]
+        for scene in dropped:
+            self.skipped.pop(scene, None)
+        self._changed |= bool(dropped)
+        self.save()
+
     def save(self) -> None:
-        """Write the record in place of the old one."""
+        """Write the record in place of the old one, if anything in it is new."""
+        if not self._changed:
+            return
         kept = ("done", "skipped", "seconds", "scenes")
         write_json(self.path, {name: getattr(self, name) for name in kept})
-        self._saved = time.monotonic()
+        self._saved, self._changed = time.monotonic(), False
 
 
 @dataclass(frozen=True)
@@ -105,7 +127,7 @@ def sort_out(
     wanted
         Fingerprint of each scene as it shall be.
     outputs
-        Files of each scene; the first carries its fingerprint as an attribute.
+        Files of each scene; those that end in ``.nc`` carry its fingerprint as an attribute.
     overwrite
         ``never`` refuses stale outputs, ``stale`` makes them anew, ``all`` everything.
 
@@ -141,32 +163,31 @@ class _Folders:
 def _state(
     record: Record, scene: str, shall: str, files: Iterable[Path], standing: _Folders
 ) -> str:
-    if scene in record.skipped:
-        return "kept" if record.done[scene] == shall else "stale"
+    made_as = record.done.get(scene)
+    if scene in record.skipped:  # there is nothing that could be lost
+        return "kept" if made_as == shall else "missing"
     files = list(files)
     there = [path for path in files if standing.holds(path)]
-    made_as = record.done.get(scene)
     if made_as is None and there:  # a killed run: what it finished says so itself
-        made_as = _attribute(there[0])
-        if made_as == shall:
-            record.done[scene] = shall
+        told = {fingerprint_in(path) for path in there if path.suffix == ".nc"}
+        if told == {shall}:
+            record.found(scene, shall)
+        made_as = shall if told <= {shall} else None
     if there and made_as != shall:
         return "stale"
     return "kept" if len(there) == len(files) else "missing"
 
 
-def _attribute(path: Path) -> str | None:
-    """Return the fingerprint that a file carries."""
-    if path.suffix != ".nc":
-        return None
+def fingerprint_in(path: Path) -> str | None:
+    """Return the fingerprint that a netCDF file carries; None where it has none."""
     import h5py
 
     try:
         with h5py.File(path) as file:
-            value = file.attrs.get("fingerprint", "")
+            value = file.attrs.get("fingerprint")
     except OSError:
         return None
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _stale(stage: str, work: Work) -> str:

@@ -11,7 +11,7 @@ from tiling.scenes.planning.plans import read_failures
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.pipeline import Pipeline
 from tiling.scenes.production.scenework import CropJob, GridJob, TileJob
-from tiling.scenes.production.stages import Kind, Stage, files_of
+from tiling.scenes.production.stages import Kind, Stage, files_of, surplus
 
 __all__ = ["Forecast", "Row", "forecast", "forecasts", "stale_files", "status"]
 
@@ -46,8 +46,12 @@ class Forecast:
     seconds: float
     measured: bool
     """Whether earlier scenes of this dataset say how long one takes."""
+    note: str = ""
+    """Why nothing more can be said."""
 
     def __str__(self) -> str:
+        if self.note:
+            return f"{self.stage}: cannot be foretold: {self.note}"
         if not self.scenes:
             return f"{self.stage}: nothing to do"
         read = ""
@@ -58,8 +62,10 @@ class Forecast:
 
 
 def status(dataset: Dataset) -> list[Row]:
-    """Return a row for each stage, without making anything but the list of scenes."""
-    looking = replace(dataset, options=replace(dataset.options, overwrite="stale"))
+    """Return a row for each stage; nothing is made, and a source is asked only for new lists."""
+    if not dataset.layout().scene_ids.exists():
+        return [Row("scene-ids", 0, 0, 1, 0, 0, 0, "which scenes there are is not decided yet")]
+    looking = _looking(dataset)
     failures = read_failures(dataset.layout().failures)
     rows = []
     for aux in (None, *dataset.meta.aux_products):
@@ -123,16 +129,27 @@ def forecast(stage: Stage) -> Forecast:
 
 
 def forecasts(pipeline: Pipeline, task: str, kind: str = "triplets") -> list[Forecast]:
-    """Return what a task and those before it would do; nothing is made but the list of scenes."""
+    """Return what a task and those before it would do; what hangs on crops waits for them."""
     crops = pipeline.stages.crops()
     found = [forecast(crops)]
     known = _limits(pipeline, crops)
+    try:
+        found += [forecast(stage) for stage in _next(pipeline, crops, known, task, kind)]
+    except SceneError as error:
+        if error.code != "E103":
+            raise
+        found.append(Forecast(kind, 0, None, 0.0, False, error.message))
+    return found
+
+
+def _next(
+    pipeline: Pipeline, crops: Stage, known: dict[str, tuple[float, float]], task: str, kind: str
+) -> Iterable[Stage]:
     if task == "train" or (task == "tiles" and kind != "rect-slidingwindow"):
         tiles: Kind = "trajectories" if kind == "trajectories" else "triplets"
-        found.append(forecast(pipeline.stages.tiles(tiles, crops, known)))
+        yield pipeline.stages.tiles(tiles, crops, known)
     elif task not in ("scene-ids", "crop", "stats"):
-        found.append(forecast(pipeline.stages.regridded(crops, known)))
-    return found
+        yield pipeline.stages.regridded(crops, known)
 
 
 def _guess(job: CropJob | GridJob) -> float:
@@ -145,26 +162,16 @@ def _guess(job: CropJob | GridJob) -> float:
 
 def stale_files(dataset: Dataset) -> list[Path]:
     """Return files of scenes that `meta.yaml` no longer asks for, or that were made otherwise."""
-    looking = replace(dataset, options=replace(dataset.options, overwrite="stale"))
-    found: list[Path] = []
+    looking, found = _looking(dataset), set[Path]()
     for aux in (None, *dataset.meta.aux_products):
         pipeline = Pipeline(looking, aux)
         crops = pipeline.stages.crops()
         for stage in (crops, *_later(pipeline, crops)):
-            found += _unwanted(stage)
+            files = {path for scene in stage.work.stale for path in files_of(stage.jobs[scene])}
+            files |= {path.with_suffix(".png") for path in files}
+            found |= {path for path in files if path.exists()} | set(surplus(stage))
     return sorted(found)
 
 
-def _unwanted(stage: Stage) -> list[Path]:
-    """Return what a stage has in its folders that it should not."""
-    wanted = {path for job in stage.jobs.values() for path in files_of(job)}
-    stale = {path for scene in stage.work.stale for path in files_of(stage.jobs[scene])}
-    folders = {path.parent for path in wanted}
-    found = {path for folder in folders if folder.is_dir() for path in folder.glob("*.nc")}
-    names = (found - {path for path in wanted if path.suffix == ".nc"}) | (stale & found)
-    return [
-        beside
-        for path in names
-        for beside in (path, path.with_suffix(".png"), path.with_suffix(".yml"))
-        if beside.exists()
-    ]
+def _looking(dataset: Dataset) -> Dataset:
+    return replace(dataset, options=replace(dataset.options, overwrite="stale", looking=True))

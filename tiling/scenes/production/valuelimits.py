@@ -69,7 +69,7 @@ def _read(path: Path) -> Limits:
         return {
             name: (float(of["limits"][0]), float(of["limits"][1]))
             for name, of in variables.items()
-            if "limits" in of
+            if "limits" in of and fixed_limits(name) is None
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnusableInput(
