@@ -251,7 +251,7 @@ def embeddings(given: argparse.Namespace, folder: Path) -> None:
         {"resolution": 1000.0},
     )
     rows = []
-    for arch in ("small", "resnet18"):
+    for arch in given.arch:
         settings = Settings(names, 256, (0.5,) * 3, (0.3,) * 3, arch=arch, resolution=1000.0)
         encoder = new_encoder(settings)
         calls = {
@@ -259,8 +259,7 @@ def embeddings(given: argparse.Namespace, folder: Path) -> None:
             "dense": lambda: embed(scene, encoder, step=32, dense=True),  # noqa: B023
         }
         tiles = ((n - 256) // 32 + 1) ** 2
-        repeats = 1 if arch == "resnet18" else given.repeats
-        taken = {name: timed(call, repeats)[0] for name, call in calls.items()}
+        taken = {name: timed(call, given.repeats)[0] for name, call in calls.items()}
         ratio = taken["tile by tile"].cpu / taken["dense"].cpu
         rows += [
             (f"{arch}, {name}", s.wall, s.cpu, tiles / s.cpu, ratio if name == "dense" else None)
@@ -280,6 +279,7 @@ def main() -> None:
     parser.add_argument("what", choices=("series", "restart", "embeddings"))
     parser.add_argument("--scenes", type=int, default=0)
     parser.add_argument("--size", type=int, default=1000, help="pixels of an embedded scene")
+    parser.add_argument("--arch", nargs="+", default=["small"], choices=("small", "resnet18"))
     parser.add_argument("--type", choices=tuple(BANDS), default="truecolor_rgb")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()

@@ -7,15 +7,17 @@ fingerprints or the keys and sizes of what it reads. A change of any other key l
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.plain import canonical, plain
 
 if TYPE_CHECKING:
-    from tiling.scenes.meta.model import Meta, ProductType
+    from tiling.scenes.meta.model import Domain, Fields, Image, Meta, ProductType
     from tiling.scenes.planning.tiles import Tile
     from tiling.scenes.sources.contract import Item
 
@@ -23,6 +25,12 @@ __all__ = ["fingerprint", "of_crop", "of_regridded", "of_tiles"]
 
 _VERSIONS = {"crop": 1, "tiles": 1, "regrid": 1}
 """Raised when the code of a stage makes other bytes."""
+
+
+class _Written(str):
+    """A part of a fingerprint as it stands in its text: written once for thousands of scenes."""
+
+    __slots__ = ()
 
 
 def fingerprint(stage: str, *parts: Any) -> str:
@@ -33,9 +41,16 @@ def fingerprint(stage: str, *parts: Any) -> str:
     parts
         Dataclasses, or what JSON can hold.
     """
-    values = [asdict(part) if is_dataclass(part) else part for part in parts]  # type: ignore[arg-type]
-    text = canonical([stage, _VERSIONS.get(stage, 1), *(plain(value) for value in values)])
-    return hashlib.sha256(text.encode()).hexdigest()
+    found = (stage, _VERSIONS.get(stage, 1), *parts)
+    text = ",".join(part if isinstance(part, _Written) else _written(part) for part in found)
+    return hashlib.sha256(f"[{text}]".encode()).hexdigest()
+
+
+def _written(part: Any) -> _Written:
+    if part is None or isinstance(part, str | int):
+        return _Written(json.dumps(part))
+    value = asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
+    return _Written(canonical(plain(value)))
 
 
 def of_crop(
@@ -50,13 +65,19 @@ def of_crop(
     functions
         ``user_functions.py`` where the product is made by it; its text counts.
     """
-    image = meta.image
-    heeded = [image.strict_quality, image.rayleigh, list(image.green), meta.fields]
     code = hashlib.sha256(functions.read_bytes()).hexdigest() if functions else None
     inputs = [[name, items[name].key, items[name].size] for name in sorted(items)]
-    return fingerprint(
-        "crop", product, meta.domain, meta.sampling.resolution, _plain(heeded), code, inputs
-    )
+    same = _of_all_crops(product, meta.domain, meta.sampling.resolution, meta.image, meta.fields)
+    return fingerprint("crop", same, code, inputs)
+
+
+@lru_cache(maxsize=16)
+def _of_all_crops(
+    product: ProductType, domain: Domain, resolution: float | None, image: Image, fields: Fields
+) -> _Written:
+    heeded = [image.strict_quality, image.rayleigh, list(image.green), fields]
+    parts = (product, domain, resolution, _plain(heeded))
+    return _Written(",".join(map(_written, parts)))
 
 
 def of_tiles(
@@ -72,8 +93,20 @@ def of_tiles(
 
 def of_regridded(meta: Meta, upstream: str, limits: Any, *more: Any) -> str:
     """Return the fingerprint of a scene on the grid of the domain."""
-    heeded = [meta.sampling.resolution, meta.sampling.method]
-    return fingerprint("regrid", upstream, meta.domain, heeded, _pictures(meta, limits), *more)
+    same = _of_all_regridded(meta.domain, meta.sampling.resolution, meta.sampling.method)
+    seen = tuple((name, tuple(limits[name])) for name in sorted(limits))
+    pictures = _of_all_pictures(meta.image.limits, meta.image.function, seen)
+    return fingerprint("regrid", upstream, same, pictures, *more)
+
+
+@lru_cache(maxsize=16)
+def _of_all_regridded(domain: Domain, resolution: float | None, method: str) -> _Written:
+    return _Written(",".join(map(_written, (domain, [resolution, method]))))
+
+
+@lru_cache(maxsize=16)
+def _of_all_pictures(own: Any, function: str | None, limits: tuple[Any, ...]) -> _Written:
+    return _written([_plain(own), function, _plain(dict(limits))])
 
 
 def _pictures(meta: Meta, limits: Any) -> list[Any]:

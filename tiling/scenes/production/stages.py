@@ -133,12 +133,13 @@ class Stages:
         product = self.dataset.product(self.aux)
         functions = self.dataset.folder / "user_functions.py"
         used = functions if product.kind == "user_function" else None
+        folder = self.layout.crops
         jobs = {
             scene: CropJob(
                 folder=self.dataset.folder,
                 meta=self.meta,
                 scene=scene,
-                path=self.layout.crops / f"{scene}.nc",
+                path=folder / f"{scene}.nc",
                 fingerprint=of_crop(self.meta, product, items, used),
                 items=items,
                 grid=self.grid,
@@ -167,10 +168,10 @@ class Stages:
             Scenes without a crop.
         """
         self._resolution()
-        jobs = {}
+        folder, jobs = self.layout.regridded, {}
         for scene, crop in self._cropped(crops, failed).items():
             given = self._from_crop(scene, crop, limits)
-            given["path"] = self.layout.regridded / f"{scene}.nc"
+            given["path"] = folder / f"{scene}.nc"
             given["fingerprint"] = of_regridded(
                 self.meta, crop.fingerprint, limits, self.method, given["aux_dt_s"], self.pack
             )
