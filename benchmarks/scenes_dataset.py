@@ -141,6 +141,8 @@ def series(given: argparse.Namespace, folder: Path) -> None:
     rows: list[tuple[Any, ...]] = [
         (name, s.wall, s.cpu, s.cpu / scenes) for name, s in spent.items()
     ]
+    for row in rows:
+        print(f"{row[0]}: {row[3]:.2f} CPU s a scene", flush=True)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="2GB") as cluster,
         Client(cluster) as client,
