@@ -13,8 +13,10 @@ chunks alone as the least that can be.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +184,7 @@ def difference(ours: Any, others: Any) -> float:
 def sizes(images: Mapping[str, xr.Dataset], packed: bool) -> dict[str, Callable[[], Any]]:
     """Return what writes regridded scenes."""
     folder = Path(tempfile.mkdtemp(prefix="scenes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return {
         name: partial(write_images, image, folder / f"{place}-{packed}.nc", pack=packed)
         for place, (name, image) in enumerate(images.items())
