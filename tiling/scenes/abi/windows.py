@@ -38,7 +38,7 @@ _ATTRIBUTES = (
 _OF_FILE = ("time_coverage_start", "time_coverage_end", "platform_ID", "scene_id", "timeline_id")
 _AXES = (("y", "x"), ("lat", "lon"))
 _InflateError = cast(type[Exception], isal_zlib.error)  # its stubs say that it is one
-_AHEAD = 1.05  # chunks of a row differ in size; what was not fetched ahead is read by itself
+_AHEAD = 1.01  # chunks differ in size; what was not fetched ahead is read by itself
 _CHUNK = 226  # pixels along a side of a chunk of a window that is kept
 
 
@@ -274,15 +274,17 @@ def _pixels(data: h5py.Dataset, window: Window, below: Any) -> npt.NDArray[Any]:
     plain = data.compression == "gzip" and not (data.shuffle or data.fletcher32)
     if not plain or shape is None:
         return cast(npt.NDArray[Any], data[window.slices])
-    values = np.empty(window.shape, dtype)
+    values, sizes = np.empty(window.shape, dtype), list[int]()
     for row, cols in _blocks(data, window):
         for col in cols:
             block = Window((row, row + shape[0]), (col, col + shape[1]))
             part = cast(Window, block.common(window))
             packed = _packed(data, row, col)
+            sizes.append(len(packed or b""))
             if col == cols[0] and packed and hasattr(below, "fetch"):
                 at = below.tell()  # the next ones begin where this one ended
-                below.fetch([(at, at + int(_AHEAD * len(packed) * (len(cols) - 1)))])
+                each = _AHEAD * sum(sizes) / len(sizes)
+                below.fetch([(at, at + int(each * (len(cols) - 1)))])
             if packed is None:
                 values[part.within(window)] = data[part.slices]
             else:

@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["BLOCK", "ObjectFile"]
+__all__ = ["BLOCK", "HEADER", "ObjectFile"]
 
-BLOCK = 1 << 14
+BLOCK = 1 << 12
 """Bytes of a block."""
 
-_AHEAD = 2 * BLOCK  # read at a time: what tells where chunks are takes a few kB in many places
+HEADER = 1 << 16
+"""Bytes at the start that are brought at once: they tell how the file is made."""
+
+_AHEAD = BLOCK  # brought for a short read: what tells where chunks are, in many places
 _STEP = 4 << 20  # bytes of a long read that are copied at a time
 _KEPT = (64 << 20) // BLOCK  # blocks that stay in memory
 
@@ -75,7 +78,7 @@ class ObjectFile(io.RawIOBase):
     def _copy(self, start: int, end: int, view: memoryview) -> None:
         needed = self._numbers(start, end)
         if not self._blocks.keys() >= set(needed):
-            self.fetch([(start // _AHEAD * _AHEAD, -(-end // _AHEAD) * _AHEAD)])
+            self.fetch([_around(start, end)])
         for number in needed:
             block, base = self._blocks[number], number * BLOCK
             self._blocks.move_to_end(number)
@@ -97,6 +100,13 @@ class ObjectFile(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
+
+
+def _around(start: int, end: int) -> tuple[int, int]:
+    """Return what is brought where something is to be read that is not there."""
+    if end <= HEADER:
+        return 0, HEADER
+    return (start, max(end, start + _AHEAD)) if end - start <= BLOCK else (start, end)
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

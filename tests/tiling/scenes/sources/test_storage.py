@@ -17,12 +17,11 @@ from tiling.scenes.errors import UnusableInput
 from tiling.scenes.meta.model import Storage
 from tiling.scenes.sources import storage as storage_module
 from tiling.scenes.sources.faults import StorageFault, fault_of
-from tiling.scenes.sources.objectfiles import BLOCK, ObjectFile
+from tiling.scenes.sources.objectfiles import BLOCK, HEADER, ObjectFile
 from tiling.scenes.sources.storage import Store
 
 BUCKET = "noaa-goes16"
 HOUR = "ABI-L1b-RadF/2020/033/14"
-AHEAD = 2 * BLOCK  # bytes that come with the first that is read
 QUICK = (0.01, 0.01, 0.01)
 
 
@@ -105,10 +104,20 @@ def test_only_the_blocks_that_are_read_come_and_each_once(make, server, body):
     with store.open(store.key(HOUR, "a.nc"), size=len(body)) as file:
         file.seek(100)
         assert file.read(50) == body[100:150]
-        file.seek(AHEAD - 10)
-        assert file.read(5) == body[AHEAD - 10 : AHEAD - 5]
-    assert store.bytes_read == AHEAD
-    assert [asked for _, _, asked in server.trouble.log] == [f"bytes=0-{AHEAD - 1}"]
+        file.seek(HEADER - 10)
+        assert file.read(5) == body[HEADER - 10 : HEADER - 5]
+        file.seek(HEADER + 3 * BLOCK)
+        assert file.read(BLOCK + 1) == body[HEADER + 3 * BLOCK :][: BLOCK + 1]
+        file.seek(-(len(body) % BLOCK), os.SEEK_END)
+        assert file.read() == body[len(body) // BLOCK * BLOCK :]
+    ends = [
+        (0, HEADER),
+        (HEADER + 3 * BLOCK, HEADER + 5 * BLOCK),
+        (len(body) // BLOCK * BLOCK, len(body)),
+    ]
+    assert store.bytes_read == sum(end - start for start, end in ends)
+    asked = [text for _, _, text in server.trouble.log]
+    assert asked == [f"bytes={start}-{end - 1}" for start, end in ends]
 
 
 def test_several_places_come_at_once(make, server, body):
@@ -348,7 +357,7 @@ def test_http(make, server, body, monkeypatch, tmp_path):
     with store.open(key) as file:
         file.seek(500_000)
         assert file.read(10) == body[500_000:500_010]
-    assert store.bytes_read == AHEAD
+    assert store.bytes_read == 2 * BLOCK  # the short read and what comes with it
     assert store.mirror(key, tmp_path).read_bytes() == body
     with pytest.raises(StorageFault, match="E065"):
         store.size(store.key(HOUR, "none.nc"))
@@ -376,7 +385,7 @@ def test_a_store_can_be_sent_and_used_by_threads(make, body):
     for thread in threads:
         thread.join(60)
     assert found == [body[:1000]] * 4
-    assert store.bytes_read == 4 * AHEAD
+    assert store.bytes_read == 4 * HEADER
 
 
 def test_kept_windows_lie_by_tag_and_appear_whole(make, tmp_path):
