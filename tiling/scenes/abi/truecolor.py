@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tiling.scenes.abi import sun
 from tiling.scenes.domains.scanangles import ground, view_of
@@ -14,9 +13,8 @@ from tiling.scenes.errors import SceneError, UnusableInput
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["NightScene", "colours", "stretched"]
+__all__ = ["NightScene", "colours"]
 
-_DARK = 0.0223
 _COARSE = 1000.0  # metres: from here on red is averaged instead of the others sharpened
 _CLOSE = 1e-3  # of a pixel
 
@@ -91,17 +89,6 @@ def colours(
         dims=("channel", "y", "x"),
         attrs=attrs,
     )
-
-
-def stretched(reflectance: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """Return reflectances as 8 bits, as the eye would have them; NaN becomes 0.
-
-    The logarithm of 0.0223 is black, three quarters of the way from there to that of 1 is white.
-    """
-    lowest = np.log10(_DARK)
-    values = np.maximum(np.asarray(reflectance, np.float32), np.float32(1e-6))
-    grey = (np.log10(values) - lowest) / (0.75 * -lowest)
-    return np.asarray(np.nan_to_num(np.clip(grey, 0, 1) * 255).round(), np.uint8)
 
 
 def _without_colour(window: xr.DataArray) -> SceneError:

@@ -18,6 +18,7 @@ LEVEL2 = ("ACHA", "CMIP", "TPW", "RSR", "CPS", "ACM")
 
 _CHANNEL = re.compile(r"(?:(bt|refl|rad)_)?0*([0-9]{1,9})")
 _NAME = re.compile(r"\w[\w.@+-]{0,199}")  # of a variable: it is part of names of folders
+_PART = re.compile(r"[A-Za-z]\w*|\d{1,2}")
 _MANY = re.compile(r"(singlechannel|multichannel)__(.*)", re.DOTALL)
 
 Say = Callable[[str, str], None]
@@ -99,12 +100,18 @@ def _of_plugin(text: str, say: Say) -> ProductType | None:
 def _of_goes(text: str, say: Say) -> ProductType | None:
     if text == "truecolor_rgb":
         return ProductType(text, "truecolor", ("refl_1", "refl_2", "refl_3"))
-    if text in LEVEL2:
+    product, _, part = text.partition("__")
+    if text in LEVEL2 or (product in LEVEL2 and _PART.fullmatch(part)):
+        if product == "CMIP" and part and channel(part.removeprefix("C"), say) is None:
+            return None
         return ProductType(text, "level2", (text,))
     if parts := _MANY.fullmatch(text):
         return _channels(text, parts, "channels", channel, say)
     known = ("truecolor_rgb", *LEVEL2, "user_function")
     hint = meant(text, known)
+    word, several, rest = text.partition("__")
+    if several and (near := meant(word, ("singlechannel", "multichannel"))):
+        hint = f"{near[:-1]}__{rest[:40]}?"
     if re.fullmatch(r"(?:(bt|refl|rad)_?)?[0-9]+", text):
         word = re.sub("(bt|refl|rad)_?", r"\1_", text)
         hint = f"; did you mean singlechannel__{word[:40]}?"

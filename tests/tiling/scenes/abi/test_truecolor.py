@@ -10,7 +10,7 @@ import xarray as xr
 from tiling.scenes.abi import sun
 from tiling.scenes.abi.images import image
 from tiling.scenes.abi.rayleigh import without_air
-from tiling.scenes.abi.truecolor import NightScene, colours, stretched
+from tiling.scenes.abi.truecolor import NightScene, colours
 from tiling.scenes.abi.windows import read_window
 from tiling.scenes.errors import SceneError, UnusableInput
 
@@ -111,15 +111,6 @@ def test_windows_that_do_not_match_are_refused(windows):
     ):
         with pytest.raises(UnusableInput, match="E061"):
             colours(*wrong)
-
-
-def test_eight_bits():
-    values = np.float32([np.nan, -1, 0, 0.0223, 0.1, 1.0, 5.0])
-    low = np.log10(0.0223)
-    middle = round(255 * (np.log10(0.1) - low) / (0.75 * (1 - low - 1)))
-    found = stretched(values)
-    assert found.dtype == np.uint8
-    assert list(found) == [0, 0, 0, 0, middle, 255, 255]
 
 
 def test_the_air_is_taken_away_in_a_simple_way(windows):
