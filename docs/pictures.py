@@ -182,7 +182,9 @@ def scene_triplets(folder: Path) -> None:
     shades = {"anchor": ORANGE, "neighbor": BLUE}
     for tile in tiles:
         corner = tile.x / 1e3 - 32, tile.y / 1e3 - 32
-        scene.add_patch(Rectangle(corner, 64, 64, fill=False, color=shades[tile.tile_type]))
+        scene.add_patch(
+            Rectangle(corner, 64, 64, fill=False, linewidth=3, color=shades[tile.tile_type])
+        )
     for number, row in enumerate(axes):
         for axis, kind in zip(row[2:], ("anchor", "neighbor", "distant"), strict=True):
             name = f"{number:05d}_{kind}.png"
