@@ -18,7 +18,8 @@ LEVEL2 = ("ACHA", "CMIP", "TPW", "RSR", "CPS", "ACM")
 
 _CHANNEL = re.compile(r"(?:(bt|refl|rad)_)?0*([0-9]{1,9})")
 _NAME = re.compile(r"\w[\w.@+-]{0,199}")  # of a variable: it is part of names of folders
-_PART = re.compile(r"[A-Za-z]\w*|\d{1,2}")
+_PART = re.compile(r"(CMIP)__C?([0-9]{1,9})|(?:ACHA|TPW|RSR|CPS|ACM)__[A-Za-z]\w{0,99}", re.ASCII)
+"""A band of CMIP, or a variable of another product."""
 _MANY = re.compile(r"(singlechannel|multichannel)__(.*)", re.DOTALL)
 
 Say = Callable[[str, str], None]
@@ -100,9 +101,10 @@ def _of_plugin(text: str, say: Say) -> ProductType | None:
 def _of_goes(text: str, say: Say) -> ProductType | None:
     if text == "truecolor_rgb":
         return ProductType(text, "truecolor", ("refl_1", "refl_2", "refl_3"))
-    product, _, part = text.partition("__")
-    if text in LEVEL2 or (product in LEVEL2 and _PART.fullmatch(part)):
-        if product == "CMIP" and part and channel(part.removeprefix("C"), say) is None:
+    if text in LEVEL2:
+        return ProductType(text, "level2", (text,))
+    if parts := _PART.fullmatch(text):
+        if parts[2] and channel(parts[2], say) is None:
             return None
         return ProductType(text, "level2", (text,))
     if parts := _MANY.fullmatch(text):
