@@ -164,7 +164,7 @@ def scene_pictures() -> None:
         folder = scenes.write_sample(place, overwrite=True).goes
         scene_tasks.tiles(folder)
         scene_tasks.train(folder)
-        colours = scene_tasks.transform(folder, step_size=16)
+        colours = scene_tasks.transform(folder)
         paths = scene_tasks.trajectories(folder)
         scene_triplets(folder)
         scene_results(folder, colours, paths[0])
@@ -173,7 +173,9 @@ def scene_pictures() -> None:
 def scene_triplets(folder: Path) -> None:
     """Show a scene with its anchors and neighbours, and three triplets."""
     plan = folder / "triplets" / "tile_locations.goes16__202002021410.yml"
-    tiles = [tile for tile in read_tiles(plan) if tile.tile_type != "distant"]
+    tiles = [tile for tile in read_tiles(plan) if tile.tile_type != "distant"][:6]
+    triplets = scenes.read_meta(folder).sampling.triplets
+    side = triplets.tile_size if triplets else 0  # km, as pixels are
     figure, axes = panels(3, 5, size=(12, 6.1), width_ratios=[1, 1, 1, 1, 1])
     for axis in axes[:, :2].ravel():
         axis.remove()
@@ -181,9 +183,9 @@ def scene_triplets(folder: Path) -> None:
     show_scene(scene, folder, plan.stem.partition(".")[2], "domain, anchors and neighbours")
     shades = {"anchor": ORANGE, "neighbor": BLUE}
     for tile in tiles:
-        corner = tile.x / 1e3 - 32, tile.y / 1e3 - 32
+        corner = tile.x / 1e3 - side / 2, tile.y / 1e3 - side / 2
         scene.add_patch(
-            Rectangle(corner, 64, 64, fill=False, linewidth=3, color=shades[tile.tile_type])
+            Rectangle(corner, side, side, fill=False, linewidth=3, color=shades[tile.tile_type])
         )
     for number, row in enumerate(axes):
         for axis, kind in zip(row[2:], ("anchor", "neighbor", "distant"), strict=True):

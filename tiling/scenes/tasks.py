@@ -257,7 +257,7 @@ def transform(
     embedding_model_path, step_size, dense
         As for `embed`, which is run where it has not been.
     transform_type, transform_extra_args
-        As for `tiling.scenes.transforms.transforms.fit_transform`; of principal components ten
+        As for `tiling.scenes.transforms.transforms.fit_transform`; for principal components three
         are kept if nothing is said.
     pretrained_transform_model
         Apply a transform that was fitted before, such as ``pca_transform``.
