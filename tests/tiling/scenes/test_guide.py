@@ -14,7 +14,10 @@ import yaml
 
 from tiling.scenes import SceneError, checked_meta, read_images, tasks, write_sample
 from tiling.scenes.cli import _EARLIER, scenes
+from tiling.scenes.embedding.checkpoints import save_encoder
+from tiling.scenes.embedding.networks import Settings, new_encoder
 from tiling.scenes.sources import registry
+from workbench.errors import BadInput
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "scenes.md").read_text()
 
@@ -120,3 +123,13 @@ def test_the_source_of_the_guide(tmp_path, monkeypatch):
     expected = (1600e3 - centre[1][0]) / 1000 + (centre[0][0] - 400e3) / 1000 - 1
     middle = float(first.values[24:26, 24:26].mean())
     assert middle == pytest.approx(expected, abs=0.01)
+
+
+def test_dense_windows_are_refused_before_any_scene_is_embedded(goes):
+    """The guide: tiles and step must be multiples of 32."""
+    settings = Settings(("greenness",), 32, (0.0,), (1.0,), dims=8, resolution=1000.0)
+    save_encoder(new_encoder(settings, 0), goes / "models" / "small.pt")
+    with pytest.raises(BadInput, match="multiples of 32"):
+        tasks.embed(goes, dense=True, step_size=8, allow_user_code=True)
+    assert not (goes / "failed_scenes.yml").exists()
+    assert not (goes / "embeddings").exists()

@@ -90,7 +90,7 @@ def checked_meta(
         path = path / META_FILE if path.is_dir() else path
         folder = path.parent if folder is None else folder
         if not path.exists():
-            said = f"there is no {path}: `workbench scenes init` writes one to begin with"
+            said = f"{path}: no such file; `workbench scenes init` writes one to begin with"
             return None, [Problem("E000", "", said)]
         try:
             given = read_yaml(path)
