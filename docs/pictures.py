@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 import rasterio
 import xarray as xr
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 import efast
@@ -19,10 +20,14 @@ import spaceeye
 from efast import figures as fused_views
 from egms_io import figures
 from spaceeye import figures as views
-from tiling import sentinel1
+from tiling import scenes, sentinel1
+from tiling.scenes import tasks as scene_tasks
+from tiling.scenes.embedding.embeddingfiles import open_embeddings
+from tiling.scenes.planning.plans import read_tiles
+from tiling.scenes.transforms.pictures import component_colours
 from tiling.sentinel1.figures.residuals import residual_figure
 from tiling.sentinel1.products.annotations import read_annotation
-from workbench.figures import as_picture, colour_bar, panels, titled
+from workbench.figures import BLUE, GREEN, ORANGE, as_picture, colour_bar, panels, titled
 from workbench.progress import log_to_stderr
 from workbench.sentinel2.plainmethods import linear
 
@@ -153,6 +158,70 @@ def real_radar(data: Path) -> None:
     save(residual_figure(report), "sentinel1_residuals.png", dpi=75, colours=96)
 
 
+def scene_pictures() -> None:
+    """Make the pictures of the simulated sample of scenes."""
+    with TemporaryDirectory() as place:
+        folder = scenes.write_sample(place, overwrite=True).goes
+        scene_tasks.tiles(folder)
+        scene_tasks.train(folder)
+        colours = scene_tasks.transform(folder)
+        paths = scene_tasks.trajectories(folder)
+        scene_triplets(folder)
+        scene_results(folder, colours, paths[0])
+
+
+def scene_triplets(folder: Path) -> None:
+    """Show a scene with its anchors and neighbours, and three triplets."""
+    plan = folder / "triplets" / "tile_locations.goes16__202002021410.yml"
+    tiles = [tile for tile in read_tiles(plan) if tile.tile_type != "distant"][:6]
+    triplets = scenes.read_meta(folder).sampling.triplets
+    side = triplets.tile_size if triplets else 0  # km, as pixels are
+    figure, axes = panels(3, 5, size=(12, 6.1), width_ratios=[1, 1, 1, 1, 1])
+    for axis in axes[:, :2].ravel():
+        axis.remove()
+    scene = figure.add_subplot(axes[0, 0].get_gridspec()[:, :2])
+    show_scene(scene, folder, plan.stem.partition(".")[2], "domain, anchors and neighbours")
+    shades = {"anchor": ORANGE, "neighbor": BLUE}
+    for tile in tiles:
+        corner = tile.x / 1e3 - side / 2, tile.y / 1e3 - side / 2
+        scene.add_patch(
+            Rectangle(corner, side, side, fill=False, linewidth=3, color=shades[tile.tile_type])
+        )
+    for number, row in enumerate(axes):
+        for axis, kind in zip(row[2:], ("anchor", "neighbor", "distant"), strict=True):
+            name = f"{number:05d}_{kind}.png"
+            with Image.open(folder / "triplets" / "train" / name) as picture:
+                axis.imshow(picture.convert("RGB"))
+            axis.set_title("" if number else kind)
+            as_picture(axis)
+    save(figure, "scenes_triplets.png", dpi=75, colours=160)
+
+
+def scene_results(folder: Path, colours: Path, tracks: Path) -> None:
+    """Show a scene, its embeddings as colours, and the paths of its clouds."""
+    figure, axes = panels(1, 3, size=(12, 4.3))
+    with xr.open_dataset(tracks) as paths, open_embeddings(colours) as found:
+        name = str(paths["scene_id"].values[1])
+        show_scene(axes[0], folder, name, "true colour")
+        number = found["scene_id"].values.tolist().index(name)
+        reach = 100 - (found.attrs["tile_N"] - found.attrs["step_size"]) / 2
+        shown = component_colours(found)[number]
+        axes[1].imshow(shown, extent=[-reach, reach, -reach, reach])
+        axes[1].set_title(titled("embeddings", "simulated"))
+        axes[1].set(xlim=(-100, 100), ylim=(-100, 100), xlabel="km")
+        show_scene(axes[2], folder, name, "paths over half an hour")
+        axes[2].plot(paths["x"].values / 1e3, paths["y"].values / 1e3, color=ORANGE, linewidth=1.5)
+        axes[2].plot(paths["x"].values[-1] / 1e3, paths["y"].values[-1] / 1e3, ".", color=GREEN)
+    save(figure, "scenes_learned.png", dpi=75, colours=160)
+
+
+def show_scene(axis: Any, folder: Path, name: str, title: str) -> None:
+    """Show the picture of a regridded scene of the sample, 200 km wide."""
+    with Image.open(folder / "rect" / f"{name}.png") as picture:
+        axis.imshow(picture.convert("RGB"), extent=[-100, 100, -100, 100])
+    axis.set(xlabel="km", title=titled(title, "simulated"))
+
+
 def main() -> None:
     """Make all pictures whose data are there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -163,6 +232,7 @@ def main() -> None:
     sample_pictures()
     fused_pictures()
     radar_pictures()
+    scene_pictures()
     if data.is_dir():
         real_pictures(data / "egms")
         real_images(data / "spaceeye")

@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("efast", "egms_io", "spaceeye", "tiling", "workbench")
-FACES = ("efast", "egms_io", "spaceeye", "tiling.sentinel1", "workbench")
+FACES = ("efast", "egms_io", "spaceeye", "tiling.scenes", "tiling.sentinel1", "workbench")
 TOP = "|".join((*PACKAGES, "benchmarks", "docs", "notebooks", "tests"))
 GUIDES = [
     *sorted((ROOT / "docs").glob("*.md")),
@@ -138,6 +138,17 @@ def test_the_guide_of_sentinel1_lists_every_option():
     told = set(re.findall(r"`(\w+\.\w+)`", idle))
     assert told <= without
     assert rows.keys() - expected.keys() == without - told
+
+
+def test_the_guide_of_scenes_lists_every_key_and_every_code():
+    from tiling.scenes.meta.codes import CODES
+    from tiling.scenes.meta.keys import table
+
+    text = (ROOT / "docs" / "scenes.md").read_text()
+    keys = text.partition("| key | value | default |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(.+)` \| (.+) \| (.+) \|$", keys, re.M) == table()
+    codes = re.findall(r"^\| ([EW]\d{3}b?) \| (.+) \|$", text, re.M)
+    assert codes == list(CODES.items())
 
 
 def test_citation_is_of_this_version():

@@ -7,6 +7,7 @@ are listed in ``failed_scenes.yml`` and tried anew by the next run.
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from workbench.options import cluster_options, example
+from workbench.options import cluster_options, example, overwrite_option
 
 if TYPE_CHECKING:
     from tiling.scenes.production.running import Outcome
@@ -79,7 +80,7 @@ def _common(command: Command) -> Command:
     made = cluster_options(called)
     for option in reversed(
         [
-            click.option("--data-path", type=_PATH, default=Path(), show_default=".",
+            click.option("--data-path", type=_PATH, default=".", show_default=True,
                          help="Folder of the dataset."),
             click.option("--scene-filter", default="", metavar="REGEX",
                          help="Only scenes in whose IDs this is found."),
@@ -99,18 +100,20 @@ def _common(command: Command) -> Command:
 
 _AUX = click.option("--aux-name", metavar="NAME", help="An auxiliary product of meta.yaml.")
 _STEP = click.option(
-    "--step-size", type=click.IntRange(min=1), help="Pixels between windows.  [default: 30]"
-)
+    "--step-size", type=click.IntRange(min=1),
+    help="Pixels between windows.  [default: that of meta.yaml, else 30]",
+)  # fmt: skip
 _PACK = click.option("--pack", is_flag=True, help="Write int16 where values fit: half as large.")
 
 
 @scenes.command(epilog=example("workbench scenes init mydata/"))
 @click.argument("folder", type=_PATH, default=Path())
-def init(folder: Path) -> None:
+@overwrite_option
+def init(folder: Path, overwrite: bool) -> None:
     """Write a meta.yaml to begin with into FOLDER."""
     from tiling.scenes.meta.writing import starter
 
-    click.echo(starter(folder / "meta.yaml"))
+    click.echo(starter(folder / "meta.yaml", overwrite=overwrite))
 
 
 @scenes.command(epilog=example("workbench scenes validate mydata/"))
@@ -190,7 +193,7 @@ def stats(data_path: Path, options: dict[str, Any]) -> None:
     from tiling.scenes import tasks
 
     for name, of in tasks.stats(data_path, **options).items():
-        low, high = of.get("limits", ("none", "none"))
+        low, high = (f"{limit:.6g}" for limit in of.get("limits", (math.nan, math.nan)))
         counted = f"{of['values']:,} values, {of['missing']:,} missing"
         click.echo(f"{name}: 1 % {low}, 99 % {high}, {counted}")
 
@@ -313,7 +316,8 @@ def clean(folder: Path, stale: bool) -> None:
             click.echo(path)
             if stale:
                 path.unlink()
-    click.echo(f"{len(paths)} files {'removed' if stale else 'could be removed: --stale'}")
+    done = "removed" if stale else "can be removed: add --stale"
+    click.echo(f"{len(paths)} files {done}" if paths else "nothing to remove")
 
 
 def _leave(outcomes: Iterable[Outcome]) -> None:

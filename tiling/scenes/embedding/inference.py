@@ -28,7 +28,7 @@ from tiling.scenes.embedding.tiledata import TILE_TYPES, TripletTiles
 from tiling.scenes.planning.slidingwindows import windows
 from workbench.errors import BadInput
 
-__all__ = ["embed", "embed_triplets", "evaluating"]
+__all__ = ["check_dense", "embed", "embed_triplets", "evaluating"]
 
 Floats = npt.NDArray[np.float32]
 Starts = npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ def embed(
     size = settings.tile_size
     rows, columns = _starts(image.values.shape[-2:], size, step, edge)
     if dense:
-        _check_dense(size, step, edge)
+        check_dense(size, step, edge)
     values = settings.normalised(image.values)
     with evaluating(encoder):
         if dense:
@@ -173,7 +173,8 @@ def _fitting(image: Image, encoder: Encoder) -> Image:
     return Image(settings.channels, image.values[order], image.x, image.y)
 
 
-def _check_dense(size: int, step: int, edge: str) -> None:
+def check_dense(size: int, step: int, edge: str) -> None:
+    """Refuse windows that a scene sent through the network at once does not give."""
     if step % CELL or size % CELL or edge != "drop":
         raise BadInput(
             f"dense needs a step and tiles of multiples of {CELL} pixels and edge 'drop', here "

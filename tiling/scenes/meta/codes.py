@@ -87,5 +87,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "E103": "what is needed first is not there",
         "E104": "a model of that name is there",
         "E105": "a file of labels that cannot be used",
+        "E106": "a tile lacks too many pixels wherever it is put",
     }
 )

@@ -18,6 +18,8 @@ LEVEL2 = ("ACHA", "CMIP", "TPW", "RSR", "CPS", "ACM")
 
 _CHANNEL = re.compile(r"(?:(bt|refl|rad)_)?0*([0-9]{1,9})")
 _NAME = re.compile(r"\w[\w.@+-]{0,199}")  # of a variable: it is part of names of folders
+_PART = re.compile(r"(CMIP)__C?([0-9]{1,9})|(?:ACHA|TPW|RSR|CPS|ACM)__[A-Za-z]\w{0,99}", re.ASCII)
+"""A band of CMIP, or a variable of another product."""
 _MANY = re.compile(r"(singlechannel|multichannel)__(.*)", re.DOTALL)
 
 Say = Callable[[str, str], None]
@@ -101,10 +103,17 @@ def _of_goes(text: str, say: Say) -> ProductType | None:
         return ProductType(text, "truecolor", ("refl_1", "refl_2", "refl_3"))
     if text in LEVEL2:
         return ProductType(text, "level2", (text,))
+    if parts := _PART.fullmatch(text):
+        if parts[2] and channel(parts[2], say) is None:
+            return None
+        return ProductType(text, "level2", (text,))
     if parts := _MANY.fullmatch(text):
         return _channels(text, parts, "channels", channel, say)
     known = ("truecolor_rgb", *LEVEL2, "user_function")
     hint = meant(text, known)
+    word, several, rest = text.partition("__")
+    if several and (near := meant(word, ("singlechannel", "multichannel"))):
+        hint = f"{near[:-1]}__{rest[:40]}?"
     if re.fullmatch(r"(?:(bt|refl|rad)_?)?[0-9]+", text):
         word = re.sub("(bt|refl|rad)_?", r"\1_", text)
         hint = f"; did you mean singlechannel__{word[:40]}?"

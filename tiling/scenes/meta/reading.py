@@ -89,6 +89,9 @@ def checked_meta(
         path = Path(source)
         path = path / META_FILE if path.is_dir() else path
         folder = path.parent if folder is None else folder
+        if not path.exists():
+            said = f"{path}: no such file; `workbench scenes init` writes one to begin with"
+            return None, [Problem("E000", "", said)]
         try:
             given = read_yaml(path)
         except BadFile as reason:

@@ -89,10 +89,14 @@ def embedding(
 ) -> Stage:
     """Lay out the embedding of regridded scenes."""
     from tiling.scenes.embedding.checkpoints import load_encoder, model_sha256
+    from tiling.scenes.embedding.inference import check_dense
 
-    sha = model_sha256(load_encoder(model))
-    folder = folder_of(dataset, model, dense)
+    encoder = load_encoder(model)
     edge = dataset.meta.sampling.sliding.edge
+    if dense:
+        check_dense(encoder.settings.tile_size, step, edge)
+    sha = model_sha256(encoder)
+    folder = folder_of(dataset, model, dense)
     jobs = {
         scene: EmbedJob(
             scene,

@@ -164,7 +164,7 @@ def tile_scene(job: TileJob) -> Made:
         _write_tile(job, tile, image_of(tile))
     if hopeless:
         name, reason = next(iter(hopeless.items()))
-        raise SceneError("E034", f"{len(hopeless)} tiles have no place: {name}: {reason}")
+        raise SceneError("E106", f"{len(hopeless)} tiles have no place: {name}: {reason}")
     if job.plan is not None:
         write_tiles(job.plan, tiles)
     return Made(job.fingerprint, time.monotonic() - begin)

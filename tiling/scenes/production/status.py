@@ -58,7 +58,8 @@ class Forecast:
         if self.bytes_read is not None:
             read = f", of files with {self.bytes_read / 1e6:,.0f} MB"
         how = "as before" if self.measured else "a guess: none was made yet"
-        return f"{self.stage}: {self.scenes} scenes{read}, {self.seconds / 60:.1f} min ({how})"
+        minutes = f"{self.seconds / 60:.1f} min" if self.seconds >= 6 else "seconds"
+        return f"{self.stage}: {self.scenes} scenes{read}, {minutes} ({how})"
 
 
 def status(dataset: Dataset) -> list[Row]:

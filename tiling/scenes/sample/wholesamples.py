@@ -143,14 +143,14 @@ def write_sample(
     smooth sheets) with places of their own drift with one velocity; another kind prevails on each
     day. The instrument has noise, weaker than the real one, so that files are small.
 
-    ====================  =====================================================================
-    ``bucket/``           ``ABI-L1b-RadF`` (bands 1, 2, 3, 13) and ``ABI-L2-ACHAF`` in the real
-                          format, names and folders: the part of the full disk around the domain
-    ``goes/meta.yaml``    a dataset of those files
-    ``goes/source_data/`` ``netcdf/clouds.nc``: true cover and kind of texture each 30 minutes
-    ``les/meta.yaml``     a dataset of ``les/source_data/LES/simulation.nc``
-    ``truth.json``        the parameters, from which `Sample.at` tells all
-    ====================  =====================================================================
+    =====================  ====================================================================
+    ``bucket/``            ``ABI-L1b-RadF`` (bands 1, 2, 3, 13) and ``ABI-L2-ACHAF`` in the real
+                           format, names and folders: the part of the full disk around the domain
+    ``goes/meta.yaml``     a dataset of those files
+    ``goes/source_data/``  ``netcdf/clouds.nc``: true cover and kind of texture each 30 minutes
+    ``les/meta.yaml``      a dataset of ``les/source_data/LES/simulation.nc``
+    ``truth.json``         the parameters, from which `Sample.at` tells all
+    =====================  ====================================================================
 
     Parameters
     ----------

@@ -79,12 +79,12 @@ def aux_source_for(
     Raises
     ------
     SceneError
-        E050, if there is no product of that name.
+        E055, if there is no product of that name.
     """
     product = meta.aux_products.get(name)
     if product is None:
         known = ", ".join(meta.aux_products) or "none"
-        raise SceneError("E050", f"no auxiliary product is called {name!r}: there are {known}")
+        raise SceneError("E055", f"no auxiliary product is called {name!r}: there are {known}")
     fields = replace(meta.fields, files=product.files or "*.nc", periodic=False)
     own = replace(
         meta,

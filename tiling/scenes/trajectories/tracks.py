@@ -86,7 +86,9 @@ class _Followed:
         corners = self.flow.corners(grey, usable)
         fewest = self.flow.fewest(usable.shape, self.least)
         if len(corners) < fewest:
-            self.skipped[scene] = f"{len(corners)} corners, fewer than {fewest}"
+            self.skipped[scene] = (
+                f"{len(corners)} corners, fewer than {fewest}: set trajectories.min_corners"
+            )
             self.places.append(np.full_like(self.points, np.nan))
             return False
         begins = self.last is None or after_gap

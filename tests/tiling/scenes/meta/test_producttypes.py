@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tiling.scenes.abi.objectnames import parse_input
 from tiling.scenes.meta.producttypes import LEVEL2, read_type
 
 
@@ -36,6 +37,22 @@ def test_the_order_of_channels_is_kept():
 def test_products_of_level_2(product):
     assert read(product).kind == "level2"
     assert read(product.lower()) == ["E002"]
+
+
+def test_a_band_or_a_variable_of_level_2():
+    """They are inputs that the source understands."""
+    for text in ("CMIP__13", "CMIP__C02", "ACM__BCM"):
+        found = read(text)
+        assert (found.kind, found.inputs) == ("level2", (text,))
+        assert parse_input(text).level == "L2"
+    assert read("CMIP__17") == ["E003"]
+    assert read("CMIP__BCM") == ["E002"]
+
+
+def test_a_type_that_is_nearly_right_is_named():
+    said = []
+    read_type("singlechanel__bt_3", None, "goes16", lambda _, message: said.append(message))
+    assert "did you mean singlechannel__bt_3?" in said[0]
 
 
 @pytest.mark.parametrize(
