@@ -48,5 +48,5 @@ def test_on_two_jobs_a_run_has_what_a_local_one_has(site, sample, tmp_path):
         assert all(worker["metrics"]["memory"] < 0.7 * worker["memory_limit"] for worker in told)
     expected = contents(here)
     assert len([name for name in expected if name.startswith("rect/")]) == 8
-    assert len([name for name in expected if name.startswith("triplets/")]) == 2 * 3 * 144
+    assert len([name for name in expected if name.startswith("triplets/")]) == 2 * 3 * 180
     assert contents(there) == expected

@@ -93,7 +93,10 @@ def crops(
         axis.set_title(clock(name), size=10)
     for axis in axes.flat[len(scenes) :]:
         axis.set_axis_off()
-    name_axes(one, *axes[-1], first=axes[-1, 0])
+    lowest = [axes[(len(scenes) - 1 - column) // columns, column] for column in range(columns)]
+    name_axes(one, *lowest, first=axes[-1, 0])
+    for axis in lowest:
+        axis.tick_params(labelbottom=True)
     for axis in axes[:-1, 0]:
         axis.set_ylabel(axes[-1, 0].get_ylabel())
     if drawn is not None:
@@ -193,7 +196,7 @@ def embedding_maps(
     axes[0, 0].set(xlim=(left, right), ylim=(bottom, top))
     name_axes(next(iter(scenes.values())), *axes[1], first=axes[1, 0])
     axes[0, 0].set_ylabel(axes[1, 0].get_ylabel())
-    figure.suptitle(titled("Scenes, and their embeddings: " + _components(transformed), note))
+    figure.suptitle(titled("Scenes, and their embeddings", note) + f"\n{_components(transformed)}")
     return figure
 
 

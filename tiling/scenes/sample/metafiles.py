@@ -55,7 +55,7 @@ domain:
 sampling:
   resolution: 1000.0
   triplets:
-    N_triplets: {{train: 96, study: 48}}
+    N_triplets: {{train: 120, study: 60}}
     tile_N: {size}
     neigh_dist_scaling: 0.5
     scene_collections_splitting: {splitting}

@@ -145,7 +145,9 @@ def test_crops_share_one_scale():
     assert limits[0] == pytest.approx((202, 398), abs=1)
     assert [axis.get_title() for axis in figure.axes[:2]] == [clock(name) for name in SCENES]
     five = {f"goes16__20200202141{k}": native() for k in range(5)}
-    assert sum(axis.axison for axis in figures.crops(five).axes) == 5
+    axes = figures.crops(five).axes
+    assert sum(axis.axison for axis in axes) == 5
+    assert [bool(axis.get_xlabel()) for axis in axes[:5]] == [False, True, True, True, True]
 
 
 def test_a_scene_before_and_after_regridding():
