@@ -32,7 +32,7 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    return write_sample(tmp_path_factory.mktemp("scenes"), scenes=2, days=2, side=96e3)
+    return write_sample(tmp_path_factory.mktemp("scenes"), scenes=2, days=2, side=96e3, triplets=8)
 
 
 def test_on_two_jobs_a_run_has_what_a_local_one_has(site, sample, tmp_path):
@@ -48,5 +48,5 @@ def test_on_two_jobs_a_run_has_what_a_local_one_has(site, sample, tmp_path):
         assert all(worker["metrics"]["memory"] < 0.7 * worker["memory_limit"] for worker in told)
     expected = contents(here)
     assert len([name for name in expected if name.startswith("rect/")]) == 8
-    assert len([name for name in expected if name.startswith("triplets/")]) == 2 * 3 * 180
+    assert len([name for name in expected if name.startswith("triplets/")]) == 2 * 3 * 12
     assert contents(there) == expected

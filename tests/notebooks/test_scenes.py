@@ -30,17 +30,17 @@ def printed(path):
 @pytest.mark.timeout(600)
 def test_on_the_sample_of_goes_with_a_cluster(tmp_path):
     parameters = {
-        "sample": {"scenes": 3, "days": 2, "side": 96e3},
-        "max_epochs": 2,
+        "sample": {"scenes": 3, "days": 2, "side": 96e3, "triplets": 24},
+        "max_epochs": 1,
         "cluster": "local",
         "jobs": 1,
     }
     run_notebook(NOTEBOOK, tmp_path / "run.ipynb", parameters, cwd=tmp_path)
     folder = tmp_path / "runs" / "scenes_sample" / "goes"
     assert len(list((folder / "rect").glob("*.nc"))) == 6
-    assert len(list((folder / "triplets" / "train").glob("*_anchor.nc"))) == 120
+    assert len(list((folder / "triplets" / "train").glob("*_anchor.nc"))) == 24
     text = printed(tmp_path / "run.ipynb")
-    told = re.search(r"validation accuracy ([\d.]+) \(untrained ([\d.]+)\) on 60 triplets", text)
+    told = re.search(r"validation accuracy ([\d.]+) \(untrained ([\d.]+)\) on 12 triplets", text)
     assert told, text[-2000:]
     assert all(0 < float(share) <= 1 for share in told.groups())
     with xr.open_dataset(next((folder / "rect" / "trajectories").glob("*.nc"))) as tracks:

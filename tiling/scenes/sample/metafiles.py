@@ -17,6 +17,7 @@ def goes_meta(
     centre: tuple[float, float],
     side: float,
     days: int,
+    triplets: int,
 ) -> str:
     """Return the text of a `meta.yaml` of the simulated images.
 
@@ -30,6 +31,8 @@ def goes_meta(
         Latitude and longitude of the domain.
     days
         With two or more, the collections of triplets have days of their own.
+    triplets
+        To train on; half as many to study.
     """
     size = min(32, int(side / 1000 / 2.5) // 8 * 8)
     splitting = "by_time_blocks" if days > 1 else "random_by_relative_sample_size"
@@ -55,7 +58,7 @@ domain:
 sampling:
   resolution: 1000.0
   triplets:
-    N_triplets: {{train: 120, study: 60}}
+    N_triplets: {{train: {triplets}, study: {triplets // 2}}}
     tile_N: {size}
     neigh_dist_scaling: 0.5
     scene_collections_splitting: {splitting}
