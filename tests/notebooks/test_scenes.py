@@ -60,7 +60,7 @@ def test_on_the_sample_of_a_simulation(tmp_path):
 
 def test_what_is_wrong_is_named_and_the_notebook_kept(tmp_path):
     (tmp_path / "meta.yaml").write_text("source: goes61\ntype: truecolor_rgb\n")
-    with pytest.raises(WorkbenchError, match=r"E001.*goes16.*Kept with"):
+    with pytest.raises(WorkbenchError, match=r"(?s)E001.*goes16.*Kept with"):
         parameters = {"data_path": str(tmp_path)}
         run_notebook(NOTEBOOK, tmp_path / "run.ipynb", parameters, cwd=tmp_path)
     assert (tmp_path / "run.ipynb").exists()
