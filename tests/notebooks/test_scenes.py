@@ -50,14 +50,6 @@ def test_on_the_sample_of_goes_with_a_cluster(tmp_path):
         assert (folder / f"{name}.png").stat().st_size > 20_000
 
 
-@pytest.mark.timeout(600)
-def test_on_the_sample_of_a_simulation(tmp_path):
-    parameters = {"dataset": "les", "max_epochs": 1, "sample": {"scenes": 1, "days": 1}}
-    run_notebook(NOTEBOOK, tmp_path / "run.ipynb", parameters, cwd=tmp_path)
-    assert "validation accuracy" in printed(tmp_path / "run.ipynb")
-    assert len(outputs(tmp_path / "run.ipynb", "image/png")) == 8
-
-
 def test_what_is_wrong_is_named_and_the_notebook_kept(tmp_path):
     (tmp_path / "meta.yaml").write_text("source: goes61\ntype: truecolor_rgb\n")
     with pytest.raises(WorkbenchError, match=r"(?s)E001.*goes16.*Kept with"):
