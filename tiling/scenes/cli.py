@@ -202,6 +202,8 @@ def stats(data_path: Path, options: dict[str, Any]) -> None:
 @_common
 @click.option("--name", help="Of the model.  [default: its architecture]")
 @click.option("--collection", default="train", show_default=True, help="To be trained on.")
+@click.option("--validation", metavar="NAME",
+              help="Collection to validate on.  [default: a tenth of the scenes]")  # fmt: skip
 @click.option("--max-epochs", type=click.IntRange(min=1), default=10, show_default=True,
               help="Passes over the triplets.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=2), default=24, show_default=True,

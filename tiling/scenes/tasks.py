@@ -163,6 +163,7 @@ def train(
     *,
     name: str | None = None,
     collection: str = "train",
+    validation: str | None = None,
     max_epochs: int = 10,
     batch_size: int = 24,
     arch: Literal["small", "resnet18"] = "small",
@@ -175,6 +176,9 @@ def train(
     ----------
     name
         Of the model; by default its architecture.
+    validation
+        Collection to validate on; by default a tenth of the scenes of `collection`, which are then
+        not trained on.
     training
         More arguments of `tiling.scenes.embedding.training.train`.
 
@@ -189,8 +193,8 @@ def train(
     with pipeline.held():
         pipeline.tiles("triplets")
         return train_encoder(
-            pipeline.dataset, name or arch, collection=collection, max_epochs=max_epochs,
-            batch_size=batch_size, arch=arch, **(training or {}),
+            pipeline.dataset, name or arch, collection=collection, validation=validation,
+            max_epochs=max_epochs, batch_size=batch_size, arch=arch, **(training or {}),
         )  # fmt: skip
 
 
@@ -261,8 +265,8 @@ def transform(
     embedding_model_path, step_size, dense
         As for `embed`, which is run where it has not been.
     transform_type, transform_extra_args
-        As for `tiling.scenes.transforms.transforms.fit_transform`; for principal components three
-        are kept if nothing is said.
+        As for `tiling.scenes.transforms.transforms.fit_transform`; ten principal
+        components are kept if nothing is said.
     pretrained_transform_model
         Apply a transform that was fitted before, such as ``pca_transform``.
     trust

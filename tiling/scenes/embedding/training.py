@@ -90,6 +90,7 @@ def train(
     one_cycle: bool = False,
     augment: bool = True,
     validation_share: float = 0.1,
+    validation: TripletTiles | str | os.PathLike[str] | None = None,
     limits: tuple[tuple[float, float], ...] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -109,6 +110,10 @@ def train(
         Of AdamW; with `one_cycle` the rate rises to that value and falls.
     validation_share
         Of the scenes: their triplets are not trained on.
+    validation
+        Triplets to validate on instead, or the folder or store of their collection. Scenes that
+        are minutes apart show the same clouds: a collection with days of its own is the stricter
+        test.
     limits
         Of each channel, instead of mean and deviation of the training tiles.
     threads
@@ -126,7 +131,7 @@ def train(
     Raises
     ------
     BadInput
-        If a number is out of range.
+        If a number is out of range, or the triplets to validate on have other channels or sizes.
     SceneError
         E095: the loss is no longer finite.
     UnusableInput
@@ -134,10 +139,14 @@ def train(
     """
     _check(max_epochs, batch_size, learning_rate, threads, loss)
     tiles = tiles if isinstance(tiles, TripletTiles) else TripletTiles(tiles)
-    kept, held = tiles.split(validation_share, seed)
+    if validation is None:
+        kept, held = tiles.split(validation_share, seed)
+    else:
+        kept, held = tiles, _comparable(validation, tiles)
     record = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate,
               "weight_decay": weight_decay, "loss": loss, "one_cycle": one_cycle,
-              "augment": augment, "validation_share": validation_share,
+              "augment": augment,
+              "validation_share": validation_share if validation is None else None,
               "torch": torch.__version__}  # fmt: skip
     centre, spread = _scales(kept, limits)
     settings = Settings(tiles.channels, tiles.size, centre, spread, limits, arch, dims,
@@ -234,6 +243,21 @@ def _check(epochs: int, batch_size: int, rate: float, threads: int | None, loss:
         )
     if loss not in LOSSES:
         raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")
+
+
+def _comparable(
+    validation: TripletTiles | str | os.PathLike[str], tiles: TripletTiles
+) -> TripletTiles:
+    """Return triplets to validate on; say so where they are of scenes that are trained on."""
+    held = validation if isinstance(validation, TripletTiles) else TripletTiles(validation)
+    if (held.channels, held.size) != (tiles.channels, tiles.size):
+        raise BadInput(
+            f"tiles to validate on have {held.channels} and {held.size} pixels a side, those to "
+            f"train on {tiles.channels} and {tiles.size}: make both with one meta.yaml"
+        )
+    if shared := set(held.scenes) & set(tiles.scenes):
+        logger.warning("%d scenes to validate on are trained on too", len(shared))
+    return held
 
 
 def _scales(

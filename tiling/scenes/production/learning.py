@@ -44,7 +44,12 @@ class EmbedJob:
 
 
 def train_encoder(
-    dataset: Dataset, name: str, *, collection: str = "train", **options: Any
+    dataset: Dataset,
+    name: str,
+    *,
+    collection: str = "train",
+    validation: str | None = None,
+    **options: Any,
 ) -> Training:
     """Train an encoder on the tiles of a collection, and keep the best of it.
 
@@ -52,6 +57,8 @@ def train_encoder(
     ----------
     name
         Of the model: ``models/{name}.pt``.
+    validation
+        Collection to validate on, instead of some scenes of `collection`.
     options
         Of `tiling.scenes.embedding.training.train`.
 
@@ -71,6 +78,7 @@ def train_encoder(
     text = (dataset.folder / "meta.yaml").read_bytes()
     return train(
         tiles_of(dataset, collection),
+        validation=None if validation is None else tiles_of(dataset, validation),
         save_to=path,
         meta_sha256=hashlib.sha256(text).hexdigest(),
         **options,

@@ -17,6 +17,7 @@ def goes_meta(
     centre: tuple[float, float],
     side: float,
     days: int,
+    triplets: int,
 ) -> str:
     """Return the text of a `meta.yaml` of the simulated images.
 
@@ -30,8 +31,10 @@ def goes_meta(
         Latitude and longitude of the domain.
     days
         With two or more, the collections of triplets have days of their own.
+    triplets
+        To train on; half as many to study.
     """
-    size = min(64, int(side / 1000 / 2.5) // 8 * 8)
+    size = min(32, int(side / 1000 / 2.5) // 8 * 8)
     splitting = "by_time_blocks" if days > 1 else "random_by_relative_sample_size"
     first, last = (np.datetime_as_string(each, unit="s") for each in ends)
     return f"""\
@@ -55,13 +58,16 @@ domain:
 sampling:
   resolution: 1000.0
   triplets:
-    N_triplets: {{train: 24, study: 8}}
+    N_triplets: {{train: {triplets}, study: {triplets // 2}}}
     tile_N: {size}
     neigh_dist_scaling: 0.5
     scene_collections_splitting: {splitting}
   rect-slidingwindow:
     tile_N: {size}
-    step: {size // 4}
+    step: {size * 3 // 8}
+
+trajectories:
+  min_corners: 12  # smooth sheets of cloud have few
 
 aux_products:
   cloud_top_height:
@@ -88,7 +94,7 @@ les:
 sampling:
   resolution: {resolution!r}
   triplets:
-    N_triplets: {{train: 12, study: 4}}
+    N_triplets: {{train: 48, study: 24}}
     tile_N: {size // 4}
   rect-slidingwindow:
     tile_N: {size // 4}

@@ -58,6 +58,8 @@ class Sample:
     velocity: tuple[float, float] = (-11.0, -3.0)
     """Of the clouds on the plane of the domain, m/s along x (east) and y (north)."""
     seed: int = 0
+    triplets: int = 120
+    """That the dataset of GOES asks for to train on, and half as many to study."""
 
     @property
     def bucket(self) -> Path:
@@ -135,6 +137,7 @@ def write_sample(
     side: float = 200e3,
     velocity: tuple[float, float] = (-11.0, -3.0),
     seed: int = 0,
+    triplets: int = 120,
     overwrite: bool = False,
 ) -> Sample:
     """Write the sample.
@@ -156,7 +159,7 @@ def write_sample(
     ----------
     folder
         Where it is written; made where it is missing.
-    source, start, scenes, days, minutes, latitude, longitude, side, velocity, seed
+    source, start, scenes, days, minutes, latitude, longitude, side, velocity, seed, triplets
         See `Sample`.
     overwrite
         Replace an earlier sample.
@@ -171,7 +174,7 @@ def write_sample(
     folder = Path(folder).resolve()
     sample = Sample(
         folder, source, start, scenes, days, minutes, latitude, longitude, side,
-        (float(velocity[0]), float(velocity[1])), seed,
+        (float(velocity[0]), float(velocity[1])), seed, triplets,
     )  # fmt: skip
     _checked(sample)
     _made_room(folder, overwrite)
@@ -200,6 +203,7 @@ def write_sample(
             (latitude, longitude),
             side,
             days,
+            triplets,
         ),
         sample.les: simulation_meta(LES_STEP, LES_SIZE),
     }
@@ -229,6 +233,8 @@ def _checked(sample: Sample) -> None:
             f"{sample.scenes} scenes {sample.minutes:g} minutes apart are longer than a day: "
             "ask for fewer, or for more days"
         )
+    if sample.triplets < 2:
+        raise BadInput(f"triplets is {sample.triplets}: 2 are the least, half of them to study")
     if not 32e3 <= sample.side <= 2_000e3:
         raise BadInput(f"a side of {sample.side / 1000:g} km: 32 to 2,000 km are possible")
     _views(sample)

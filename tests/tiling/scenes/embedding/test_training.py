@@ -85,6 +85,26 @@ def test_without_enough_scenes_the_accuracy_is_unknown_and_why(tmp_path, caplog)
     assert found.reason in caplog.text
 
 
+def test_a_collection_of_its_own_is_validated_on(collection, caplog):
+    """Given as such, the two parts of a split give what the split gives."""
+    split = train(collection, max_epochs=1, validation_share=0.4, seed=3, **FAST)
+    kept, held = TripletTiles(collection).split(0.4, 3)
+    found = train(kept, validation=held, max_epochs=1, seed=3, **FAST)
+    assert (found.untrained, found.epochs) == (split.untrained, split.epochs)
+    assert found.validation_scenes == split.validation_scenes
+    assert found.encoder.settings.training["validation_share"] is None
+    assert "trained on too" not in caplog.text
+    train(held, validation=held, max_epochs=1, **FAST)
+    assert f"{len(held.scenes)} scenes to validate on are trained on too" in caplog.text
+
+
+def test_other_tiles_to_validate_on_are_refused(store, tmp_path):
+    for kind in ("anchor", "neighbor", "distant"):
+        write_tile(tmp_path / f"00000_{kind}.nc", np.ones((16, 16), np.float32), scene_id(1))
+    with pytest.raises(BadInput, match=r"16 pixels a side, those to train on .* 32"):
+        train(store, validation=tmp_path, **FAST)
+
+
 @pytest.mark.parametrize("change", [{"loss": "vicreg"}, {"one_cycle": True}, {"arch": "resnet18"}])
 def test_other_ways_to_train(store, change):
     found = train(store, max_epochs=2, validation_share=0, limits=((250.0, 310.0),),

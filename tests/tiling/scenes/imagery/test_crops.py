@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,7 +13,6 @@ from odc.geo.geobox import GeoBox
 from tiling.scenes.domains.planes import domain_grid, lonlat, tile_grid
 from tiling.scenes.errors import SceneError
 from tiling.scenes.imagery.crops import crop, missing_share
-from tiling.scenes.imagery.preview import domain_map
 from tiling.scenes.imagery.regridding import all_on_grid
 from tiling.scenes.imagery.tiles import tile_images
 from tiling.scenes.meta.model import Domain, ProductType
@@ -105,21 +103,3 @@ def test_the_share_of_missing_pixels_counts_each_once() -> None:
     dataset = xr.Dataset({"a": (("channel", "y", "x"), values), "b": (("y", "x"), values[0])})
     assert missing_share(dataset) == 0.1
     assert missing_share(xr.Dataset()) == 1.0
-
-
-@pytest.mark.parametrize("longitude", [-57.72, 179.9])
-def test_the_map_shows_domain_and_tiles(longitude: float) -> None:
-    mpl.use("agg")
-    grid = domain_grid(Domain("rect", 13.3, longitude, 200e3, 100e3), 1000.0)
-    tiles = [tile_grid(grid, 40e3, 10e3, 32)]
-    figure = domain_map(grid, tiles, np.zeros((100, 200, 2), np.uint8), "simulated")
-    axis = figure.axes[0]
-    figure.canvas.draw()
-    assert axis.get_title() == "Domain and tiles (simulated)"
-    square = axis.lines[-2]
-    np.testing.assert_allclose(square.get_xdata()[[0, 8]], [24, 56], atol=0.1)
-    np.testing.assert_allclose(square.get_ydata()[[0, 16]], [-6, 26], atol=0.1)
-    assert 4 <= len(axis.lines) - 2 <= 16
-    words = [text.get_text() for text in axis.texts]
-    assert "13°" in words
-    assert ("-58°" if longitude < 0 else "180°") in words or "-180°" in words

@@ -173,6 +173,7 @@ def test_meta_files_say_where_things_are(sample):
     assert meta["storage"] == {"protocol": "file", "bucket": sample.bucket.as_posix()}
     tile = meta["sampling"]["triplets"]["tile_N"] * meta["sampling"]["resolution"]
     assert meta["domain"]["l_zonal"] >= 2.41 * tile
+    assert meta["sampling"]["triplets"]["N_triplets"] == {"train": 120, "study": 60}
     beside = meta["aux_products"]["cloud_fraction"]["files"]
     assert (sample.goes / "source_data/netcdf" / beside).is_file()
     les = yaml.safe_load((sample.les / "meta.yaml").read_text())
@@ -228,6 +229,7 @@ def test_an_earlier_sample_is_replaced_whole(tmp_path):
         ({"longitude": 100.0}, "not wholly seen"),
         ({"source": "goes17", "longitude": 5.0}, "not wholly seen"),
         ({"start": "yesterday"}, "yesterday"),
+        ({"triplets": 1}, "2 are the least"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, wrong, message):
