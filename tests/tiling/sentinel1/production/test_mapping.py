@@ -39,7 +39,7 @@ def read(path):
 
 
 def test_a_mask_of_layover_and_shadow(steep, configured, simulated, tmp_path):
-    """It is of the product that was chosen for it; a second run makes that part only which lacks."""
+    """It is of the product that was chosen for it; a second run makes only what lacks."""
     changes = {"dem": steep, "layover_shadow_mask": True, "stac": True}
     cfg = configured(out_spatial_res=200.0, **changes)
     assert process(cfg, debug_otb=True).code == 0
