@@ -50,7 +50,7 @@ def _arrows(figure: Any, axis: Any, points: Mapping[str, Any], shape: Any, kind:
     )  # fmt: skip
     axis.plot(points["pixels"], points["lines"], ".", color=GREY, markersize=2)
     axis.set(
-        xlim=(-0.1 * shape[1], 1.1 * shape[1]), ylim=(1.05 * shape[0], -0.05 * shape[0]),
+        xlim=(-0.1 * shape[1], 1.1 * shape[1]), ylim=(1.1 * shape[0], -0.1 * shape[0]),
         xlabel="pixel", ylabel="line", title="computed less annotated",
     )  # fmt: skip
     colour_bar(figure, image, "length (lines and pixels)", axes=axis)

@@ -45,7 +45,7 @@ class Standing:
         if step.name in self.kept or step.name in self.found:
             return True
         missing = [output for output in step.outputs if not output.exists()]
-        if len(missing) == len(step.outputs):
+        if not _standing(step):
             return False
         if not step.record.exists():
             return self._unknown(step, missing)
@@ -54,7 +54,7 @@ class Standing:
             if not missing:
                 self.kept.add(step.name)
             return step.name in self.kept
-        self._refuse(step, missing, difference)
+        self._refuse(step, difference)
         return False
 
     def _unknown(self, step: Step, missing: Sequence[Path]) -> bool:
@@ -63,16 +63,15 @@ class Standing:
             return False
         if step.outputs[0] in missing:
             reason = f"nothing says what it was made from, and {missing[0]} is to be made with it"
-            self._refuse(step, missing, reason)
+            self._refuse(step, reason)
             return False
         self.found.add(step.name)
         self._lacking |= {output.name for output in missing}
         return True
 
-    def _refuse(self, step: Step, missing: Sequence[Path], reason: str) -> None:
+    def _refuse(self, step: Step, reason: str) -> None:
         if not self.overwrite:
-            standing = next(output for output in step.outputs if output not in missing)
-            self._refused[step.name] = f"{standing}: {reason}"
+            self._refused[step.name] = f"{_standing(step)[0]}: {reason}"
 
     def refuse(self, steps: Sequence[Step]) -> None:
         """Raise if one of the steps that are to be done would write over what was made otherwise.
@@ -105,6 +104,15 @@ class Standing:
             return None
         words = saved.differences(step.manifest)
         return f"made with other {', '.join(words[:_SHOWN])}"
+
+
+def _standing(step: Step) -> list[Path]:
+    """Return the files of a step that are there; reports are of no use without what they tell of.
+
+    A full disk may leave one alone, and it is in nobody's way.
+    """
+    files = [step.outputs[0], *(path for path in step.outputs[1:] if path.suffix != ".json")]
+    return [path for path in files if path.exists()]
 
 
 def _shown(names: set[str]) -> str:

@@ -130,6 +130,15 @@ def test_a_second_file_that_was_made_otherwise_is_in_the_way(step, tmp_path):
     again.refuse(needed([before], again.stands))  # only the one that is missing is made
 
 
+def test_a_report_alone_is_in_nobody_s_way(step, tmp_path):
+    """A disk that was full when the tile was to be written leaves it."""
+    both = pair(step, tmp_path)
+    both = dataclasses.replace(both, outputs=(both.outputs[0], tmp_path / "out" / "report.json"))
+    both.outputs[1].write_text("{}")
+    standing = Standing()
+    standing.refuse(needed([both], standing.stands))
+
+
 def test_a_first_file_that_is_not_known_stands_for_both(step, tmp_path, caplog):
     both = pair(step, tmp_path)
     both.outputs[0].write_text("of S1Tiling")
