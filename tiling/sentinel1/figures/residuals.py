@@ -61,7 +61,7 @@ def _pixels_along(axis: Any, points: Mapping[str, Any], polynomials: Any) -> Non
     """Draw pixel residuals over time, and when there is a polynomial."""
     times = points["times"]
     axis.plot(
-        times, points["of_pixels_linear"], "o", color=ORANGE, markersize=3, label="between two"
+        times, points["of_pixels_linear"], "o", color=ORANGE, markersize=4.5, label="between two"
     )
     axis.plot(times, points["of_pixels"], "o", color=BLUE, markersize=3, label="nearest polynomial")
     low = axis.get_ylim()[0]
