@@ -29,13 +29,16 @@ FINE = 3  # samples for each pixel of the image that a facet is long
 
 
 @compiled
-def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, left, bins):
+def add_areas(
+    table, step, first_row, first_col, heights, lines, pixels, top, left, wanted, bins
+):  # fmt: skip
     """Add the areas of facets, square metres, to the pixels of an image from a line and pixel on.
 
     A facet lies between the centres of four pixels of the grid. Its area, seen from the radar, is
     spread over samples of it, and each of these over the four pixels of the image around it, by
     distance. Facets that face away have none. They come row by row, so that the sums are the same
-    whatever other facets there are.
+    whatever other facets there are. Pixels of the image that are not `wanted` may lack some; where
+    that has no rows all are.
     """
     rows, cols = heights.shape
     here = np.empty((table.shape[1], table.shape[2]))
@@ -52,6 +55,8 @@ def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, le
                 and -reach <= pixel < bins.shape[1] + reach
             ):
                 continue
+            if len(wanted) and not _touches(wanted, lines, pixels, i, j, top, left):
+                continue
             a, b = np.float64(heights[i, j]), np.float64(heights[i, j + 1])
             c, d = np.float64(heights[i + 1, j]), np.float64(heights[i + 1, j + 1])
             height = (a + b + c + d) / 4
@@ -64,6 +69,24 @@ def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, le
             down = _samples(max(line_down, pixel_down))
             across = _samples(max(line_across, pixel_across))
             _spread(lines, pixels, i, j, down, across, area / (down * across), top, left, bins)
+
+
+@compiled
+def _touches(wanted, lines, pixels, i, j, top, left):
+    """Tell whether a facet may add to a pixel of the image that is wanted."""
+    early = min(min(lines[i, j], lines[i, j + 1]), min(lines[i + 1, j], lines[i + 1, j + 1]))
+    late = max(max(lines[i, j], lines[i, j + 1]), max(lines[i + 1, j], lines[i + 1, j + 1]))
+    near = min(min(pixels[i, j], pixels[i, j + 1]), min(pixels[i + 1, j], pixels[i + 1, j + 1]))
+    far = max(max(pixels[i, j], pixels[i, j + 1]), max(pixels[i + 1, j], pixels[i + 1, j + 1]))
+    for row in range(
+        max(int(np.floor(early - top)), 0), min(int(np.floor(late - top)) + 2, wanted.shape[0])
+    ):
+        for col in range(
+            max(int(np.floor(near - left)), 0), min(int(np.floor(far - left)) + 2, wanted.shape[1])
+        ):
+            if wanted[row, col]:
+                return True
+    return False
 
 
 @compiled

@@ -114,7 +114,7 @@ def radar_areas(
     """
     heights = _checked(heights, window, window)
     lines, pixels = image.places(window, heights)
-    return _binned(areas, heights, lines, pixels, window, within)
+    return _binned(areas, heights, lines, pixels, window, within, np.zeros((0, 0), np.bool_))
 
 
 def gamma_area(
@@ -192,7 +192,14 @@ def gamma_area(
     (top, bottom), (left, right) = (
         (int(np.floor(each[known].min())), int(np.floor(each[known].max())) + 2) for each in here
     )
-    bins = _binned(areas, heights, lines, pixels, around, Window((top, bottom), (left, right)))
+    within = Window((top, bottom), (left, right))
+    # Between places that lie far apart in the image there is much that nobody asks for.
+    wanted = np.zeros(within.shape if every > 1 else (0, 0), np.bool_)
+    if every > 1:
+        row, col = (np.floor(each[known]).astype(int) for each in here)
+        for down, across in np.ndindex(2, 2):
+            wanted[row - top + down, col - left + across] = True
+    bins = _binned(areas, heights, lines, pixels, around, within, wanted)
     fill_shares(
         areas.table, areas.looks.ground.step, window.rows[0] + middle, window.cols[0] + middle,
         every, heights[inner], *here, bins, top, left, least, floor, out,
@@ -207,13 +214,14 @@ def _binned(
     pixels: Floats,
     window: Window,
     within: Window,
+    wanted: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float32]:
     from tiling.sentinel1.incidence._area_loops import add_areas
 
     bins = np.zeros(within.shape, np.float32)
     add_areas(
         areas.table, areas.looks.ground.step, window.rows[0], window.cols[0], heights,
-        lines, pixels, within.rows[0], within.cols[0], bins,
+        lines, pixels, within.rows[0], within.cols[0], wanted, bins,
     )  # fmt: skip
     return bins
 

@@ -53,7 +53,6 @@ FILES: dict[str, dict[str, str]] = {
         "Processing.lower_signal_value": "0.01",
         "Processing.override_azimuth_cut_threshold_to": "False",
         "Processing.orthorectification_interpolation_method": "nn",
-        "Processing.orthorectification_gridspacing": "20000",
         "Processing.calibration": "beta",
         "Processing.creation_options.tiled": LZW,
         "Processing.creation_options.mask": LZW,
@@ -86,6 +85,8 @@ FILES: dict[str, dict[str, str]] = {
         **{f"Processing.creation_options.ia_{each}": LZW for each in ("deg", "cos", "sin", "tan")},
     },
     "frost": {"Filtering.deramp": "2"},
+    # On larger pixels each is a node of the lattice.
+    "smaller pixels": {"Processing.orthorectification_gridspacing": "80"},
 }
 
 WORDS = ("Paths.dem_info", "Workbench.geoid_reference")
@@ -175,6 +176,7 @@ SCENES = {
     "normlim": NORMLIM,
     "maps": LEVEL,
     "frost": FROST,
+    "smaller pixels": {"Processing.output_spatial_resolution": "300"},
     "steps": {},
     "filtered": {**LEE, "Mask.generate_border_mask": "False"},
     "orbits": {"Workbench.orbit_files": "require"},
