@@ -171,7 +171,10 @@ def called(words: list[Any], environment: Mapping[str, str]) -> float:
     def work() -> None:
         done = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(f"{' '.join(command[:3])}: {done.stdout[-800:]}{done.stderr[-1500:]}")
+            raise SystemExit(
+                f"{' '.join(command[:3])} ended with {done.returncode}:"
+                f" {done.stdout[-800:]}{done.stderr[-1500:]}"
+            )
 
     return cpu_of(work)
 

@@ -41,7 +41,9 @@ def save(figure: Any, name: str, dpi: int = 110, colours: int | None = None) -> 
     figure.savefig(path, dpi=dpi)
     if colours:  # of a palette; images of many fields are large otherwise
         with Image.open(path) as picture:
-            picture.convert("RGB").quantize(colours).save(path, optimize=True)
+            # Not by the number of pixels: the colours of a scale are few of them, and all count.
+            plain = picture.convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE)
+            plain.save(path, optimize=True)
     print(path)
 
 
@@ -136,17 +138,18 @@ def radar_tile(out: Path) -> None:
         "NORMLIM": read("*_vv_*_NormLim.tif"),
     }
     figure, axes = panels(1, 4, size=(15, 3.7))
-    for axis, (title, power) in zip(axes[[0, 1, 3]], powers.items(), strict=True):
+    for axis, (title, power) in zip(axes, powers.items(), strict=False):
         decibels = 10 * np.log10(np.where(power > 0, power, np.nan))
         image = axis.imshow(decibels, cmap="gray", vmin=-22, vmax=0)
         axis.set_title(titled(f"VV, {title}", "simulated"))
-    colour_bar(figure, image, "dB", axes=axes[3])
+    colour_bar(figure, image, "dB", axes=axes[:3], shrink=0.9, pad=0.01)
     angles = read("LIA_*.tif") / 100
-    image = axes[2].imshow(np.where(angles > 0, angles, np.nan), cmap="viridis", vmin=15, vmax=65)
-    axes[2].set_title(titled("local incidence angle", "simulated"))
-    colour_bar(figure, image, "degrees", axes=axes[2])
+    image = axes[3].imshow(np.where(angles > 0, angles, np.nan), cmap="viridis", vmin=15, vmax=65)
+    axes[3].set_title(titled("local incidence angle", "simulated"))
+    colour_bar(figure, image, "degrees", axes=axes[3], shrink=0.9)
     as_picture(*axes)
-    save(figure, "sentinel1_tile.png", dpi=90, colours=160)
+    axes[0].set_xlabel("14.4 km")
+    save(figure, "sentinel1_tile.png", dpi=90, colours=256)
 
 
 def real_radar(data: Path) -> None:

@@ -42,7 +42,7 @@ kilometres: float = 10.0  # side of the close view; filters are shown on 3 km
 radius: int = 2  # of the windows of speckle filters, pixels; the side is 2 radius + 1
 looks: float = 10.0  # of the tile: more than the 4.4 of the image, as places lie between its pixels
 deramp: float = 2.0  # of the Frost filter
-output: str = ""  # folder for the tiles; empty: that of the configuration
+output: str = ""  # folder for tiles and maps; empty: those of the configuration
 overwrite: bool = False  # replace tiles that were made otherwise
 cluster: str = "none"  # none, local, slurm, pbs, or the address of a scheduler
 jobs: int = 2  # workers; on Slurm and PBS one job each
@@ -88,7 +88,11 @@ if unknown := [name for name in options if not hasattr(cfg, name)]:
 for name, value in options.items():
     setattr(cfg, name, value)
 cfg.overwrite = overwrite or cfg.overwrite
-cfg.output_preprocess = Path(output or cfg.output_preprocess)
+if output:
+    cfg.output_preprocess = Path(output)
+    cfg.lia_directory, cfg.ia_directory, cfg.gamma_area_directory = (
+        Path(output) / name for name in ("_LIA", "_IA", "_GAMMA_AREA")
+    )
 tile = tile or cfg.tile_list[0]
 
 # %% [markdown]

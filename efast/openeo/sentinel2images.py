@@ -38,7 +38,7 @@ from workbench.openeo.catalogues.layers import Image
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube
-from workbench.rasters.rasterfiles import Plane
+from workbench.rasters.planes import Plane
 from workbench.rasters.windows import Window
 from workbench.sentinel2.acquisitions import Acquisition, collect, without_duplicates
 from workbench.sentinel2.bands import check_bands

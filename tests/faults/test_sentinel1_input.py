@@ -190,16 +190,13 @@ def test_a_full_disk_has_the_code_of_its_folder(
 ):
     from tiling.sentinel1.production import plans
 
-    name = {"tile": "make_tile", "image": "make_image"}[kind]
-    place = plans.making if kind == "tile" else plans
-
     def full(job):
         from workbench.disks import writing
 
         with writing(job.target):
             raise OSError(errno.ENOSPC, "No space left on device", str(job.target))
 
-    monkeypatch.setattr(place, name, full)
+    monkeypatch.setattr(plans, f"make_{kind}", full)
     config = config_file()
     with pytest.raises(DiskFull) as caught:
         s1_process(config, debug_otb=True, cache_before_ortho=kind == "image")

@@ -8,7 +8,8 @@
 `tilegrid`              the tile grid of Sentinel-2 (MGRS)
 `resampling`            nearest, bilinear, mean, for any type, aware of missing data
 `gathering`             nearest, bilinear and means over areas, for many images of one grid
-`rasterfiles`           bands of raster files: header, completeness, windowed reads
+`rasterfiles`           raster files: header, completeness
+`planes`                their bands: windowed reads
 `wholerasters`          whether a raster that was written is whole
 `regridding`            pixels of one grid on a window of another
 `cubes`                 labelled cubes that are read block by block

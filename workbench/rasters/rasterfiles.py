@@ -1,50 +1,30 @@
-"""Bands of raster files, read window by window.
+"""Raster files, looked at once, at the door: driver, grid, bands, whether all bytes are there.
 
-A file is looked at once, at the door: driver, grid, bands, whether all of its bytes are there.
-Pixels are read later, only the window that a block needs; every read opens the file and closes it.
+Pixels are read later, by `workbench.rasters.planes`, only the window that a block needs.
 """
 
 from __future__ import annotations
 
 import struct
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.errors import BadFile
 from workbench.rasters.grids import make_grid
-from workbench.rasters.windows import Window
+from workbench.rasters.planes import Plane, opened, stamp_of
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = [
-    "GEOTIFF",
-    "JPEG2000",
-    "Plane",
-    "RasterFile",
-    "decode",
-    "masks_of",
-    "open_raster",
-    "read_bands",
-    "read_masked",
-]
+__all__ = ["GEOTIFF", "JPEG2000", "RasterFile", "open_raster"]
 
 GEOTIFF = ("GTiff",)
 JPEG2000 = ("JP2OpenJPEG",)
 """GDAL drivers that a reader admits. Others, such as VRT, could open files elsewhere."""
-
-Array = npt.NDArray[Any]
-
-_MOVED = 0.01  # of a pixel, by which grids that are stated may be off
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -101,219 +81,6 @@ class RasterFile:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Plane:
-    """One band of a raster file.
-
-    Attributes
-    ----------
-    path
-        Path, or the address that GDAL opens.
-    band
-        Number of the band, from 1.
-    grid
-        None for a raster without a transform, which is read by `pixels` only.
-    drivers
-        GDAL drivers that may open it.
-    dtype
-        Type of the pixels.
-    nodata
-        Value that is missing, None where the file states none.
-    blocks
-        Rows and columns of the tiles or strips that are decoded at once; None if not known.
-    stamp
-        Size, bytes, and time of change, ns, of the file when it was looked at; None if not known.
-    """
-
-    path: str
-    band: int
-    grid: GeoBox | None
-    drivers: tuple[str, ...]
-    dtype: str
-    nodata: float | None = None
-    blocks: tuple[int, int] | None = None
-    stamp: tuple[int, int] | None = None
-
-    @property
-    def placed(self) -> GeoBox:
-        """The grid, of a plane that must have one.
-
-        Raises
-        ------
-        BadFile
-            If the file is not georeferenced.
-        """
-        if self.grid is None:
-            raise BadFile(f"{self.path}: not georeferenced, so it cannot be put on another grid")
-        return self.grid
-
-    def pixels(self, window: Window) -> Array:
-        """Read a window of the file's own pixels.
-
-        Parameters
-        ----------
-        window
-            Inside the raster.
-
-        Returns
-        -------
-        numpy.ndarray
-            (rows, cols) in the type and unit of the file; missing pixels keep their `nodata` value.
-
-        Raises
-        ------
-        BadFile
-            If the pixels cannot be read.
-        """
-        return np.asarray(read_bands(self, [self.band], window)[0])
-
-
-def read_bands(plane: Plane, bands: Sequence[int], window: Window) -> Array:
-    """Read a window of some bands of the file of a plane.
-
-    Parameters
-    ----------
-    plane
-        Says which file; its own band counts in messages only.
-    bands
-        Numbers of the bands, from 1.
-    window
-        Inside the raster.
-
-    Returns
-    -------
-    numpy.ndarray
-        (band, rows, cols) in the type and unit of the file; missing pixels keep their nodata value.
-
-    Raises
-    ------
-    BadFile
-        If the pixels cannot be read.
-    """
-    with _reading(plane, window) as file:
-        values: Array = file.read(list(bands), window=tuple(window))
-    return values
-
-
-def read_masked(plane: Plane, bands: Sequence[int], window: Window) -> Array:
-    """Read a window of some bands, and where a mask of the file says that there is nothing.
-
-    Parameters
-    ----------
-    plane, bands, window
-        As for `read_bands`.
-
-    Returns
-    -------
-    numpy.ndarray
-        As of `read_bands`; of a file with a mask or a band of opacity a `numpy.ma.MaskedArray`.
-
-    Raises
-    ------
-    BadFile
-        If the pixels cannot be read.
-    """
-    with _reading(plane, window) as file:
-        values: Array = file.read(list(bands), window=tuple(window))
-        masks = masks_of(file, bands, window)
-    return values if masks is None else np.ma.MaskedArray(values, masks)
-
-
-def masks_of(file: Any, bands: Sequence[int], window: Window) -> npt.NDArray[np.bool_] | None:
-    """Return where masks of an open file say that there is nothing; None if it has no mask.
-
-    Parameters
-    ----------
-    file
-        Of rasterio.
-    bands, window
-        As for `read_bands`.
-
-    Returns
-    -------
-    numpy.ndarray
-        (band, rows, cols); the value `nodata` is not looked at.
-    """
-    from rasterio.enums import MaskFlags
-
-    has = [MaskFlags.per_dataset in file.mask_flag_enums[band - 1] for band in bands]
-    if not any(has):
-        return None
-    found = file.read_masks(list(bands), window=tuple(window)) == 0
-    found[~np.array(has)] = False
-    return np.asarray(found)
-
-
-@contextmanager
-def _reading(plane: Plane, window: Window) -> Iterator[Any]:
-    """Open the file of a plane, on whose grid it still is; all faults are a BadFile."""
-    import rasterio
-
-    rows = window.rows
-    try:
-        with _opened_for_pixels(plane) as file:
-            yield file
-    except (rasterio.errors.RasterioError, OSError) as error:
-        raise BadFile(
-            f"{plane.path}: cannot read band {plane.band}, rows {rows[0]} to {rows[1]}: "
-            f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip',"
-            " verify=True"
-        ) from error
-
-
-def _opened_for_pixels(plane: Plane) -> Any:
-    """Open the file of a plane, which must be on the grid that was found, or stated, before.
-
-    One whose size and time are what they were is opened without its CRS, three quarters of what
-    opening a GeoTIFF costs. Of others the grid is compared: a file at an address, one that was
-    replaced, the copy that another machine has under the same path.
-    """
-    if plane.stamp is not None and _stamp(plane.path) == plane.stamp:
-        with _ONE_AT_A_TIME:  # filters of warnings are those of the process, not of a thread
-            return _open(plane.path, plane.drivers, GEOREF_SOURCES="NONE")
-    with ExitStack() as stack:
-        file = stack.enter_context(_open(plane.path, plane.drivers))
-        _check_grid(plane, file)
-        stack.pop_all()
-        return file
-
-
-def _check_grid(plane: Plane, file: Any) -> None:
-    """Check that a file is on the grid of its plane."""
-    if plane.grid is None:
-        return
-    known, pixel = plane.grid.affine, max(abs(plane.grid.affine.a), abs(plane.grid.affine.e))
-    moved = np.abs(np.subtract(tuple(file.transform)[:6], tuple(known)[:6]))
-    # the far corner lies as many steps away as there are pixels
-    off = max(moved[2], moved[5], *(max(file.shape) * moved[[0, 1, 3, 4]])) / pixel
-    if file.shape != tuple(plane.grid.shape) or off > _MOVED:
-        raise BadFile(
-            f"{plane.path}: {file.shape[0]} x {file.shape[1]} pixels from {file.transform.c:g}, "
-            f"{file.transform.f:g}, not {plane.grid.shape[0]} x {plane.grid.shape[1]} from "
-            f"{known.c:g}, {known.f:g} as stated; it has changed, or what describes it is wrong"
-        )
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Return size and time of a local file."""
-    found = Path(path).stat()
-    return found.st_size, found.st_mtime_ns
-
-
-def _open(path: str, drivers: Sequence[str], **options: str) -> Any:
-    """Open a raster with the first of `drivers` that knows its format, and with no other."""
-    import rasterio
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        for driver in drivers[:-1]:
-            try:
-                return rasterio.open(path, driver=driver, **options)
-            except rasterio.errors.RasterioIOError:
-                continue
-        return rasterio.open(path, driver=drivers[-1], **options)
-
-
 def open_raster(
     path: str | Path,
     drivers: Sequence[str] = GEOTIFF,
@@ -361,7 +128,7 @@ def open_raster(
         if Path(path).stat().st_size == 0:
             raise BadFile(f"{name}: the file is empty")
     try:
-        with _open(name, drivers) as file:
+        with opened(name, drivers) as file:
             if local:
                 _check_complete(Path(path), file)
             placed = file.crs is not None and not file.transform.is_identity
@@ -380,32 +147,13 @@ def open_raster(
                 tuple(file.scales),
                 tuple(file.offsets),
                 file.block_shapes[0],
-                _stamp(name) if local else None,
+                stamp_of(name) if local else None,
             )
     except (rasterio.errors.RasterioError, OSError) as error:
         raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error
     if np.dtype(raster.dtype).kind not in dtypes:
         raise BadFile(f"{name}: pixels are {raster.dtype}, expected {_kinds(dtypes)}")
     return raster
-
-
-def decode(planes: Sequence[Plane]) -> None:
-    """Read every pixel of some planes once, in strips, to find damage inside the files.
-
-    Parameters
-    ----------
-    planes
-        Georeferenced ones.
-
-    Raises
-    ------
-    BadFile
-        If one cannot be decoded.
-    """
-    for plane in planes:
-        height, width = plane.placed.shape
-        for row in range(0, height, 1024):
-            plane.pixels(Window((row, min(row + 1024, height)), (0, width)))
 
 
 def _kinds(dtypes: str) -> str:

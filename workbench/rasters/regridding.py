@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from workbench.rasters import resampling
 from workbench.rasters.grids import aligned, positions
-from workbench.rasters.rasterfiles import Plane, read_bands
+from workbench.rasters.planes import Plane, read_bands
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from workbench.errors import BadFile, BadInput, WorkbenchError
-from workbench.rasters.rasterfiles import Plane
+from workbench.rasters.planes import Plane
 from workbench.rasters.times import TimeRange, time_bounds
 
 __all__ = [

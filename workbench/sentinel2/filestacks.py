@@ -10,7 +10,7 @@ import xarray as xr
 
 from workbench.errors import BadInput
 from workbench.rasters.grids import window_of
-from workbench.rasters.rasterfiles import decode
+from workbench.rasters.planes import decode
 from workbench.rasters.regridding import plane_nearest_on, planes_on
 from workbench.rasters.windows import Window
 from workbench.sentinel2.acquisitions import (

@@ -21,7 +21,8 @@ import numpy as np
 import xarray as xr
 
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.rasterfiles import Plane, RasterFile
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import RasterFile
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, check_bands, stack_positions
 from workbench.sentinel2.cloudweights import CLEAR, ClearRule, Kind

@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 
 from workbench.errors import BadFile, BadInput
-from workbench.rasters.rasterfiles import JPEG2000, Plane
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import JPEG2000
 from workbench.rasters.times import time_bounds, to_time
 from workbench.safexml import read_xml
 from workbench.sentinel2.acquisitions import Acquisition, collect

@@ -19,7 +19,8 @@ import xarray as xr
 
 from workbench.errors import BadFile, BadInput
 from workbench.rasters.grids import make_grid
-from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, Plane
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000
 from workbench.rasters.times import to_time
 from workbench.sentinel2.acquisitions import Acquisition, collect
 from workbench.sentinel2.bands import BANDS, COLLECTIONS, AssetTable, check_bands

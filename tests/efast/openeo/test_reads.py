@@ -16,7 +16,7 @@ from workbench.openeo.catalogues import remote as remotes
 from workbench.openeo.catalogues.chunking import Tiles
 from workbench.openeo.graphs.executor import Evaluation, execute
 from workbench.openeo.registry import Offer
-from workbench.rasters import rasterfiles
+from workbench.rasters import planes
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def read(monkeypatch):
 
         return spy
 
-    monkeypatch.setattr(rasterfiles, "read_bands", spied(rasterfiles.read_bands))
-    monkeypatch.setattr(imageblocks, "read_masked", spied(rasterfiles.read_masked))
+    monkeypatch.setattr(planes, "read_bands", spied(planes.read_bands))
+    monkeypatch.setattr(imageblocks, "read_masked", spied(planes.read_masked))
     return counts
 
 

@@ -15,7 +15,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy
 
 from workbench.errors import BadFile
-from workbench.rasters.rasterfiles import decode, open_raster
+from workbench.rasters.planes import decode
+from workbench.rasters.rasterfiles import open_raster
 from workbench.rasters.regridding import plane_nearest_on, planes_on
 from workbench.rasters.windows import Window
 

@@ -50,7 +50,7 @@ def _arrows(figure: Any, axis: Any, points: Mapping[str, Any], shape: Any, kind:
     )  # fmt: skip
     axis.plot(points["pixels"], points["lines"], ".", color=GREY, markersize=2)
     axis.set(
-        xlim=(-0.1 * shape[1], 1.1 * shape[1]), ylim=(1.05 * shape[0], -0.05 * shape[0]),
+        xlim=(-0.1 * shape[1], 1.1 * shape[1]), ylim=(1.1 * shape[0], -0.1 * shape[0]),
         xlabel="pixel", ylabel="line", title="computed less annotated",
     )  # fmt: skip
     colour_bar(figure, image, "length (lines and pixels)", axes=axis)
@@ -61,7 +61,7 @@ def _pixels_along(axis: Any, points: Mapping[str, Any], polynomials: Any) -> Non
     """Draw pixel residuals over time, and when there is a polynomial."""
     times = points["times"]
     axis.plot(
-        times, points["of_pixels_linear"], "o", color=ORANGE, markersize=3, label="between two"
+        times, points["of_pixels_linear"], "o", color=ORANGE, markersize=4.5, label="between two"
     )
     axis.plot(times, points["of_pixels"], "o", color=BLUE, markersize=3, label="nearest polynomial")
     low = axis.get_ylim()[0]

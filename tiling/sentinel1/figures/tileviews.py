@@ -17,7 +17,7 @@ __all__ = ["border_mask", "incidence", "tile_image"]
 
 
 def tile_image(
-    whole: xr.DataArray, close: xr.DataArray, *, quantity: str = "sigma nought", note: str = ""
+    whole: xr.DataArray, close: xr.DataArray, *, quantity: str = "", note: str = ""
 ) -> Any:
     """Show a tile, and a part of it from near.
 
@@ -27,7 +27,7 @@ def tile_image(
         (y, x) linear power of `view`, NaN where there is none; the second within the first, where
         its outline is drawn.
     quantity
-        What the values are, for the scale.
+        What the values are, for the scale; by default what `view` found in the tags.
     note
         Added to the title in brackets, such as "simulated".
 
@@ -47,6 +47,7 @@ def tile_image(
     axes[0].add_patch(
         Rectangle((left, bottom), right - left, top - bottom, fill=False, ec=ORANGE, lw=1.6)
     )
+    quantity = quantity or close.attrs.get("quantity", "backscatter")
     colour_bar(figure, drawn, f"{quantity} (dB)", axes=axes, extend="both", shrink=0.85)
     figure.suptitle(titled("The tile, and the marked part of it", note))
     return figure

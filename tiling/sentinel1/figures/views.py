@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["around", "decibels", "edges_of", "limits", "map_axis", "seen", "show", "view"]
 
+QUANTITIES = {
+    "sigma": "sigma nought", "beta": "beta nought", "gamma": "gamma nought",
+    "dn": "squared digital number", "normlim": "sigma nought by NORMLIM",
+    "gamma_naught_rtc": "gamma nought by RTC",
+}  # fmt: skip
+"""What the values of a tile are called in figures, by its calibration."""
+
 
 def view(path: str | Path, bounds: Bounds | None = None, most: int = 1000) -> xr.DataArray:
     """Read a part of a file of a tile, thinned to what a figure shows.
@@ -41,7 +48,8 @@ def view(path: str | Path, bounds: Bounds | None = None, most: int = 1000) -> xr
     Returns
     -------
     DataArray
-        (y, x) float32 with coordinates in metres, NaN where the file has nothing.
+        (y, x) float32 with coordinates in metres, NaN where the file has nothing. Its attributes:
+        `resolution`, metres, and `quantity`, what the values are by the tag of the calibration.
 
     Raises
     ------
@@ -70,7 +78,10 @@ def view(path: str | Path, bounds: Bounds | None = None, most: int = 1000) -> xr
         np.ma.filled(values.astype(np.float32), np.nan),
         {"y": affine.f + affine.e * rows, "x": affine.c + affine.a * cols},
         ("y", "x"),
-        attrs={"resolution": abs(affine.a) * (right - left) / shape[1]},
+        attrs={
+            "resolution": abs(affine.a) * (right - left) / shape[1],
+            "quantity": QUANTITIES.get(file.tags.get("CALIBRATION", ""), "backscatter"),
+        },
     )
 
 

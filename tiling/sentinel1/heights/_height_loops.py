@@ -69,17 +69,20 @@ def fill_heights_on_lattice(
 
 @compiled
 def _fill_cells(nodes, node, down, shares, first_cell, out):
-    """Fill a row of (cells, step) values between two rows of nodes."""
+    """Fill a row of (cells, step) values between two rows of nodes.
+
+    First down, then across, as `GroundLattice.places` does: so they are the same to the last bit.
+    """
     for q in range(out.shape[0]):
         cell = first_cell + q
         left = max(min(cell, nodes.shape[1] - 2), 0)
         k = cell - left + 1
-        above, below = nodes[node, left], nodes[node + 1, left]
-        over, under = nodes[node, left + 1] - above, nodes[node + 1, left + 1] - below
+        here = nodes[node, left] + down * (nodes[node + 1, left] - nodes[node, left])
+        right = left + 1
+        there = nodes[node, right] + down * (nodes[node + 1, right] - nodes[node, right])
+        change = there - here
         for c in range(out.shape[1]):
-            a = above + shares[k, c] * over
-            b = below + shares[k, c] * under
-            out[q, c] = a + down * (b - a)
+            out[q, c] = here + shares[k, c] * change
 
 
 @compiled

@@ -18,7 +18,8 @@ from tiling.sentinel1.errors import MissingDEMError, WrongHeightsError
 from tiling.sentinel1.heights.references import reference_of_crs, reference_of_name
 from workbench.errors import BadFile
 from workbench.rasters.grids import Bounds
-from workbench.rasters.rasterfiles import Plane, open_raster
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import open_raster
 from workbench.rasters.windows import Window
 
 __all__ = ["SIDE", "DemFile", "open_dem"]

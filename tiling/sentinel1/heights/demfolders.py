@@ -176,7 +176,8 @@ def _by_database(
         logger.error("%s: a file of the elevation model is missing", path)
     if missing:
         raise MissingDEMError(
-            f"{len(missing)} files of the elevation model are missing, such as {missing[0]}"
+            f"{len(missing)} files of the elevation model are missing, such as {missing[0]}: they "
+            f"are in {database} (Paths.dem_database); see Paths.dem_dir and Paths.dem_format"
         )
     coverage = _covered(parts, covers)
     if round(coverage, 3) < 1:

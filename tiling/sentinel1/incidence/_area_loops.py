@@ -26,17 +26,19 @@ __all__ = ["add_areas", "fill_shares"]
 REFERENCE, REFERENCE_UP = 20, 21  # columns of the table, after those of looks
 
 FINE = 3  # samples for each pixel of the image that a facet is long
-MOST = 16  # samples along a side of a facet
 
 
 @compiled
-def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, left, bins):
+def add_areas(
+    table, step, first_row, first_col, heights, lines, pixels, top, left, wanted, bins
+):  # fmt: skip
     """Add the areas of facets, square metres, to the pixels of an image from a line and pixel on.
 
     A facet lies between the centres of four pixels of the grid. Its area, seen from the radar, is
     spread over samples of it, and each of these over the four pixels of the image around it, by
     distance. Facets that face away have none. They come row by row, so that the sums are the same
-    whatever other facets there are.
+    whatever other facets there are. Pixels of the image that are not `wanted` may lack some; where
+    that has no rows all are.
     """
     rows, cols = heights.shape
     here = np.empty((table.shape[1], table.shape[2]))
@@ -48,8 +50,12 @@ def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, le
             line, pixel = lines[i, j] - top, pixels[i, j] - left
             reach = max(line_down + line_across, pixel_down + pixel_across) + 1
             if not (
-                -reach <= line < bins.shape[0] + reach and -reach <= pixel < bins.shape[1] + reach
+                reach < np.inf
+                and -reach <= line < bins.shape[0] + reach
+                and -reach <= pixel < bins.shape[1] + reach
             ):
+                continue
+            if len(wanted) and not _touches(wanted, lines, pixels, i, j, top, left):
                 continue
             a, b = np.float64(heights[i, j]), np.float64(heights[i, j + 1])
             c, d = np.float64(heights[i + 1, j]), np.float64(heights[i + 1, j + 1])
@@ -63,6 +69,24 @@ def add_areas(table, step, first_row, first_col, heights, lines, pixels, top, le
             down = _samples(max(line_down, pixel_down))
             across = _samples(max(line_across, pixel_across))
             _spread(lines, pixels, i, j, down, across, area / (down * across), top, left, bins)
+
+
+@compiled
+def _touches(wanted, lines, pixels, i, j, top, left):
+    """Tell whether a facet may add to a pixel of the image that is wanted."""
+    early = min(min(lines[i, j], lines[i, j + 1]), min(lines[i + 1, j], lines[i + 1, j + 1]))
+    late = max(max(lines[i, j], lines[i, j + 1]), max(lines[i + 1, j], lines[i + 1, j + 1]))
+    near = min(min(pixels[i, j], pixels[i, j + 1]), min(pixels[i + 1, j], pixels[i + 1, j + 1]))
+    far = max(max(pixels[i, j], pixels[i, j + 1]), max(pixels[i + 1, j], pixels[i + 1, j + 1]))
+    for row in range(
+        max(int(np.floor(early - top)), 0), min(int(np.floor(late - top)) + 2, wanted.shape[0])
+    ):
+        for col in range(
+            max(int(np.floor(near - left)), 0), min(int(np.floor(far - left)) + 2, wanted.shape[1])
+        ):
+            if wanted[row, col]:
+                return True
+    return False
 
 
 @compiled
@@ -81,9 +105,10 @@ def _extent(lines, pixels, i, j):
 def _samples(length):
     """Return how many samples a side has that is so long in pixels of the image.
 
-    Sums of samples a third of a pixel apart are even to 0.3 %, at 0.28 of a pixel to 2 %.
+    Sums of samples a third of a pixel apart are even to 0.3 %, at 0.28 of a pixel to 2 %. There is
+    no most: samples further apart than a pixel leave pixels between them without any area.
     """
-    return int(min(max(np.ceil(FINE * length), 1.0), MOST))
+    return int(max(np.ceil(FINE * length), 1.0))
 
 
 @compiled
@@ -119,24 +144,25 @@ def _spread(lines, pixels, i, j, down, across, share, top, left, bins):
 
 @compiled
 def fill_shares(
-    table, step, first_row, first_col, heights, lines, pixels, bins, top, left, least, floor, out
-):
+    table, step, first_row, first_col, every, heights, lines, pixels, bins, top, left, least,
+    floor, out,
+):  # fmt: skip
     """Fill areas at pixels of the grid over the reference area, bilinear between those of bins.
 
-    At least a share of that of level ground, and so many square metres; NaN where there is no place
-    or no height.
+    The pixels lie `every` so many of the grid. At least a share of that of level ground, and so
+    many square metres; NaN where there is no place or no height.
     """
     here = np.empty((table.shape[1], table.shape[2]))
     at = np.empty(table.shape[2])
     for i in range(heights.shape[0]):
-        interpolate_row(table, step, first_row + i, here)
+        interpolate_row(table, step, first_row + i * every, here)
         for j in range(heights.shape[1]):
             out[i, j] = np.nan
             height = np.float64(heights[i, j])
             line, pixel = lines[i, j] - top, pixels[i, j] - left
             if not np.isfinite(height + line + pixel):
                 continue
-            interpolate_within(here, step, first_col + j, at)
+            interpolate_within(here, step, first_col + j * every, at)
             towards, away = facing(at, height, 0.0, 0.0, LEVEL)
             row, col = int(np.floor(line)), int(np.floor(pixel))
             beyond, aside = line - row, pixel - col

@@ -114,7 +114,7 @@ def radar_areas(
     """
     heights = _checked(heights, window, window)
     lines, pixels = image.places(window, heights)
-    return _binned(areas, heights, lines, pixels, window, within)
+    return _binned(areas, heights, lines, pixels, window, within, np.zeros((0, 0), np.bool_))
 
 
 def gamma_area(
@@ -126,6 +126,7 @@ def gamma_area(
     *,
     least: float = LEAST,
     floor: float = 0.0,
+    every: int = 1,
 ) -> Shares:
     """Return the area that pixels of the image hold at the pixels of a window of the grid.
 
@@ -146,16 +147,21 @@ def gamma_area(
         Share of the area of level ground that an area has at the least.
     floor
         Square metres that it has at the least.
+    every
+        Along both axes only the middle one of so many pixels is wanted, an odd number. All of them
+        have facets: so a coarse grid has areas of ground that is as fine as this one.
 
     Returns
     -------
     ndarray
-        (rows, cols) float32, in reference areas; NaN without height or place.
+        (rows, cols) float32, in reference areas; NaN without height or place. With `every` so many
+        times fewer.
 
     Raises
     ------
     BadInput
-        If the heights have another shape, `least` is not positive or `floor` negative.
+        If the heights have another shape, `least` is not positive or `floor` negative, or `every`
+        is even or does not divide the window.
     """
     from tiling.sentinel1.incidence._area_loops import fill_shares
 
@@ -165,22 +171,38 @@ def gamma_area(
         raise BadInput(f"floor is {floor:g}: square metres, 0 or more")
     if halo < SPARE:
         raise BadInput(f"halo is {halo}: {SPARE} pixels are needed at least")
+    if every < 1 or every % 2 == 0 or any(side % every for side in window.shape):
+        raise BadInput(
+            f"every is {every}: an odd number of pixels that divides those of the window, "
+            f"{window.shape}"
+        )
     around = window.grown(halo)
     heights = _checked(heights, window, around)
     lines, pixels = image.places(around, heights)
-    inner = window.within(around)
-    out = np.full(window.shape, np.nan, np.float32)
+    middle = every // 2
+    rows, cols = window.within(around)
+    inner = (
+        slice(rows.start + middle, rows.stop, every), slice(cols.start + middle, cols.stop, every)
+    )  # fmt: skip
+    out = np.full(heights[inner].shape, np.nan, np.float32)
     here = lines[inner], pixels[inner]
     known = np.isfinite(here[0] + here[1])
     if not known.any():
         return out
-    rows, cols = (
+    (top, bottom), (left, right) = (
         (int(np.floor(each[known].min())), int(np.floor(each[known].max())) + 2) for each in here
     )
-    bins = _binned(areas, heights, lines, pixels, around, Window(rows, cols))
+    within = Window((top, bottom), (left, right))
+    # Between places that lie far apart in the image there is much that nobody asks for.
+    wanted = np.zeros(within.shape if every > 1 else (0, 0), np.bool_)
+    if every > 1:
+        row, col = (np.floor(each[known]).astype(int) for each in here)
+        for down, across in np.ndindex(2, 2):
+            wanted[row - top + down, col - left + across] = True
+    bins = _binned(areas, heights, lines, pixels, around, within, wanted)
     fill_shares(
-        areas.table, areas.looks.ground.step, window.rows[0], window.cols[0], heights[inner],
-        *here, bins, rows[0], cols[0], least, floor, out,
+        areas.table, areas.looks.ground.step, window.rows[0] + middle, window.cols[0] + middle,
+        every, heights[inner], *here, bins, top, left, least, floor, out,
     )  # fmt: skip
     return out
 
@@ -192,13 +214,14 @@ def _binned(
     pixels: Floats,
     window: Window,
     within: Window,
+    wanted: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float32]:
     from tiling.sentinel1.incidence._area_loops import add_areas
 
     bins = np.zeros(within.shape, np.float32)
     add_areas(
         areas.table, areas.looks.ground.step, window.rows[0], window.cols[0], heights,
-        lines, pixels, within.rows[0], within.cols[0], bins,
+        lines, pixels, within.rows[0], within.cols[0], wanted, bins,
     )  # fmt: skip
     return bins
 

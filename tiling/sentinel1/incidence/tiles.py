@@ -6,7 +6,7 @@ keeps one of these for all blocks of a tile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,18 +30,25 @@ from tiling.sentinel1.incidence.gammaareas import (
 )
 from tiling.sentinel1.incidence.hiddenground import hidden_ground, hidden_reach
 from tiling.sentinel1.incidence.looks import LookLattice, look_lattice
-from workbench.rasters.windows import Window
+from workbench.rasters.windows import Window, windows
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["BEYOND", "Ground", "TileIncidence"]
+__all__ = ["BEYOND", "FACET", "Ground", "TileIncidence"]
 
 Floats = npt.NDArray[np.float64]
 Heights = npt.NDArray[np.float32]
 
 BEYOND = 4500.0
 """Metres; a surface reaches a little further beyond the tile that it is made for."""
+
+FACET = 35.0
+"""Metres that a facet is long at most: about the step of elevation models. Longer ones would miss
+slopes that the radar sees."""
+
+AT_ONCE = 20_000.0
+"""Metres along the side of a window that is worked on at once where pixels are divided."""
 
 
 class Ground(Protocol):
@@ -108,11 +115,24 @@ class TileIncidence:
     ) -> npt.NDArray[np.float32]:
         """Return the areas of a window, see `gamma_area`.
 
-        They belong to the pixels of this very image, not to another of the same orbit.
+        They belong to the pixels of this very image, not to another of the same orbit. Facets are
+        no longer than `FACET`, however large the pixels of the tile are.
         """
-        halo = area_reach(self.looks, self._span)
-        heights = self.heights(window, halo)
-        return gamma_area(self.areas, self.image, heights, window, halo, least=least, floor=floor)
+        parts, fine = self._parts, self._fine
+        halo = area_reach(fine.looks, self._span)
+        out = np.full(window.shape, np.nan, np.float32)
+        # A window of large pixels is much ground, and all of it has small facets.
+        side = max(int(AT_ONCE / abs(self.grid.affine.a)), 1) if parts > 1 else max(window.shape)
+        for part in windows(window.shape, side):
+            finer = Window(*(
+                ((first + start) * parts, (first + end) * parts)
+                for (first, _), (start, end) in zip(window, part, strict=True)
+            ))  # fmt: skip
+            heights = fine.heights(finer, halo)
+            out[part.slices] = gamma_area(
+                fine.areas, fine.image, heights, finer, halo, least=least, floor=floor, every=parts
+            )
+        return out
 
     def heights(self, window: Window, halo: int) -> Heights:
         """Return heights of a window and so many pixels around it; NaN further beyond the tile."""
@@ -144,6 +164,29 @@ class TileIncidence:
     def areas(self) -> AreaLattice:
         """Reference areas of the image."""
         return area_lattice(self.looks, self.model)
+
+    @property
+    def _parts(self) -> int:
+        """Into how many parts the side of a pixel is divided, so that facets are short enough.
+
+        An odd number: the middle of a pixel is that of one of its parts.
+        """
+        parts = int(np.ceil(abs(self.grid.affine.a) / FACET))
+        return parts + (parts + 1) % 2
+
+    @cached_property
+    def _fine(self) -> TileIncidence:
+        """The same ground on a grid that is fine enough for facets."""
+        if self._parts == 1:
+            return self
+        from affine import Affine
+        from odc.geo.geobox import GeoBox
+
+        parts, (rows, cols) = self._parts, self.grid.shape
+        finer = self.grid.affine @ Affine.scale(1 / parts)
+        return replace(
+            self, grid=GeoBox((rows * parts, cols * parts), finer, self.grid.crs), step=None
+        )
 
     @property
     def _span(self) -> tuple[float, float]:

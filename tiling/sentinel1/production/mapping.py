@@ -12,7 +12,15 @@ import numpy as np
 from tiling.sentinel1.production.jobs import IncidenceJob
 from workbench.rasters.windows import Window, windows
 
-__all__ = ["AREAS", "AROUND_KM", "HIDDEN", "LEVEL", "decide_incidence", "make_incidence"]
+__all__ = [
+    "AREAS",
+    "AROUND_KM",
+    "ENCODINGS",
+    "HIDDEN",
+    "LEVEL",
+    "decide_incidence",
+    "make_incidence",
+]
 
 AREAS, HIDDEN = "GAMMA_AREA", "LAYOVER_SHADOW"
 
@@ -22,7 +30,7 @@ LEVEL: Mapping[str, str] = {"IA": "deg", "cos_IA": "cos", "sin_IA": "sin", "tan_
 AROUND_KM = 15.0
 """Ground that far from a tile can lie over it: 8 km of height at an incidence of 29 degrees."""
 
-_ENCODINGS: Mapping[str, tuple[str, str]] = {
+ENCODINGS: Mapping[str, tuple[str, str]] = {
     "sin_LIA": ("lia_sin", "LIA"),
     "LIA": ("lia_deg", ""),
     AREAS: ("gamma_area", ""),
@@ -134,7 +142,7 @@ def _write(job: IncidenceJob, shows: str, target: Path, faced: Any, orbit_source
     from tiling.sentinel1.outputs.rasters import write_tile
 
     settings, block = job.settings, _block(job, shows, faced)
-    kind, option = _ENCODINGS[shows]
+    kind, option = ENCODINGS[shows]
     stored = encoding(
         kind,
         settings.creation_options.get(kind),

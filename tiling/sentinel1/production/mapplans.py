@@ -9,6 +9,7 @@ from typing import Any
 from tiling.sentinel1.production.jobs import IncidenceJob
 from tiling.sentinel1.production.mapping import (
     AREAS,
+    ENCODINGS,
     HIDDEN,
     LEVEL,
     decide_incidence,
@@ -65,8 +66,7 @@ def _map(
         "relative_orbit": acquired.relative_orbit,
         "heights": planner.heights(surface),
         "geometry": settings.geometry,
-        "storage": settings.storage("lia_sin", "LIA"),
-        **({"level": settings.storage("ia_sin", "IA")} if set(targets) & set(LEVEL) else {}),
+        "storage": {kind: settings.storage(*ENCODINGS[kind]) for kind in sorted(targets)},
         **({"least_area": settings.least_area} if AREAS in targets else {}),
     }
     job = IncidenceJob(planner.tile, candidates, acquired, settings, surface, targets)

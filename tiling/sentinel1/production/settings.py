@@ -13,7 +13,7 @@ CORRECTED = ("normlim", "gamma_naught_rtc")
 """Calibrations of beta nought that a map of the terrain corrects."""
 
 _FINE = 8  # nodes of a lattice are so many times further apart than those of S1Tiling
-_STEPS = (8, 64)  # pixels: with more, errors pass a hundredth of a pixel
+_BETWEEN = (80.0, 640.0)  # metres between nodes: with more, errors pass a hundredth of a pixel
 
 _BYTES = 120  # of memory that a pixel of a block takes on its way
 _ROWS = (512, 2048)  # of a block
@@ -192,8 +192,8 @@ def _option(cfg: Any, name: str, default: Any) -> Any:
 
 def _lattice_step(spacing: float, resolution: float) -> int:
     """Return the pixels between the nodes of a lattice; 40 m at 10 m are the usual 32."""
-    step = round(_FINE * spacing / resolution)
-    return min(max(step, _STEPS[0]), _STEPS[1])
+    metres = min(max(_FINE * spacing, _BETWEEN[0]), _BETWEEN[1])
+    return max(round(metres / resolution), 1)
 
 
 def _rows(megabytes: float, resolution: float) -> int:

@@ -16,7 +16,7 @@ from tiling.sentinel1.products.safefolders import Image
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
-    from workbench.rasters.rasterfiles import Plane
+    from workbench.rasters.planes import Plane
 
 __all__ = ["CalibratedImage", "Corrected", "OnTile", "images_on_tile"]
 

@@ -44,5 +44,5 @@ def workers(
         "scheduler_kwargs": {"allowed_failures": 0},
     }
     with connect("local", jobs=processes, **options) as own:
-        logger.info("%d workers of %g MB", processes, megabytes)
+        logger.info("workers: %d, of %g MB each", processes, megabytes)
         yield own

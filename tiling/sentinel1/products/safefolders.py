@@ -19,7 +19,8 @@ from tiling.sentinel1.products.radiometrictables import (
     read_noise,
 )
 from workbench.errors import BadFile
-from workbench.rasters.rasterfiles import Plane, open_raster
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import open_raster
 
 __all__ = ["Image", "open_image", "processor_version"]
 

@@ -60,7 +60,8 @@ def noise_tables(strip: Strip, naming: Naming, polarisation: str) -> str:
 def _factors(strip: Strip, naming: Naming) -> Iterator[Sequence[Tree | Element]]:
     frame = naming.frame
     pixels = nodes(frame.samples)
-    for line in nodes(frame.lines, LINES).tolist():
+    # As in real products the last vector lies beyond the last line; other programs rely on it.
+    for line in range(0, frame.lines + LINES, LINES):
         at = np.full(len(pixels), float(frame.first + line))
         angle = np.radians(strip.incidences(at, pixels.astype(float)))
         yield [

@@ -53,7 +53,7 @@ def _none_asked_for(folder: Path, filters: Filters) -> str:
     if not there:
         packed = len(list(folder.glob("S1*.zip")))
         unpack = f", but {packed} .zip archives, which are to be unpacked" if packed else ""
-        return f"no product in {folder}{unpack}"
+        return f"no product in {folder}{unpack}; Paths.s1_images is the folder of the SAFE folders"
     names = [parse_name(path.name) for path in there]
     reasons = Counter(filters.against_name(name) for name in names if name is not None)
     spoken = [f"{number} {reason or 'of other orbits'}" for reason, number in reasons.most_common()]

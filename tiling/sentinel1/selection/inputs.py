@@ -153,10 +153,12 @@ def _check_end(path: Path, size: int) -> None:
     try:
         open_raster(path, georeferenced=False, dtypes="u")
     except BadFile as reason:
+        said = str(reason).removeprefix(f"{path}: ")
+        more = "" if said.startswith("cut short") else f" ({said})"
         raise CorruptedDataSAFEError(
             path,
             f"{path.stat().st_size:,} of {size:,} bytes are there: still being copied, or cut "
-            f"short ({str(reason).removeprefix(f'{path}: ')})",
+            f"short{more}; copy or download the product again",
         ) from reason
 
 

@@ -28,7 +28,8 @@ from workbench.openeo.catalogues.layers import Image, Layer
 from workbench.openeo.catalogues.remote import Remote
 from workbench.openeo.catalogues.requests import Request
 from workbench.openeo.cubes import Cube
-from workbench.rasters.rasterfiles import GEOTIFF, Plane, RasterFile, open_raster
+from workbench.rasters.planes import Plane
+from workbench.rasters.rasterfiles import GEOTIFF, RasterFile, open_raster
 from workbench.rasters.times import to_time
 
 __all__ = ["Folder", "known_bands", "local_folder", "local_header", "upright"]

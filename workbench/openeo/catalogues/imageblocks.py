@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from workbench.errors import BadFile, portable_errors
 from workbench.rasters.grids import window_of
-from workbench.rasters.rasterfiles import Plane, read_masked
+from workbench.rasters.planes import Plane, read_masked
 from workbench.rasters.regridding import Source, nearest_on, resampled_on
 from workbench.rasters.windows import Window
 

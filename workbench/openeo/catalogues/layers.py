@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 class Layer(Protocol):
-    """One band of an image: a `workbench.rasters.rasterfiles.Plane`, or what reads as one."""
+    """One band of an image: a `workbench.rasters.planes.Plane`, or what reads as one."""
 
     @property
     def path(self) -> str:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from workbench.errors import BadFile
 from workbench.openeo.catalogues.remote import NotFetched, Remote
 from workbench.rasters.grids import make_grid
-from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, RasterFile, masks_of
+from workbench.rasters.planes import masks_of
+from workbench.rasters.rasterfiles import GEOTIFF, JPEG2000, RasterFile
 from workbench.rasters.windows import Window
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class RemoteFile(io.RawIOBase):
 
 @dataclass(frozen=True)
 class RemotePlane:
-    """One band of a raster at an address; reads as a `workbench.rasters.rasterfiles.Plane`."""
+    """One band of a raster at an address; reads as a `workbench.rasters.planes.Plane`."""
 
     remote: Remote
     path: str

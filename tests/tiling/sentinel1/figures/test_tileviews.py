@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import rasterio
 
 from tiling.sentinel1 import figures
 from workbench.rasters.tilegrid import tile_grid
@@ -32,7 +33,15 @@ def test_a_tile_and_the_part_that_is_marked(write, speckled):
     assert found == pytest.approx((500, 1500, 1, 1))
     titles = [axis.get_title() for axis in figure.axes[:2]]
     assert titles == ["150 x 200 pixels of 20 m", "100 x 100 pixels of 10 m"]
-    assert figure.axes[2].get_ylabel() == "sigma nought (dB)"
+    assert figure.axes[2].get_ylabel() == "backscatter (dB)"
+
+
+def test_the_scale_says_what_the_tile_holds(write, speckled):
+    path = write("tile.tif", speckled)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(CALIBRATION="gamma_naught_rtc")
+    image = figures.view(path, most=100)
+    assert figures.tile_image(image, image).axes[2].get_ylabel() == "gamma nought by RTC (dB)"
 
 
 def test_a_border_mask_and_its_share(write, speckled):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pyproj import Transformer
-from radarground import rough_window, towards_the_radar
+from radarground import projected, rough_window, simulated, towards_the_radar
 from scipy.ndimage import map_coordinates
 
 from tiling.sentinel1.geometry.imagemodels import image_model
 from tiling.sentinel1.geometry.lattices import ground_lattice, image_lattice
-from tiling.sentinel1.geometry.orbits import earth_fixed_points
 from tiling.sentinel1.incidence.angles import level_incidence
 from tiling.sentinel1.incidence.gammaareas import (
     LEAST,
@@ -38,19 +36,35 @@ def image(ground, model):
     return image_lattice(model, ground, (0.0, HIGHEST))
 
 
-def projected(grid, orbit, rows, cols, heights):
-    """Points of a lattice of places, and the area that its triangles show to the radar."""
-    places = Transformer.from_crs(grid.crs.epsg, 4326, always_xy=True).transform(
-        grid.affine.c + grid.affine.a * (cols + 0.5), grid.affine.f + grid.affine.e * (rows + 0.5)
+@pytest.mark.parametrize("metres", [60, 300, 1800])
+def test_level_ground_of_large_facets_has_the_cotangent(model, metres):
+    """Their samples are as close in the image as those of small ones, so that none stays empty."""
+    ground = ground_lattice(tile_grid("33TUG", metres))
+    looks, image = look_lattice(ground, model.orbit), image_lattice(model, ground, (0.0, HIGHEST))
+    window = Window((20, 24), (20, 25))
+    heights = np.full(window.grown(3).shape, 300.0)
+    found = gamma_area(area_lattice(looks, model), image, heights, window, 3)
+    sine, _ = level_incidence(looks, np.full(window.grown(1).shape, 300.0), window)
+    np.testing.assert_allclose(found, np.sqrt(1 - sine**2) / sine, rtol=0.005)
+
+
+def test_a_cliff_is_even(grid, areas, image, model):
+    """One facet over many pixels of the image leaves none of them out."""
+    window = Window((5000, 5030), (5800, 5840))
+    heights = np.zeros(window.shape)
+    heights[:, 20:] = 400.0  # faces the radar in the west, which looks on its track's right side
+    east, _ = towards_the_radar(grid, model.orbit, 5015, 5820)
+    heights = heights[:, ::-1] if east > 0 else heights
+    lines, pixels = image.places(window, heights)
+    within = Window(
+        (int(lines.min()) + 9, int(lines.max()) - 9), (int(pixels.min()), int(pixels.max()) + 2)
     )
-    points = earth_fixed_points(*places, heights)
-    nw, ne, sw, se = points[:-1, :-1], points[:-1, 1:], points[1:, :-1], points[1:, 1:]
-    middle = (nw + ne + sw + se) / 4
-    times, _ = orbit.zero_doppler(middle.reshape(-1, 3))
-    look = orbit.at(times)[0].reshape(middle.shape) - middle
-    look /= np.linalg.norm(look, axis=-1)[..., None]
-    vector = (np.cross(sw - nw, se - nw) + np.cross(se - nw, ne - nw)) / 2
-    return np.maximum(np.sum(vector * look, axis=-1), 0)
+    bins = radar_areas(areas, image, heights, window, within)
+    low, high = (int(np.median(pixels[heights == each])) for each in (0.0, 400.0))
+    middle = sorted((low - within.cols[0], high - within.cols[0]))
+    assert middle[1] - middle[0] > 25
+    part = bins[:, middle[0] + 6 : middle[1] - 6]
+    assert part.min() > 0.5 * np.median(part)
 
 
 @pytest.mark.parametrize("height", [0.0, 2400.0])
@@ -89,34 +103,6 @@ def test_what_facets_show_is_all_in_the_image(grid, areas, image, model):
     np.testing.assert_array_equal(
         radar_areas(areas, image, heights, window, inner), bins[inner.within(within)]
     )
-
-
-def simulated(grid, model, heights, window, halo, fine=6):
-    """The areas in an image of ground, square metres, and the first line and pixel of them.
-
-    Each place of a lattice six times finer than the grid shows its area, which falls into the
-    nearest pixel, solved by itself.
-    """
-    around = window.grown(halo)
-    rows, cols = np.meshgrid(
-        *(np.arange(first, end - 1 + 1e-9, 1 / fine) for first, end in around), indexing="ij"
-    )
-    relief = map_coordinates(
-        heights.astype(float), [rows - around.rows[0], cols - around.cols[0]], order=1
-    )
-    shown = projected(grid, model.orbit, rows, cols, relief)
-    middle = [
-        (each[:-1, :-1] + each[:-1, 1:] + each[1:, :-1] + each[1:, 1:]).ravel() / 4
-        for each in (rows, cols, relief)
-    ]
-    places = Transformer.from_crs(grid.crs.epsg, 4326, always_xy=True).transform(
-        grid.affine.c + 10 * (middle[1] + 0.5), grid.affine.f - 10 * (middle[0] + 0.5)
-    )
-    lines, pixels = (np.rint(each).astype(int) for each in model.places(*places, middle[2]))
-    top, left = lines.min(), pixels.min()
-    bins = np.zeros((lines.max() - top + 1, pixels.max() - left + 1))
-    np.add.at(bins, (lines - top, pixels - left), shown.ravel())
-    return bins, top, left
 
 
 def beta_of_ground(grid, areas, image, model, heights, window, halo):
@@ -216,6 +202,9 @@ def test_bad_input(areas, image):
     window = Window((0, 5), (0, 5))
     with pytest.raises(BadInput, match=r"heights are \(5, 5\), not \(11, 11\)"):
         gamma_area(areas, image, np.zeros((5, 5)), window, 3)
+    for every in (0, 2, 3):
+        with pytest.raises(BadInput, match=f"every is {every}: an odd number"):
+            gamma_area(areas, image, np.zeros((11, 11)), window, 3, every=every)
     with pytest.raises(BadInput, match="halo is 2"):
         gamma_area(areas, image, np.zeros((9, 9)), window, 2)
     for least in (0, 1, -1, np.nan):

@@ -6,7 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
+from radarground import simulated
+from scipy.ndimage import map_coordinates
 
+from tiling.sentinel1.incidence.gammaareas import area_reach
 from tiling.sentinel1.incidence.tiles import BEYOND, TileIncidence
 from workbench.rasters.tilegrid import tile_grid
 from workbench.rasters.windows import Window, windows
@@ -64,6 +67,58 @@ def test_the_resolution_changes_little(tile, model):
     coarse = tile.level(Window((100, 110), (200, 210)))[0]
     both = fine.level(Window((200, 220), (400, 420)))[0].reshape(10, 2, 10, 2).mean((1, 3))
     np.testing.assert_allclose(coarse, both, atol=2e-6)
+
+
+class Waves:
+    """Hills of 130 m and 900 m long: pixels of 300 m tell nothing of their slopes."""
+
+    least, most = 0.0, 130.0
+
+    def at(self, longitudes, latitudes):
+        east = np.sin(longitudes * (2 * np.pi * 82.6 / 0.9))
+        north = np.cos(latitudes * (2 * np.pi * 111.1 / 0.9))
+        return (65 * (1 + east * north)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def waves(grid, model):
+    return TileIncidence(grid, model, Waves(), beyond=15_000)
+
+
+@pytest.mark.parametrize(
+    ("metres", "row", "col"), [(60, 800, 900), (300, 160, 180), (1800, 25, 30)]
+)
+def test_areas_of_large_pixels_are_those_of_the_ground_itself(model, waves, metres, row, col):
+    """A plain sum over facets of the hills, solved one by one, at the middle of each pixel."""
+    tile = TileIncidence(tile_grid("33TUG", metres), model, Waves(), beyond=15_000)
+    window = Window((row, row + 2), (col, col + 3))
+    found = tile.gamma_area(window)
+    assert np.ptp(found) > 0.15
+    halo = area_reach(waves.looks, (0.0, 130.0))
+    lines, pixels = tile.image.places(window, tile.heights(window, 0))
+    expected = np.empty(window.shape)
+    for i, j in np.ndindex(window.shape):
+        # The four pixels of 10 m around the middle of the large one.
+        first = [int((at + 0.5) * metres / 10) - 1 for at in (row + i, col + j)]
+        near = Window(*((at, at + 2) for at in first))
+        heights = waves.heights(near, halo)
+        bins, top, left = simulated(waves.grid, model, heights, near, halo)
+        node = waves.areas.table[first[0] // 32, first[1] // 32]
+        expected[i, j] = map_coordinates(
+            bins, [[lines[i, j] - top], [pixels[i, j] - left]], order=1
+        )[0] / (node[20] + 65 * node[21])
+    ratio = found / expected
+    assert abs(ratio.mean() - 1) < 0.03
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_blocks_of_large_pixels_do_not_matter(model):
+    tile = TileIncidence(tile_grid("33TUG", 900), model, Waves(), beyond=15_000)
+    window = Window((60, 83), (60, 63))  # more than is worked on at once
+    whole = tile.gamma_area(window)
+    for rows, cols in (((60, 71), (60, 63)), ((79, 83), (61, 62))):
+        part = Window(rows, cols)
+        np.testing.assert_array_equal(tile.gamma_area(part), whole[part.within(window)])
 
 
 def test_across_the_antimeridian_all_is_the_same(model):

@@ -117,6 +117,7 @@ def configured(simulated, tmp_path):
         usual = {
             "output_preprocess": tmp_path / "out",
             "lia_directory": tmp_path / "out" / "_LIA",
+            "ia_directory": tmp_path / "out" / "_IA",
             "gamma_area_directory": tmp_path / "out" / "_GAMMA_AREA",
             "eof_directory": tmp_path / "out" / "_EOF",
             "tmpdir": tmp_path / "tmp",

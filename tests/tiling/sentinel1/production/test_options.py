@@ -1,7 +1,8 @@
 """Every option of the configuration does what it says: it changes a run, or says that it does not.
 
-A small run is made once; with an option changed it goes on in a copy of its folders. So each option
-must change what is written, and the manifests must know it.
+A small run of each scene is made once; with an option changed it goes on in a copy of its folders,
+where only those steps are done anew whose manifests know the option. So each must change what is
+written, and be known. What a plan shows is looked up in a plan, of which nothing is made.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import shutil
+from functools import cache
 from typing import ClassVar
 
 import pytest
@@ -22,6 +24,7 @@ from tiling.sentinel1.production.running import process
 USUAL = {
     "Processing.output_spatial_resolution": "1800",
     "Processing.ram_per_process": "1024",
+    "DataSource.last_date": "2023-06-12",
     "Workbench.overwrite": "True",
 }
 MORE = {
@@ -45,34 +48,27 @@ NAME = "other_{flying_unit_code}_{tile_name}_{polarisation}_{orbit}_{acquisition
 
 # Options that change files: what is run, and the value instead.
 FILES: dict[str, dict[str, str]] = {
-    "plain": {
+    "tiles": {
         "Processing.remove_thermal_noise": "False",
         "Processing.lower_signal_value": "0.01",
         "Processing.override_azimuth_cut_threshold_to": "False",
         "Processing.orthorectification_interpolation_method": "nn",
-        "Processing.orthorectification_gridspacing": "20000",
         "Processing.calibration": "beta",
         "Processing.creation_options.tiled": LZW,
-    },
-}
-
-# The same for options of which this has not been seen to pass yet.
-UNSHOWN: dict[str, dict[str, str]] = {
-    "plain": {
         "Processing.creation_options.mask": LZW,
+        "Processing.creation_options.filtered": LZW,
         "Filtering.filter": "kuan",
         "Filtering.window_radius": "2",
         "Filtering.nblooks": "2",
-        "Processing.creation_options.filtered": LZW,
         "Workbench.filter_nodata": "otb",
-        "Quicklook.ratio": "10",
-        "Quicklook.scale_vv": "0.1",
         "Workbench.cog": "True",
         "Workbench.srgr": "nearest",
         "Workbench.grid_correction": "False",
         "Workbench.exact": "True",
         "Workbench.geoid_reference": "EGM96",
         "Workbench.keep_latest_images": "1",
+        "Quicklook.ratio": "10",
+        "Quicklook.scale_vv": "0.1",
         "Metadata.Contact": "A. Person",
         "Paths.dem_info": "hills",
     },
@@ -89,7 +85,12 @@ UNSHOWN: dict[str, dict[str, str]] = {
         **{f"Processing.creation_options.ia_{each}": LZW for each in ("deg", "cos", "sin", "tan")},
     },
     "frost": {"Filtering.deramp": "2"},
+    # On larger pixels each is a node of the lattice.
+    "smaller pixels": {"Processing.orthorectification_gridspacing": "80"},
 }
+
+WORDS = ("Paths.dem_info", "Workbench.geoid_reference")
+"""What is said of heights and changes none: no file is made anew for it."""
 
 # Options that a plan shows: which files there are to be and from what, what is asked of an archive.
 PLANS: dict[str, dict[str, str]] = {
@@ -125,7 +126,7 @@ PLANS: dict[str, dict[str, str]] = {
         "DataSource.relative_orbit_list": "7",
         "DataSource.tile_to_product_overlap_ratio": "100",
         "DataSource.first_date": "2023-06-24",
-        "DataSource.last_date": "2023-06-12",
+        "DataSource.last_date": "2023-06-24",
         "DataSource.download": "True",
         "Processing.tiles": "32TPK",
         "Processing.tiles_list_in_file": "{folder}/tiles.txt",
@@ -169,11 +170,13 @@ PLANS: dict[str, dict[str, str]] = {
 }
 
 SCENES = {
+    "tiles": {**LEE, "Quicklook.generate": "True"},
     "plain": MORE,
     "areas": {**AREAS, **LEE},
     "normlim": NORMLIM,
     "maps": LEVEL,
     "frost": FROST,
+    "smaller pixels": {"Processing.output_spatial_resolution": "300"},
     "steps": {},
     "filtered": {**LEE, "Mask.generate_border_mask": "False"},
     "orbits": {"Workbench.orbit_files": "require"},
@@ -196,9 +199,7 @@ ELSEWHERE = {
 
 
 def test_no_option_is_forgotten():
-    looked_at = {
-        title for table in (FILES, UNSHOWN, PLANS) for each in table.values() for title in each
-    }
+    looked_at = {title for table in (FILES, PLANS) for each in table.values() for title in each}
     counting = {option.title for option in OPTIONS if not option.without_effect}
     assert counting == {*looked_at, *ELSEWHERE} - {"Metadata.Contact"}
     assert not looked_at & set(ELSEWHERE)
@@ -254,24 +255,29 @@ def outcome(sample, folder, scene, changes):
 
 
 @pytest.fixture(scope="module")
-def before(request, simulated, tmp_path_factory):
-    """Return the name of a run, its folder and what it made."""
-    folder = tmp_path_factory.mktemp(request.param)
-    found = outcome(simulated, folder, request.param, {})
-    assert isinstance(found[1], dict), found
-    return request.param, folder, found
+def made(simulated, tmp_path_factory):
+    """Return the folder of the run of a scene, and what it made."""
+
+    @cache
+    def run(scene):
+        folder = tmp_path_factory.mktemp(scene)
+        return folder, outcome(simulated, folder, scene, {})
+
+    return run
 
 
 @pytest.mark.parametrize(
-    ("before", "title", "text"),
+    ("scene", "title", "text"),
     [(scene, *each) for scene, table in FILES.items() for each in table.items()],
-    indirect=["before"],
 )
-def test_what_a_run_makes(before, simulated, tmp_path, title, text):
-    scene, folder, made = before
-    if title != "Paths.dem_info":  # a word for people, which no file is made anew for
+def test_what_a_run_makes(made, simulated, tmp_path, scene, title, text):
+    folder, before = made(scene)
+    if title not in WORDS:
         shutil.copytree(folder, tmp_path / "run", symlinks=True)
-    assert outcome(simulated, tmp_path / "run", scene, {title: text}) != made
+    found = outcome(simulated, tmp_path / "run", scene, {title: text})
+    assert isinstance(before[1], dict), before
+    assert isinstance(found[1], dict), found
+    assert found != before
 
 
 class Archive:
@@ -287,11 +293,9 @@ class Archive:
         return []
 
 
-@pytest.mark.parametrize(
-    ("scene", "title", "text"),
-    [(scene, *each) for scene, table in PLANS.items() for each in table.items()],
-)
-def test_what_is_planned(simulated, tmp_path, monkeypatch, scene, title, text):
+def plan(sample, folder, scene, changes):
+    """Plan, and return the steps, what an archive and a cluster are asked for, and the error."""
+
     def planned(steps, stands):
         told.extend((step.kind, step.outputs, step.manifest.key, step.wanted) for step in steps)
         return needed(steps, stands)
@@ -303,20 +307,38 @@ def test_what_is_planned(simulated, tmp_path, monkeypatch, scene, title, text):
     def no_workers(client, **options):
         raise RuntimeError(f"a cluster is asked for: {options}")
 
-    needed, of, told = running.needed, fetchingtiles.TileFetcher.of, Archive.asked
-    monkeypatch.setattr(running, "needed", planned)
-    monkeypatch.setattr(fetchingtiles.TileFetcher, "of", fetcher)
-    monkeypatch.setattr(fetchingtiles, "EodagProvider", Archive)
-    monkeypatch.setattr(running, "workers", no_workers)
-    found = []
-    for changes in ({}, {title: text}):
-        told.clear()
-        error = ""
+    needed, of, told, error = running.needed, fetchingtiles.TileFetcher.of, Archive.asked, ""
+    told.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "needed", planned)
+        patch.setattr(fetchingtiles.TileFetcher, "of", fetcher)
+        patch.setattr(fetchingtiles, "EodagProvider", Archive)
+        patch.setattr(running, "workers", no_workers)
         try:
-            cfg = configuration(simulated, tmp_path, {**SCENES[scene], **changes})
+            cfg = configuration(sample, folder, {**SCENES[scene], **changes})
             process(cfg, dryrun=scene != "workers", **MODES.get(scene, {}))
         except Exception as reason:
             error = f"{type(reason)} {reason}"
-        found.append((list(told), error))
-    assert found[0] != found[1]
-    assert not found[0][1] or scene in ("orbits", "workers"), found[0][1]
+    return list(told), error
+
+
+@pytest.fixture(scope="module")
+def plans(simulated, tmp_path_factory):
+    """Return the folder of a scene, in which nothing is made, and its plan."""
+
+    @cache
+    def find(scene):
+        folder = tmp_path_factory.mktemp(f"plan-{scene}")
+        return folder, plan(simulated, folder, scene, {})
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("scene", "title", "text"),
+    [(scene, *each) for scene, table in PLANS.items() for each in table.items()],
+)
+def test_what_is_planned(plans, simulated, scene, title, text):
+    folder, before = plans(scene)
+    assert not before[1] or scene in ("orbits", "workers"), before[1]
+    assert plan(simulated, folder, scene, {title: text}) != before

@@ -28,6 +28,7 @@ from tiling.sentinel1.errors import (
 )
 from tiling.sentinel1.outputs.acquisitions import acquisition
 from tiling.sentinel1.production.running import process
+from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.products.manifests import read_manifest
 from workbench.errors import FolderInUse, OutputExists
 
@@ -221,6 +222,7 @@ import sys
 from pathlib import Path
 from tiling.sentinel1.configuration.configuration import Configuration
 from tiling.sentinel1.production.running import process
+from tiling.sentinel1.production.settings import Settings
 cfg = Configuration({str(simulated / "S1Processor.cfg")!r}, False)
 cfg.output_preprocess, cfg.tmpdir = Path({str(tmp_path / "out")!r}), Path({str(tmp_path / "tmp")!r})
 cfg.out_spatial_res, cfg.last_date = 100.0, "2023-06-12"
@@ -398,6 +400,7 @@ import resource, signal, sys
 from pathlib import Path
 from tiling.sentinel1.configuration.configuration import Configuration
 from tiling.sentinel1.production.running import process
+from tiling.sentinel1.production.settings import Settings
 from workbench.errors import DiskFull
 cfg = Configuration({str(simulated / "S1Processor.cfg")!r}, False)
 cfg.output_preprocess, cfg.tmpdir = Path({str(tmp_path / "out")!r}), Path({str(tmp_path / "tmp")!r})
@@ -414,3 +417,12 @@ except DiskFull as error:
     assert ended.returncode == 69, ended.stderr[-2000:]
     assert not list((tmp_path / "out").rglob("*.tif"))
     assert process(configured(lia_directory=None), debug_otb=True).code == 0
+
+
+@pytest.mark.parametrize(
+    ("metres", "spacing", "step"),
+    [(10, 40, 32), (10, 5, 8), (10, 400, 64), (100, 40, 3), (100, 400, 6), (1800, 7200, 1)],
+)
+def test_nodes_of_a_lattice_are_never_far_apart(configured, metres, spacing, step):
+    """What lies between them is as exact at any size of pixels."""
+    assert Settings.of(configured(out_spatial_res=metres, grid_spacing=spacing)).step == step

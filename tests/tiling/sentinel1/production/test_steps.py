@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from xml.etree import ElementTree
 
 import pytest
@@ -85,8 +86,6 @@ def test_what_rests_on_something_made_otherwise_is_made_otherwise_too(step):
 
 
 def test_a_file_of_two_is_made_again(step, tmp_path):
-    import dataclasses
-
     one = step("one")
     both = dataclasses.replace(one, outputs=(*one.outputs, tmp_path / "out" / "report"))
     both.outputs[0].parent.mkdir()
@@ -97,6 +96,56 @@ def test_a_file_of_two_is_made_again(step, tmp_path):
     standing.refuse([both])
     both.outputs[1].write_text("x")
     assert Standing().stands(both)
+
+
+def pair(step, tmp_path, **given):
+    """A step of two files, as maps of the sine and of the angle are."""
+    one = step("sin_LIA", **given)
+    one.outputs[0].parent.mkdir(exist_ok=True)
+    return dataclasses.replace(one, outputs=(*one.outputs, tmp_path / "out" / "LIA"))
+
+
+def test_a_second_file_that_is_not_known_is_in_the_way(step, tmp_path):
+    """Its step, whose first file is missing, would replace it."""
+    both = pair(step, tmp_path)
+    both.outputs[1].write_text("of somebody else")
+    standing = Standing()
+    todo = needed([both], standing.stands)
+    assert todo == [both]
+    with pytest.raises(OutputExists, match=r"/LIA: nothing says .*/sin_LIA is to be made with it"):
+        standing.refuse(todo)
+    over = Standing(overwrite=True)
+    over.refuse(needed([both], over.stands))
+
+
+def test_a_second_file_that_was_made_otherwise_is_in_the_way(step, tmp_path):
+    before = pair(step, tmp_path, parameters={"heights": "GLO-30"})
+    before.outputs[1].write_text("x")
+    before.manifest.save(before.record)
+    after = pair(step, tmp_path, parameters={"heights": "GLO-90"})
+    standing = Standing()
+    with pytest.raises(OutputExists, match=r"/LIA: made with other parameter heights"):
+        standing.refuse(needed([after], standing.stands))
+    again = Standing()
+    again.refuse(needed([before], again.stands))  # only the one that is missing is made
+
+
+def test_a_report_alone_is_in_nobody_s_way(step, tmp_path):
+    """A disk that was full when the tile was to be written leaves it."""
+    both = pair(step, tmp_path)
+    both = dataclasses.replace(both, outputs=(both.outputs[0], tmp_path / "out" / "report.json"))
+    both.outputs[1].write_text("{}")
+    standing = Standing()
+    standing.refuse(needed([both], standing.stands))
+
+
+def test_a_first_file_that_is_not_known_stands_for_both(step, tmp_path, caplog):
+    both = pair(step, tmp_path)
+    both.outputs[0].write_text("of S1Tiling")
+    standing = Standing()
+    standing.refuse(needed([both], standing.stands))
+    assert standing.found == {"sin_LIA"}
+    assert "made from: sin_LIA; so not made: LIA" in caplog.text
 
 
 def test_the_picture_has_a_box_for_each_step_and_an_arrow_for_each_need(step, tmp_path):

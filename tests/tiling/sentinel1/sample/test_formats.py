@@ -56,6 +56,20 @@ def test_elements_are_those_of_a_real_file(images, full_product, role):
     assert not missing
 
 
+def test_tables_reach_as_far_as_those_of_a_real_product(images, full_product):
+    """Calibration beyond the last line, without which OTB reads what is not there; noise to it."""
+    from tiling.sentinel1.products.safefolders import Image
+
+    for image in (Image(full_product, "vv"), *images):
+        end = image.annotation.shape[0]
+        last = {}
+        for role, vector in (("calibration", "calibrationVector"), ("noise", "noiseRangeVector")):
+            root = ElementTree.parse(image.path(role)).getroot()
+            last[role] = max(int(each.findtext("line")) for each in root.iter(vector))
+        assert end <= last["calibration"] < end + 669
+        assert last["noise"] == end - 1
+
+
 def test_measurement_is_as_products_have_it(images):
     for image in images:
         with rasterio.open(image.path("measurement")) as file:
