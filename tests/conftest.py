@@ -124,6 +124,16 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def egms_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bursts; copy before changing anything."""
+    from egms_io.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("egms") / "sample"
+    write_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def series() -> Simulated:
     """Four small images, two before and two after the change of baseline."""
     from workbench.sentinel2.simulatedseries import simulate
