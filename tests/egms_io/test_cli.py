@@ -9,11 +9,9 @@ import egms_io
 from workbench.cli import main
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    egms_io.write_sample(folder)
-    return folder
+@pytest.fixture
+def sample(egms_sample):
+    return egms_sample
 
 
 @pytest.fixture

@@ -9,10 +9,8 @@ from egms_io.errors import BadArgument, BadProduct
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    egms_io.write_sample(folder)
-    return egms_io.ortho(folder, aoi=(4_541_000, 2_051_000, 4_542_000, 2_052_000))
+def product(egms_sample):
+    return egms_io.ortho(egms_sample, aoi=(4_541_000, 2_051_000, 4_542_000, 2_052_000))
 
 
 @pytest.fixture

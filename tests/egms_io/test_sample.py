@@ -12,16 +12,17 @@ from egms_io.method.seriesmodels import fit, years_since_first
 from egms_io.sample import GROUND, sample_tracks
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    return folder, egms_io.write_sample(folder)
+@pytest.fixture
+def sample(egms_sample):
+    return egms_sample, sorted(path for path in egms_sample.rglob("*") if path.is_file())
 
 
 def test_the_sample_is_small_and_reproducible(sample, tmp_path):
-    _, paths = sample
-    again = egms_io.write_sample(tmp_path)
-    assert [path.name for path in again] == [path.name for path in paths]
+    folder, paths = sample
+    again = sorted(egms_io.write_sample(tmp_path))
+    assert [path.relative_to(tmp_path) for path in again] == [
+        path.relative_to(folder) for path in paths
+    ]
     assert sum(path.stat().st_size for path in paths) < 10_000_000
     for one, two in zip(paths, again, strict=True):
         assert hashlib.md5(one.read_bytes()).digest() == hashlib.md5(two.read_bytes()).digest()

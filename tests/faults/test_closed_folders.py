@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
+from workbench.cli import main
 from workbench.errors import DiskFull, NotWritten
 from workbench.notebooks import run_notebook
 
@@ -44,16 +45,13 @@ def notebook(tmp_path) -> Path:
 
 
 @pytest.fixture
-def commands(folder, notebook, tmp_path):
+def commands(folder, notebook, egms_sample):
     """The three front doors that write into `out`."""
-    from egms_io.sample import write_sample
-
-    write_sample(tmp_path / "bursts")
     area = "4541000,2051000,4542000,2052000"
 
     def words(out: Path) -> dict[str, list[object]]:
         return {
-            "egms": ["egms", "ortho", tmp_path / "bursts", "--aoi", area, "-o", out],
+            "egms": ["egms", "ortho", egms_sample, "--aoi", area, "-o", out],
             "spaceeye": ["spaceeye", "run", folder, "-o", out, "--alpha", "1"],
             "notebook": ["run", notebook, "-o", out / "run.ipynb"],
         }
@@ -62,9 +60,9 @@ def commands(folder, notebook, tmp_path):
 
 
 def refused(words: list[object]) -> str:
-    command = [sys.executable, "-m", "workbench", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 1, done.output
+    assert isinstance(done.exception, SystemExit), done.exception
     assert "Traceback" not in done.stderr
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
     return line

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 import spaceeye
 from spaceeye.farmvibes.graph import SPACEEYE
+from workbench.cli import main
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    spaceeye.write_sample(folder)
-    return folder
+def command(*arguments: object, cwd: Path) -> Result:
+    """Call the command in this process; only what it refuses itself may end it."""
+    with chdir(cwd):
+        done = CliRunner().invoke(main, ["spaceeye", *map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
 
 
-def command(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+def in_a_process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "workbench", "spaceeye", *map(str, arguments)]
     return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_info_lists_every_image(sample, tmp_path):
-    done = command("info", sample / "safe", cwd=tmp_path)
+    done = in_a_process("info", sample / "safe", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "96 x 96 pixels, EPSG:32631" in done.stdout
     assert "images    3," in done.stdout
@@ -35,7 +39,7 @@ def test_info_lists_every_image(sample, tmp_path):
 def test_run_prints_what_it_wrote(sample, tmp_path):
     options = ["--start", "2022-01-10", "--end", "2022-01-20", "--step-days", 5, "--alpha", 1]
     done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     names = [
         f"out/{folder}_202201{day}.tif"
         for folder in ("images/spaceeye", "quality/quality")
@@ -53,7 +57,7 @@ def test_options_of_the_reader_and_steps_of_the_calendar(sample, tmp_path):
     options += ["--missing-mask", "drop", "--date-weights", "none", "--output-times", "dekads"]
     options += ["--start", "2022-01-10", "--end", "2022-02-10", "--format", "zarr", "--alpha", 1]
     done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     found = spaceeye.Result(tmp_path / "out", zarr=tmp_path / "out" / "spaceeye.zarr").open()
     assert found["band"].values.tolist() == ["B04", "B08"]
     assert [str(time)[5:10] for time in found["time"].values] == ["01-15", "01-25", "02-05"]
@@ -84,14 +88,14 @@ def test_options_of_the_reader_and_steps_of_the_calendar(sample, tmp_path):
 )
 def test_wrong_options_are_named(sample, tmp_path, options, code, words):
     done = command("run", sample / "cube.nc", "-o", "out", *options, cwd=tmp_path)
-    assert done.returncode == code
+    assert done.exit_code == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / "broken.nc").write_bytes(b"CDF nothing")
-    done = command("run", "broken.nc", "-o", "out", cwd=tmp_path)
+    done = in_a_process("run", "broken.nc", "-o", "out", cwd=tmp_path)
     assert done.returncode == 1
     assert "broken.nc" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -100,8 +104,8 @@ def test_a_broken_file_is_named(tmp_path):
 def test_the_shipped_workflow_runs_on_the_sample(sample, tmp_path):
     options = ["--images", sample / "images", "--start", "2022-01-01", "--end", "2022-01-05"]
     done = command("workflow", SPACEEYE, *options, "-o", "out", "--alpha", 1, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert len(done.stdout.split()) == 5
     wrong = command("workflow", SPACEEYE, *options, "-o", "o", "-p", "overlap", 2, cwd=tmp_path)
-    assert wrong.returncode == 2
+    assert wrong.exit_code == 2
     assert "parameter 'overlap'" in wrong.stderr

@@ -140,12 +140,12 @@ def test_jobs_of_others_are_not_there(jobs, started, ended):
     assert jobs.read("ada", number).status == "finished"
 
 
-@pytest.mark.parametrize("name", ["../jobs.sqlite", "/etc/passwd", "..", "", "a\0b", "nothing"])
-def test_only_what_was_written_is_a_file_of_the_results(jobs, started, ended, name):
+def test_only_what_was_written_is_a_file_of_the_results(jobs, started, ended):
     number = started(jobs, "add", x=1, y=1)
     ended(jobs, number)
-    assert code(jobs.asset, "ada", number, name) == "FileNotFound"
-    assert code(jobs.read, "ada", f"{number}/{name}") == "JobNotFound"
+    for name in ("../jobs.sqlite", "/etc/passwd", "..", "", "a\0b", "nothing"):
+        assert code(jobs.asset, "ada", number, name) == "FileNotFound", name
+        assert code(jobs.read, "ada", f"{number}/{name}") == "JobNotFound", name
 
 
 def test_the_list_has_the_newest_first_and_no_graphs(jobs, graph):
@@ -155,16 +155,16 @@ def test_the_list_has_the_newest_first_and_no_graphs(jobs, graph):
     assert not any(job.process for job in jobs.list("ada"))
 
 
-@pytest.mark.timeout(600)  # twenty processes begin, on a machine that may be busy
-def test_twenty_jobs_run_some_at_a_time(open_jobs, started, ended, wait_for):
+@pytest.mark.timeout(600)  # eight processes begin, on a machine that may be busy
+def test_many_jobs_run_some_at_a_time(open_jobs, started, ended, wait_for):
     jobs = open_jobs(at_once=3)
-    numbers = [started(jobs, "slow", seconds=0.2) for _ in range(20)]
+    numbers = [started(jobs, "slow", seconds=0.2) for _ in range(8)]
     seen = []
 
     def done():
         states = [job.status for job in jobs.list("ada")]
         seen.append(states.count("running"))
-        return states.count("finished") == 20
+        return states.count("finished") == 8
 
     wait_for(done, 570)
     assert max(seen) == 3

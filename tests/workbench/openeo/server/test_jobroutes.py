@@ -252,13 +252,12 @@ def test_a_signed_address_holds_for_its_file_its_run_and_its_time(
     refused(client.get(href), "ResultLinkExpired")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["..%2Fjobs.sqlite", "..%2F..%2F..%2Fserver.sqlite", "%2Fetc%2Fpasswd", "no.json", "%00"],
-)
-def test_nothing_but_results_is_downloaded(client, ada, graph, finished, name):
+def test_nothing_but_results_is_downloaded(client, ada, graph, finished):
     number = finished(graph("pi")).rpartition("/")[2]
-    assert client.get(f"/downloads/{number}/{name}", headers=ada).status_code == 404
+    up = ("..%2Fjobs.sqlite", "..%2F..%2F..%2Fserver.sqlite")
+    for name in (*up, "%2Fetc%2Fpasswd", "no.json", "%00"):
+        answer = client.get(f"/downloads/{number}/{name}", headers=ada)
+        assert answer.status_code == 404, name
 
 
 def test_a_job_that_fails_says_why(client, ada, graph, finished):
