@@ -50,6 +50,21 @@ def test_on_the_sample_of_goes_with_a_cluster(tmp_path):
         assert (folder / f"{name}.png").stat().st_size > 20_000
 
 
+@pytest.mark.timeout(600)
+def test_on_the_sample_of_a_simulation(tmp_path):
+    parameters = {
+        "dataset": "les",
+        "sample": {"scenes": 2, "days": 1, "side": 64e3, "triplets": 12},
+        "max_epochs": 1,
+    }
+    run_notebook(NOTEBOOK, tmp_path / "run.ipynb", parameters, cwd=tmp_path)
+    folder = tmp_path / "runs" / "scenes_sample" / "les"
+    assert len(list((folder / "rect").glob("*.nc"))) == 12
+    assert len(outputs(tmp_path / "run.ipynb", "image/png")) == 8
+    with xr.open_dataset(next((folder / "rect" / "trajectories").glob("*.nc"))) as tracks:
+        assert float(np.nanmedian(tracks["u"])) == pytest.approx(4, abs=0.3)
+
+
 def test_what_is_wrong_is_named_and_the_notebook_kept(tmp_path):
     (tmp_path / "meta.yaml").write_text("source: goes61\ntype: truecolor_rgb\n")
     with pytest.raises(WorkbenchError, match=r"(?s)E001.*goes16.*Kept with"):

@@ -89,7 +89,8 @@ def carry_out(
     """
     start, made, failed = time.monotonic(), set[str](), dict[str, str]()
     record.forget(jobs)
-    tasks = Tasks(client, errors="return", threads=threads, label=stage, unit="scenes")
+    label, unit = (stage, "scenes") if jobs else ("", "")  # no bar for nothing
+    tasks = Tasks(client, errors="return", threads=threads, label=label, unit=unit)
     try:
         with tasks:
             for scene, job in jobs.items():
