@@ -215,7 +215,7 @@ def scene_results(folder: Path, colours: Path, tracks: Path) -> None:
         show_scene(axes[2], folder, name, "paths over half an hour")
         axes[2].plot(paths["x"].values / 1e3, paths["y"].values / 1e3, color=ORANGE, linewidth=1.5)
         axes[2].plot(paths["x"].values[-1] / 1e3, paths["y"].values[-1] / 1e3, ".", color=GREEN)
-    save(figure, "scenes_learned.png", dpi=75, colours=160)
+    save(figure, "scenes_learned.png", dpi=75)
 
 
 def show_scene(axis: Any, folder: Path, name: str, title: str) -> None:
