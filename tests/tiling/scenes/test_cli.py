@@ -106,7 +106,7 @@ def test_from_nothing(run, tmp_path):
     assert found.exit_code == 1
     assert "E100: triplets: " in found.output
     listed = run("clean", les).output.splitlines()
-    assert listed[-1].endswith("files could be removed: --stale")
+    assert listed[-1].endswith("files can be removed: add --stale")
     assert len(list((les / "triplets").rglob("*.nc"))) == 6
     assert run("clean", les, "--stale").output.splitlines()[-1].endswith("files removed")
     assert not list((les / "triplets").rglob("*.nc"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,9 @@ class Pipeline:
     def cropped(self) -> tuple[Stage, Outcome]:
         """Crops that stand, made where they do not."""
         stage = self.before.crops()
-        return stage, self.run(stage)
+        outcome = self.run(stage)
+        _check_anything_seen(stage)
+        return stage, outcome
 
     @cached_property
     def limits(self) -> dict[str, tuple[float, float]]:
@@ -119,3 +122,17 @@ class Pipeline:
             {scene: job.path for scene, job in done.items()},
             {scene: job.fingerprint for scene, job in done.items()},
         )
+
+
+def _check_anything_seen(crops: Stage) -> None:
+    """Refuse to go on where no scene has anything to show, and say why not."""
+    skipped = crops.record.skipped
+    if not crops.jobs or not all(scene in skipped for scene in crops.jobs):
+        return
+    reasons = Counter(skipped[scene] for scene in crops.jobs)
+    told = ", ".join(f"{count} for {why!r}" for why, count in reasons.most_common())
+    raise SceneError(
+        "E103",
+        f"all {len(crops.jobs)} scenes were skipped, {told}: there is nothing to go on with; look"
+        " at the files, or choose other times",
+    )
