@@ -15,6 +15,7 @@ from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
 from tiling.scenes.production.stages import Kind, Stage, Stages, surplus
 from tiling.scenes.production.valuelimits import limits
+from tiling.scenes.sources.userfunctions import user_function
 from workbench.files import sweep
 from workbench.locks import held
 
@@ -60,10 +61,16 @@ class Pipeline:
         return Stages(replace(self.dataset, options=gentle), self.aux, pack=self.pack)
 
     def run(self, stage: Stage) -> Outcome:
-        """Run a stage and note what came of it."""
+        """Run a stage and note what came of it.
+
+        A function for pictures that may not be run, or is not there, is refused before any scene.
+        """
+        image, options = self.dataset.meta.image, self.dataset.options
+        if image.function and self.aux is None and stage.work.todo:
+            user_function(self.dataset.folder, image.function, options.allow_user_code)
         outcome = stage.run(self.dataset)
         self.outcomes.append(outcome)
-        if tell := self.dataset.options.tell:
+        if tell := options.tell:
             tell(outcome)
         return outcome
 
