@@ -46,13 +46,24 @@ def statistics(dataset: Dataset, crops: Iterable[Path]) -> dict[str, dict[str, A
     paths = sorted(path for path in crops if path.exists())
     if not paths:
         raise SceneError("E103", "there are no cropped scenes to take statistics of")
-    tasks = Tasks(dataset.options.client, label="statistics", unit="scenes")
-    for path in paths:
-        tasks.submit(count_values, path, tag=path.stem)
-    found = limits_of(counts for _, counts in tasks)
+    tasks = Tasks(dataset.options.client, errors="return", label="statistics", unit="scenes")
+    counted = []
+    with tasks:
+        for path in paths:
+            tasks.submit(count_values, path, tag=path.stem)
+        for tag, counts in tasks:
+            if isinstance(counts, UnusableInput):
+                logger.warning("%s is left out of the statistics: %s", tag, counts)
+            elif isinstance(counts, Exception):
+                raise counts
+            else:
+                counted.append(counts)
+    if not counted:
+        raise SceneError("E103", "no cropped scene can be read: make them anew (--overwrite all)")
+    found = limits_of(counted)
     target = dataset.layout().statistics
-    write_json(target, {"variables": found, "scenes": len(paths)})
-    logger.info("%s: of %d scenes", target, len(paths))
+    write_json(target, {"variables": found, "scenes": len(counted)})
+    logger.info("%s: of %d scenes", target, len(counted))
     return found
 
 

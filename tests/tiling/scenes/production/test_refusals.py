@@ -74,6 +74,26 @@ def test_some_scenes_skipped_stop_nothing(empty):
     assert (crops.made, len(crops.skipped), regridded.made) == (5, 1, 4)
 
 
+def test_statistics_without_a_damaged_crop(empty, caplog):
+    """One file that cannot be read is named, and stops no other; all of them are an error."""
+    with xr.open_dataset(empty / "source_data/LES/all.nc") as file:
+        whole = file.load()
+    whole["lwp"][:] = np.arange(5, dtype=np.float32)[:, None, None]
+    whole.to_netcdf(empty / "source_data/LES/all.nc")
+    tasks.crop(empty)
+    first, *others = sorted(empty.rglob("cropped/*.nc"))
+    first.write_bytes(b"damaged")
+    found = tasks.regrid(empty)
+    assert (found[1].made, list(found[1].failed)) == (4, [first.stem])
+    assert f"{first.stem} is left out of the statistics: E061" in caplog.text
+    told = json.loads(next(empty.rglob("statistics.json")).read_text())
+    assert (told["scenes"], told["variables"]["lwp"]["least"]) == (4, 1)
+    for path in others:
+        path.write_bytes(b"damaged")
+    with pytest.raises(SceneError, match="E103: no cropped scene can be read"):
+        tasks.stats(empty)
+
+
 def test_filter_that_fits_nothing(goes, touched):
     def filtered(folder):
         with pytest.raises(SceneError, match=r"E102: '2019' fits none of the 4 scenes, goes16__20"):
