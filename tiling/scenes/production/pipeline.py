@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from tiling.scenes.errors import SceneError
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
-from tiling.scenes.production.stages import Kind, Stage, Stages, surplus
+from tiling.scenes.production.stages import Kind, Stage, Stages, reasons, surplus
 from tiling.scenes.production.valuelimits import limits
 from tiling.scenes.sources.userfunctions import user_function
 from workbench.files import sweep
@@ -133,13 +132,11 @@ class Pipeline:
 
 def _check_anything_seen(crops: Stage) -> None:
     """Refuse to go on where no scene has anything to show, and say why not."""
-    skipped = crops.record.skipped
-    if not crops.jobs or not all(scene in skipped for scene in crops.jobs):
+    skipped = {scene: why for scene, why in crops.record.skipped.items() if scene in crops.jobs}
+    if not crops.jobs or len(skipped) < len(crops.jobs):
         return
-    reasons = Counter(skipped[scene] for scene in crops.jobs)
-    told = ", ".join(f"{count} for {why!r}" for why, count in reasons.most_common())
     raise SceneError(
         "E103",
-        f"all {len(crops.jobs)} scenes were skipped, {told}: there is nothing to go on with; look"
-        " at the files, or choose other times",
+        f"all {len(skipped)} scenes were skipped, {reasons(skipped)}: there is nothing to go on"
+        " with; look at the files, or choose other times",
     )

@@ -6,6 +6,7 @@ a status and a run see the same thing. Scenes with nothing to show are left out 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -50,7 +51,7 @@ from workbench.files import sweep
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Kind", "Stage", "Stages", "files_of", "surplus"]
+__all__ = ["Kind", "Stage", "Stages", "files_of", "reasons", "surplus"]
 
 Kind = Literal["triplets", "trajectories"]
 Method = Literal["bilinear", "nearest", "area"]
@@ -261,7 +262,13 @@ class Stages:
         assert self.meta.sampling.triplets is not None
         skipped = crops.record.skipped
         times = {scene: start(of) for scene, of in self.scenes.items() if scene not in skipped}
-        return split(times, self.meta.sampling.triplets, self.domain.longitude)
+        try:
+            return split(times, self.meta.sampling.triplets, self.domain.longitude)
+        except SceneError as error:
+            if not skipped:
+                raise
+            more = f"; {len(skipped)} scenes were skipped, {reasons(skipped)}"
+            raise SceneError(error.code, error.message + more) from error
 
     def write_splits(self, crops: Stage) -> None:
         """Store the scenes of each collection."""
@@ -389,6 +396,12 @@ class Stages:
             self.dataset.options.overwrite,
         )
         return Stage(f"{name}.{self.aux}" if self.aux else name, function, jobs, record, work)
+
+
+def reasons(skipped: Mapping[str, str]) -> str:
+    """Return why scenes were skipped, and how many for each reason."""
+    counts = Counter(skipped.values()).most_common()
+    return ", ".join(f"{count} for {why!r}" for why, count in counts)
 
 
 def files_of(job: CropJob | GridJob) -> tuple[Path, ...]:

@@ -72,6 +72,12 @@ def test_some_scenes_skipped_stop_nothing(empty):
     whole.to_netcdf(empty / "source_data/LES/all.nc")
     crops, regridded = tasks.regrid(empty)
     assert (crops.made, len(crops.skipped), regridded.made) == (5, 1, 4)
+    tasks.tiles(empty)
+    whole["lwp"][2:] = np.nan  # and the first is empty as it was
+    whole.to_netcdf(empty / "source_data/LES/all.nc")
+    tasks.crop(empty, overwrite="all")
+    with pytest.raises(SceneError, match=r"E034b: .*; 4 scenes were skipped, 4 for 'no data'"):
+        tasks.tiles(empty)
 
 
 def test_statistics_without_a_damaged_crop(empty, caplog):
