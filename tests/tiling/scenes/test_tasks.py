@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from click.testing import CliRunner
 
-from tiling.scenes import cli, tasks
+from tiling.scenes import cli, figures, tasks
 from tiling.scenes.embedding.checkpoints import save_encoder
 from tiling.scenes.embedding.embeddingfiles import open_embeddings
 from tiling.scenes.embedding.networks import Settings, new_encoder
@@ -313,3 +313,29 @@ def test_failures_give_3(run, goes, sample):
         assert read_failures(goes / "failed_scenes.yml")["crop"].keys() == {SCENES[1]}
     whole = "all_embeddings.32_step"
     assert vectors(goes / f"embeddings/rect/small/{whole}.nc")[0] == [SCENES[0], *SCENES[2:]]
+
+
+def test_a_filter_that_fits_nothing_gives_1(run, goes):
+    for more in ((), ("--dry-run",)):
+        found = run("regrid", "--data-path", goes, "--scene-filter", "2019", *more)
+        assert found.exit_code == 1
+        assert "error: E102: '2019' fits none of the 4 scenes" in found.output
+
+
+def test_each_stage_is_said_once(run, goes):
+    """On standard output; what Dask or threads do is another matter."""
+    found = run("regrid", "--data-path", goes)
+    assert found.exit_code == 0
+    for stage in ("crop", "regrid"):
+        assert found.output.count(f"{stage}: 0 made, 4 stood") == 1
+
+
+def test_figures_of_what_was_written(goes):
+    """IDs of scenes in files are found by the figures."""
+    path = tasks.transform(goes, step_size=32, transform_extra_args={"n_components": 3})
+    shown = {scene: read_images(goes / f"rect/{scene}.nc") for scene in SCENES[:2]}
+    with open_embeddings(path) as found:
+        assert len(figures.embedding_maps(shown, found.load()).axes) == 4
+    with xr.open_dataset(tasks.trajectories(goes)[0]) as found:
+        left, _ = figures.paths(shown[SCENES[1]], found.load()).axes
+    assert "2020-02-02 14:10 UTC" in left.get_title()
