@@ -36,7 +36,7 @@ def dataset(folder: Path, out: Path) -> Path:
     if not (folder / "truth.json").exists():
         write_sample(folder, scenes=1, days=1, side=48e3)
     shutil.copytree(folder / "les", out)
-    text = (out / "meta.yaml").read_text().replace("train: 12, study: 4", "train: 2, study: 2")
+    text = (out / "meta.yaml").read_text().replace("train: 48, study: 24", "train: 2, study: 2")
     time = "time: {t_start: 2020-02-02T00:00, t_end: 2020-02-02T00:07}\n"
     (out / "meta.yaml").write_text(text + time)
     return out

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tiling.scenes.planning.scenes import Scenes, start
+from tiling.scenes.planning.scenes import Scenes
 from tiling.scenes.production.dataset import Options, open_dataset
 from tiling.scenes.production.pipeline import Pipeline
 from tiling.scenes.production.running import Outcome
@@ -312,18 +312,17 @@ def trajectories(
     Returns
     -------
     list of Path
-        NetCDF files of the paths.
+        NetCDF files of the paths; one without any path is said by a warning.
     """
     from tiling.scenes.production.flowpaths import flow_paths
 
     pipeline = _pipeline(data_path, None, options)
     with pipeline.held():
         images, made_as = pipeline.regridded()
-        times = {scene: start(items) for scene, items in pipeline.stages.scenes.items()}
         return flow_paths(
-            pipeline.dataset, times, images, made_as, pipeline.stages.whole_grid(),
-            pipeline.limits, prefix=scene_prefix, most=max_num_trajectories, minutes=dt_max,
-            animate=animate,
+            pipeline.dataset, pipeline.stages.told, pipeline.stages.scenes, images, made_as,
+            pipeline.stages.whole_grid(), pipeline.limits, prefix=scene_prefix,
+            most=max_num_trajectories, minutes=dt_max, animate=animate,
         )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_from_nothing(run, tmp_path):
 
     write_sample(tmp_path, scenes=1, days=1, side=48e3)
     les = tmp_path / "les"
-    text = (les / "meta.yaml").read_text().replace("train: 12, study: 4", "train: 1, study: 1")
+    text = (les / "meta.yaml").read_text().replace("train: 48, study: 24", "train: 1, study: 1")
     time = "time: {t_start: 2020-02-02T00:00, t_end: 2020-02-02T00:07}\n"
     (les / "meta.yaml").write_text(text + time)
     before = sorted(les.rglob("*"))
@@ -106,7 +106,7 @@ def test_from_nothing(run, tmp_path):
     assert found.exit_code == 1
     assert "E100: triplets: " in found.output
     listed = run("clean", les).output.splitlines()
-    assert listed[-1].endswith("files could be removed: --stale")
+    assert listed[-1].endswith("files can be removed: add --stale")
     assert len(list((les / "triplets").rglob("*.nc"))) == 6
     assert run("clean", les, "--stale").output.splitlines()[-1].endswith("files removed")
     assert not list((les / "triplets").rglob("*.nc"))

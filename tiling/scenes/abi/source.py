@@ -106,12 +106,7 @@ class AbiSource:
         if not spans:
             raise SceneError("E010", f"{self.satellite} needs time.t_start and time.t_end")
         wanted = {name: parse_input(name) for name in dict.fromkeys(inputs)}
-        products = {(want.level, want.product) for want in wanted.values()}
-        folders = [
-            f"{product_folder(level, product, self.sector)}/{hour}"
-            for level, product in sorted(products)
-            for hour in hour_folders(spans, self.tolerance)
-        ]
+        folders = self._folders(wanted.values(), spans)
         newest: dict[tuple[str, np.datetime64], tuple[np.datetime64, Item]] = {}
         bands: dict[str, set[int | None]] = {}
         for folder, names in self.store.listings(folders).items():
@@ -135,6 +130,20 @@ class AbiSource:
                     "E062", f"{input_name} has files of bands {there}: write {input_name}__13"
                 )
         return _of_scenes([item for _, item in newest.values()], spans, self.tolerance)
+
+    def absence(self, inputs: Sequence[str], intervals: Iterable[Interval]) -> str:
+        """Say what is missing of the first folder in which these inputs would lie."""
+        first, *_ = self._folders([parse_input(name) for name in inputs], tuple(intervals))
+        return self.store.absence(first)
+
+    def _folders(self, wanted: Iterable[Wanted], spans: Sequence[Interval]) -> list[str]:
+        """Return the folders of all hours of the intervals, of all products that are wanted."""
+        products = {(want.level, want.product) for want in wanted}
+        return [
+            f"{product_folder(level, product, self.sector)}/{hour}"
+            for level, product in sorted(products)
+            for hour in hour_folders(spans, self.tolerance)
+        ]
 
     def _mine(self, name: ObjectName) -> bool:
         return f"goes{name.satellite}" == self.satellite and name.sector == self.sector

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from tiling.scenes.errors import UnusableInput
@@ -16,6 +17,7 @@ from workbench.rasters.stores import whole_netcdf
 
 __all__ = ["combine_embeddings", "open_embeddings", "write_embeddings"]
 
+_LONGEST = 128  # bytes of the ID of a scene
 _ONE_MODEL = ("model_sha256", "inference", "step_size", "tile_N")
 
 
@@ -32,9 +34,12 @@ def write_embeddings(
         If it could not be written, or what was written cannot be read back.
     """
     path = Path(path)
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         str(n): {"zlib": True, "complevel": 1, "shuffle": True} for n in embeddings.data_vars
     }
+    # letters: a string of any length makes netCDF-C crash where a file is opened twice
+    settings |= {str(n): {"dtype": "S1"} for n, of in embeddings.coords.items()
+                 if of.dtype.kind in "UOT"}  # fmt: skip
     with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
         embeddings.to_netcdf(temporary, engine="netcdf4", encoding=settings)
     return path
@@ -84,7 +89,8 @@ def combine_embeddings(
         first.attrs.pop(name, None)  # of one scene, not of all
     path = Path(path)
     with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
-        first.to_netcdf(temporary, engine="netcdf4", unlimited_dims=["scene_id"])
+        bare = first.drop_vars("scene_id")
+        bare.to_netcdf(temporary, engine="netcdf4", unlimited_dims=["scene_id"])
         _append(temporary, first, paths)
     return path
 
@@ -94,6 +100,11 @@ def _append(target: Path, first: xr.Dataset, paths: Sequence[str | os.PathLike[s
 
     seen = set(first["scene_id"].values.tolist())
     with netCDF4.Dataset(target, "a") as file:
+        file.createDimension("letters", _LONGEST)
+        ids = file.createVariable("scene_id", "S1", ("scene_id", "letters"))
+        ids._Encoding = "utf-8"
+        ids.set_auto_chartostring(False)
+        ids[: len(seen)] = _letters(first, paths[0])
         for name in paths[1:]:
             with open_embeddings(name) as found:
                 _check_alike(first, found, name)
@@ -103,8 +114,16 @@ def _append(target: Path, first: xr.Dataset, paths: Sequence[str | os.PathLike[s
                 seen.update(found["scene_id"].values.tolist())
                 start = len(file.dimensions["scene_id"])
                 end = start + found.sizes["scene_id"]
-                file["scene_id"][start:end] = found["scene_id"].values.astype(object)
+                ids[start:end] = _letters(found, name)
                 file["emb"][start:end] = found["emb"].values
+
+
+def _letters(embeddings: xr.Dataset, name: Any) -> npt.NDArray[np.bytes_]:
+    """Return the IDs of scenes, (scene, letter), as many letters as the file has room for."""
+    found = [str(scene).encode() for scene in embeddings["scene_id"].values]
+    if max(map(len, found)) > _LONGEST:
+        raise UnusableInput("E094", f"{name}: an ID of a scene has over {_LONGEST} bytes")
+    return np.array(found, f"S{_LONGEST}").view("S1").reshape(-1, _LONGEST)
 
 
 def _check_alike(first: xr.Dataset, found: xr.Dataset, name: Any) -> None:

@@ -13,7 +13,7 @@ from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import ProductType
 from tiling.scenes.sources.contract import Item, Source
 
-__all__ = ["crop", "missing_share"]
+__all__ = ["crop", "iso", "missing_share"]
 
 
 def crop(
@@ -61,8 +61,8 @@ def crop(
     used = [items[name] for name in inputs]
     return found.assign_attrs(
         source_keys=json.dumps({name: items[name].key for name in inputs}),
-        time_coverage_start=_iso(min(item.start for item in used)),
-        time_coverage_end=_iso(max(item.end for item in used)),
+        time_coverage_start=iso(min(item.start for item in used)),
+        time_coverage_end=iso(max(item.end for item in used)),
     )
 
 
@@ -75,5 +75,6 @@ def missing_share(dataset: xr.Dataset) -> float:
     return 1.0 if missing is None or not missing.size else float(missing.mean())
 
 
-def _iso(time: np.datetime64) -> str:
+def iso(time: np.datetime64) -> str:
+    """Return a time as files write it, to the millisecond, with Z."""
     return f"{np.datetime_as_string(time, unit='ms')}Z"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Meta, ProductType
@@ -82,15 +82,21 @@ def open_dataset(folder: str | os.PathLike[str], options: Options | None = None)
     BadMeta
         With all that is wrong in it.
     SceneError
-        E000 if there is none, E102 for a filter that is no regular expression.
+        E000 if there is none, E102 for a filter that is no regular expression, and for a word that
+        `overwrite` does not know.
     """
     from tiling.scenes.meta.reading import read_meta
 
     folder, options = Path(folder).absolute(), options or Options()
+    if folder.name == META and folder.is_file():
+        raise SceneError("E000", f"{folder} is a file: give the folder, {folder.parent}")
     if not (folder / META).is_file():
         raise SceneError(
             "E000", f"{folder} has no {META}: make one with `workbench scenes init {folder}`"
         )
+    if options.overwrite not in get_args(Overwrite):
+        known = ", ".join(get_args(Overwrite))
+        raise SceneError("E102", f"overwrite={options.overwrite!r}: it is one of {known}")
     try:
         re.compile(options.scene_filter)
     except re.error as error:

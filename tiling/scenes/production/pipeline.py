@@ -12,8 +12,9 @@ from pathlib import Path
 from tiling.scenes.errors import SceneError
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
-from tiling.scenes.production.stages import Kind, Stage, Stages, surplus
+from tiling.scenes.production.stages import Kind, Stage, Stages, reasons, surplus
 from tiling.scenes.production.valuelimits import limits
+from tiling.scenes.sources.userfunctions import user_function
 from workbench.files import sweep
 from workbench.locks import held
 
@@ -59,10 +60,16 @@ class Pipeline:
         return Stages(replace(self.dataset, options=gentle), self.aux, pack=self.pack)
 
     def run(self, stage: Stage) -> Outcome:
-        """Run a stage and note what came of it."""
+        """Run a stage and note what came of it.
+
+        A function for pictures that may not be run, or is not there, is refused before any scene.
+        """
+        image, options = self.dataset.meta.image, self.dataset.options
+        if image.function and self.aux is None and stage.work.todo:
+            user_function(self.dataset.folder, image.function, options.allow_user_code)
         outcome = stage.run(self.dataset)
         self.outcomes.append(outcome)
-        if tell := self.dataset.options.tell:
+        if tell := options.tell:
             tell(outcome)
         return outcome
 
@@ -74,7 +81,9 @@ class Pipeline:
     def cropped(self) -> tuple[Stage, Outcome]:
         """Crops that stand, made where they do not."""
         stage = self.before.crops()
-        return stage, self.run(stage)
+        outcome = self.run(stage)
+        _check_anything_seen(stage)
+        return stage, outcome
 
     @cached_property
     def limits(self) -> dict[str, tuple[float, float]]:
@@ -119,3 +128,15 @@ class Pipeline:
             {scene: job.path for scene, job in done.items()},
             {scene: job.fingerprint for scene, job in done.items()},
         )
+
+
+def _check_anything_seen(crops: Stage) -> None:
+    """Refuse to go on where no scene has anything to show, and say why not."""
+    skipped = {scene: why for scene, why in crops.record.skipped.items() if scene in crops.jobs}
+    if not crops.jobs or len(skipped) < len(crops.jobs):
+        return
+    raise SceneError(
+        "E103",
+        f"all {len(skipped)} scenes were skipped, {reasons(skipped)}: there is nothing to go on"
+        " with; look at the files, or choose other times",
+    )

@@ -113,7 +113,7 @@ def carry_out(
         note_failures(failures, stage, still | failed)
     seconds = time.monotonic() - start
     outcome = Outcome(stage, len(made), kept, dict(record.skipped), failed, seconds)
-    logger.info("%s", outcome)
+    logger.debug("%s", outcome)  # whoever asked for it says it
     return outcome
 
 

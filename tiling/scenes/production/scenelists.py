@@ -20,6 +20,7 @@ from tiling.scenes.production.fingerprints import fingerprint
 from tiling.scenes.production.layout import aux_product
 from tiling.scenes.production.standing import Record
 from tiling.scenes.production.trajectory import read_trajectory
+from tiling.scenes.sources.contract import Source
 
 __all__ = ["aux_scenes", "scene_list"]
 
@@ -103,7 +104,7 @@ def _found(dataset: Dataset) -> tuple[Scenes, dict[str, tuple[str, ...]]]:
     for scene, lacking in incomplete.items():
         logger.info("%s is left out: it lacks %s", scene, ", ".join(lacking))
     if not scenes:
-        raise SceneError("E016", _none(dataset, incomplete))
+        raise SceneError("E016", _none(dataset, source, incomplete))
     times = np.array([start(items) for items in scenes.values()])
     trajectory = read_trajectory(dataset).times if meta.filters.near_trajectory else None
     wanted = kept(times, meta.filters, meta.domain.longitude, trajectory)
@@ -113,7 +114,7 @@ def _found(dataset: Dataset) -> tuple[Scenes, dict[str, tuple[str, ...]]]:
     )
 
 
-def _none(dataset: Dataset, incomplete: dict[str, tuple[str, ...]]) -> str:
+def _none(dataset: Dataset, source: Source, incomplete: dict[str, tuple[str, ...]]) -> str:
     meta = dataset.meta
     if incomplete:
         scene, lacking = next(iter(incomplete.items()))
@@ -121,9 +122,16 @@ def _none(dataset: Dataset, incomplete: dict[str, tuple[str, ...]]) -> str:
             f"all {len(incomplete)} scenes of {meta.source} are incomplete; {scene} lacks"
             f" {', '.join(lacking)}"
         )
-    spans = ", ".join(f"{span.start} to {span.end}" for span in meta.intervals) or "all times"
+    spans = ", ".join(f"{_clock(span.start)} to {_clock(span.end)}" for span in meta.intervals)
     where = f" in {meta.storage.bucket}" if meta.storage else f" in source_data/{meta.source}"
-    return f"{meta.source} has no {meta.type.name}{where} for {spans}"
+    text = f"{meta.source} has no {meta.type.name}{where} for {spans or 'all times'}"
+    if absence := getattr(source, "absence", None):  # of sources that know their folders
+        text += f": {absence(source.inputs(meta.type), meta.intervals)}"
+    return text
+
+
+def _clock(time: np.datetime64) -> str:
+    return str(np.datetime_as_string(time, unit="s"))
 
 
 def _around(

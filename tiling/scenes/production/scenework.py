@@ -147,6 +147,8 @@ def tile_scene(job: TileJob) -> Made:
     """Cut the tiles of a scene, moved where they lack too many pixels, and note their places."""
     begin = time.monotonic()
     scene = read_images(job.crop)
+    if job.place is not None and job.place.most_missing < 1:
+        _check_all_seen(scene)
     grid = _grid(job, scene)
     periodic = job.meta.fields.periodic and job.aux is None
     images: dict[Tile, xr.Dataset] = {}
@@ -233,6 +235,17 @@ def _picture(job: CropJob | GridJob, images: xr.Dataset, limits: Limits) -> Any:
     if function is None and image.limits == "default" and not known:
         return None
     return picture(images, image, limits, function)
+
+
+def _check_all_seen(images: xr.Dataset) -> None:
+    """Refuse a scene of which one image is empty: no place would do."""
+    empty = [str(name) for name, of in images.items() if not np.isfinite(of.values).any()]
+    if empty:
+        raise SceneError(
+            "E106",
+            f"{', '.join(empty)} has no value in this scene, so no tile is whole: leave such scenes"
+            " out by time.filters, such as N_hours_from_zenith, or allow max_nodata_fraction: 1",
+        )
 
 
 def _nothing_to_see(images: xr.Dataset) -> str:

@@ -6,8 +6,9 @@ a status and a run see the same thing. Scenes with nothing to show are left out 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from tiling.scenes.domains.planes import domain_grid, spanning
 from tiling.scenes.errors import SceneError
 from tiling.scenes.imagery.files import read_images
 from tiling.scenes.imagery.regridding import grid_of
-from tiling.scenes.meta.model import Domain
+from tiling.scenes.meta.model import Domain, Meta
 from tiling.scenes.planning.labels import labelled, read_labels
 from tiling.scenes.planning.locations import triplet_locations
 from tiling.scenes.planning.placing import placing
@@ -50,7 +51,7 @@ from workbench.files import sweep
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Kind", "Stage", "Stages", "files_of", "surplus"]
+__all__ = ["Kind", "Stage", "Stages", "files_of", "reasons", "surplus"]
 
 Kind = Literal["triplets", "trajectories"]
 Method = Literal["bilinear", "nearest", "area"]
@@ -119,8 +120,14 @@ class Stages:
             return self.meta.domain
         places = read_trajectory(self.dataset)
         size = self.meta.sampling.trajectories.tile_size or 0
-        least = size * (self.meta.sampling.resolution or 0.0)
+        # a pixel more: rounding to whole ones may cut half of one at each end
+        least = (size + 1) * (self.meta.sampling.resolution or 0.0)
         return spanning(places.longitude, places.latitude, self.meta.domain, least)
+
+    @cached_property
+    def told(self) -> Meta:
+        """What files are made by and say of themselves: with the rectangle that is the domain."""
+        return replace(self.meta, domain=self.domain)
 
     @cached_property
     def grid(self) -> GeoBox | None:
@@ -147,7 +154,7 @@ class Stages:
         jobs = {
             scene: CropJob(
                 folder=self.dataset.folder,
-                meta=self.meta,
+                meta=self.told,
                 scene=scene,
                 path=self.layout.crops / f"{scene}.nc",
                 fingerprint=of_crop(settings, items),
@@ -158,10 +165,21 @@ class Stages:
             )
             for scene, items in (self.scenes if self.aux is None else self._matched[1]).items()
         }
-        asked = {scene for scene in self.scenes if self.dataset.asked_for(scene)}
+        asked = self._asked_for()
         if self.aux is not None:
             asked = {match.aux for scene, match in self._matched[0].items() if scene in asked}
         return self._stage("crop", crop_scene, jobs, asked, self.layout.crops)
+
+    def _asked_for(self) -> set[str]:
+        """Return the scenes that the filter lets through; some, where there are any."""
+        asked = {scene for scene in self.scenes if self.dataset.asked_for(scene)}
+        if self.scenes and not asked:
+            raise SceneError(
+                "E102",
+                f"{self.dataset.options.scene_filter!r} fits none of the {len(self.scenes)} scenes,"
+                f" {min(self.scenes)} to {max(self.scenes)}",
+            )
+        return asked
 
     def regridded(
         self, crops: Stage, limits: Mapping[str, Any], failed: Iterable[str] = ()
@@ -244,7 +262,13 @@ class Stages:
         assert self.meta.sampling.triplets is not None
         skipped = crops.record.skipped
         times = {scene: start(of) for scene, of in self.scenes.items() if scene not in skipped}
-        return split(times, self.meta.sampling.triplets, self.domain.longitude)
+        try:
+            return split(times, self.meta.sampling.triplets, self.domain.longitude)
+        except SceneError as error:
+            if not skipped:
+                raise
+            more = f"; {len(skipped)} scenes were skipped, {reasons(skipped)}"
+            raise SceneError(error.code, error.message + more) from error
 
     def write_splits(self, crops: Stage) -> None:
         """Store the scenes of each collection."""
@@ -340,7 +364,7 @@ class Stages:
         """Return what every job on a crop is given."""
         return {
             "folder": self.dataset.folder,
-            "meta": self.meta,
+            "meta": self.told,
             "scene": scene,
             "crop": crop.path,
             "grid": self.grid,
@@ -372,6 +396,12 @@ class Stages:
             self.dataset.options.overwrite,
         )
         return Stage(f"{name}.{self.aux}" if self.aux else name, function, jobs, record, work)
+
+
+def reasons(skipped: Mapping[str, str]) -> str:
+    """Return why scenes were skipped, and how many for each reason."""
+    counts = Counter(skipped.values()).most_common()
+    return ", ".join(f"{count} for {why!r}" for why, count in counts)
 
 
 def files_of(job: CropJob | GridJob) -> tuple[Path, ...]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tiling.scenes.errors import SceneError, UnusableInput
-from tiling.scenes.imagery.files import read_images
 from tiling.scenes.imagery.pictures import fixed_limits
 from tiling.scenes.imagery.statistics import limits_of
+from tiling.scenes.meta.model import ProductType
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.scenework import count_values
 from workbench.files import write_json
@@ -34,9 +34,9 @@ def limits(dataset: Dataset, crops: Iterable[Path]) -> Limits:
     if dataset.meta.image.limits != "default" or dataset.meta.image.function or not paths:
         return {}
     path = dataset.layout().statistics
+    if not _are_needed(dataset.product()):
+        return {}
     if not path.exists():
-        if not _are_needed(paths[0]):
-            return {}
         statistics(dataset, paths)
     return _read(path)
 
@@ -46,21 +46,33 @@ def statistics(dataset: Dataset, crops: Iterable[Path]) -> dict[str, dict[str, A
     paths = sorted(path for path in crops if path.exists())
     if not paths:
         raise SceneError("E103", "there are no cropped scenes to take statistics of")
-    tasks = Tasks(dataset.options.client, label="statistics", unit="scenes")
-    for path in paths:
-        tasks.submit(count_values, path, tag=path.stem)
-    found = limits_of(counts for _, counts in tasks)
+    tasks = Tasks(dataset.options.client, errors="return", label="statistics", unit="scenes")
+    counted = []
+    with tasks:
+        for path in paths:
+            tasks.submit(count_values, path, tag=path.stem)
+        for tag, counts in tasks:
+            if isinstance(counts, UnusableInput):
+                logger.warning("%s is left out of the statistics: %s", tag, counts)
+            elif isinstance(counts, Exception):
+                raise counts
+            else:
+                counted.append(counts)
+    if not counted:
+        raise SceneError("E103", "no cropped scene can be read: make them anew (--overwrite all)")
+    found = limits_of(counted)
     target = dataset.layout().statistics
-    write_json(target, {"variables": found, "scenes": len(paths)})
-    logger.info("%s: of %d scenes", target, len(paths))
+    write_json(target, {"variables": found, "scenes": len(counted)})
+    logger.info("%s: of %d scenes", target, len(counted))
     return found
 
 
-def _are_needed(path: Path) -> bool:
-    images = read_images(path) if path.exists() else {}
-    return any(
-        fixed_limits(str(name)) is None and "channel" not in images[name].dims for name in images
-    )
+def _are_needed(product: ProductType) -> bool:
+    """Return whether a type makes images of which nobody knows limits beforehand."""
+    if product.kind == "truecolor":
+        return False
+    names = product.inputs if product.kind in ("channels", "fields") else (product.name,)
+    return any(fixed_limits(name) is None for name in names)
 
 
 def _read(path: Path) -> Limits:

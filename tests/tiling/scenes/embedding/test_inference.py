@@ -1,3 +1,4 @@
+import netCDF4
 import numpy as np
 import pytest
 import torch
@@ -189,3 +190,34 @@ def test_the_nearest_windows_are_those_of_a_plain_search(files):
     for bad, said in ((both["emb"][1, 1, 1], "12 NaN"), ([1.0], "12 finite")):
         with pytest.raises(BadInput, match=said):
             nearest(both, bad)
+
+
+def test_ids_of_scenes_are_letters(tmp_path):
+    """NetCDF-C crashes on strings of any length where a file is opened twice."""
+    ids, paths = ["goes16__202002021400", "LES__20200202000000", "ölfleck__202002021410"], []
+    for scene in ids:
+        one = xr.Dataset(
+            {"emb": (("scene_id", "y", "x", "emb_dim"), np.zeros((1, 2, 3, 4), np.float32))},
+            {"scene_id": [scene], "i0": ("x", [0, 4, 8]), "j0": ("y", [0, 4])},
+        )
+        paths.append(write_embeddings(one, tmp_path / f"{len(paths)}.nc"))
+    whole = combine_embeddings(paths, tmp_path / "all.nc")
+    with open_embeddings(whole) as first, open_embeddings(whole) as second:
+        assert first["scene_id"].values.tolist() == second["scene_id"].values.tolist() == ids
+        again = write_embeddings(second.load(), tmp_path / "again.nc")
+    triplets = xr.Dataset(
+        {"emb": (("tile_id", "tile_type", "emb_dim"), np.zeros((1, 2, 4), np.float32))},
+        {"tile_type": ["anchor", "distant"], "scene_id": (("tile_id", "tile_type"), [ids[:2]])},
+    )
+    tiles = write_embeddings(triplets, tmp_path / "train.nc")
+    for path in (*paths, whole, again, tiles):
+        with netCDF4.Dataset(path) as file:
+            assert str not in {variable.dtype for variable in file.variables.values()}
+    with open_embeddings(tiles) as found:
+        assert found["scene_id"].values.tolist() == [ids[:2]]
+        assert found["tile_type"].values.tolist() == ["anchor", "distant"]
+    long = one.assign_coords(scene_id=["a" * 129])
+    paths.append(write_embeddings(long, tmp_path / "long.nc"))
+    with pytest.raises(UnusableInput, match="over 128 bytes"):
+        combine_embeddings(paths, tmp_path / "more.nc")
+    assert not (tmp_path / "more.nc").exists()

@@ -19,7 +19,7 @@ def les(sample, tmp_path_factory):
     folder = tmp_path_factory.mktemp("les") / "les"
     shutil.copytree(sample.les, folder)
     text = (folder / "meta.yaml").read_text()
-    text = text.replace("train: 12, study: 4", "train: 6, study: 2")
+    text = text.replace("train: 48, study: 24", "train: 6, study: 2")
     time = "time: {t_start: 2020-02-02T00:00, t_end: 2020-02-02T00:09}\n"
     (folder / "meta.yaml").write_text(text + time)
     return folder

@@ -135,6 +135,23 @@ def test_a_file_deleted(goes, made, pattern, again, touched, digests):
         assert all(scene in name or "triplets/" in name for name in changed)
 
 
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        (f"rect/{FIRST}", tasks.regrid),
+        ("triplets/train/00000_anchor", tasks.tiles),
+        (f"source_data/goes16/singlechannel__bt_13/cropped/{FIRST}", tasks.crop),
+    ],
+)
+def test_a_picture_deleted(goes, made, name, task, touched, digests):
+    """No stage reads it: it is not looked for, and made again with its data."""
+    (goes / f"{name}.png").unlink()
+    assert touched(goes, task) == set()
+    (goes / f"{name}.nc").unlink()
+    task(goes)
+    assert digests(goes) == digests(made)
+
+
 @pytest.mark.parametrize("state", ["deleted", "torn"])
 def test_records_lost(goes, state, touched):
     """The files say what they were made of; the list of scenes is decided anew."""

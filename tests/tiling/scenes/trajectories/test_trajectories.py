@@ -222,6 +222,7 @@ def test_files_frames_and_a_gif(tmp_path):
     with xr.open_dataset(path) as again:
         xr.testing.assert_allclose(again.load(), tracks)
         assert again.scene_id.values.tolist() == list(times())
+        assert again.scene_id.encoding["dtype"] == "S1", "no strings of any length"
     with pytest.raises(OutputExists):
         write_tracks(tracks, path)
 
