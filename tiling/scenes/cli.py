@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from workbench.options import cluster_options, example, overwrite_option
+from workbench.progress import quieter
 
 if TYPE_CHECKING:
     from tiling.scenes.production.running import Outcome
@@ -60,15 +61,12 @@ def _common(command: Command) -> Command:
 
         names = ("overwrite", "scene_filter", "fail_fast", "allow_user_code", "dry_run")
         options = {name: values.pop(name) for name in names}
-        if quiet:
-            import logging
-
-            logging.getLogger("workbench.progress").setLevel(logging.WARNING)
         if options.pop("dry_run"):
             _foretell(command.__name__, data_path, options, values)
             return
         outcomes: list[Outcome] = []
-        with client_or_none(**cluster) as client:
+        silent = ("workbench.progress",) if quiet else ()
+        with client_or_none(**cluster) as client, quieter(*silent):
             options |= {"client": client, "tell": outcomes.append}
             try:
                 command(data_path=data_path, options=options, **values)

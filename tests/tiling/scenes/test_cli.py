@@ -1,7 +1,9 @@
+import logging
+
 import pytest
 from click.testing import CliRunner
 
-from tiling.scenes import cli, tasks
+from tiling.scenes import tasks
 from tiling.scenes.production.running import Outcome
 from workbench.cli import main
 
@@ -18,9 +20,7 @@ EARLIER = {
 
 
 @pytest.fixture
-def run(monkeypatch):
-    monkeypatch.setitem(main.commands, "scenes", cli.scenes)
-
+def run():
     def run(*words):
         return CliRunner().invoke(main, ["scenes", *map(str, words)])
 
@@ -119,3 +119,11 @@ def test_from_nothing(run, tmp_path):
 def test_init(run, tmp_path):
     assert run("init", tmp_path / "new").exit_code == 0
     assert run("validate", tmp_path / "new").exit_code == 0
+
+
+def test_quiet_lasts_as_long_as_the_command(run, tmp_path):
+    """The level of a logger is the process's: the next command must have its bar again."""
+    logger = logging.getLogger("workbench.progress")
+    before = logger.level
+    run("crop", "--data-path", tmp_path, "--quiet")
+    assert logger.level == before

@@ -416,16 +416,17 @@ def files_of(job: CropJob | GridJob) -> tuple[Path, ...]:
 def surplus(stage: Stage) -> list[Path]:
     """Return what a stage has made and nobody asks for any more: of scenes or tiles that are gone.
 
-    Files that bear no fingerprint are not its own, whatever their names.
+    Files that bear no fingerprint are not its own, whatever their names, and hidden ones are what
+    a killed run left: they are swept.
     """
     wanted = {path for job in stage.jobs.values() for path in files_of(job)}
     folders, plans = {path.parent for path in wanted}, set[Path]()
     if stage.name.startswith("triplets"):
         home = stage.record.path.parent
-        folders = {path for path in home.glob("*") if path.is_dir()}
+        folders = {path for path in home.glob("[!.]*") if path.is_dir()}
         if "." not in stage.name:
             plans = set(home.glob("tile_locations.*"))
-    images = {path for folder in folders for path in folder.glob("*.nc")} - wanted
+    images = {path for folder in folders for path in folder.glob("[!.]*.nc")} - wanted
     beside = [path.with_suffix(suffix) for path in images if fingerprint_in(path) is not None
               for suffix in (".nc", ".png", ".yml")]  # fmt: skip
     return sorted({path for path in beside if path.exists()} | (plans - wanted))

@@ -204,6 +204,15 @@ def test_fewer_triplets(goes, make):
     assert outcomes(tasks.tiles(goes))["triplets"][0] == 0
 
 
+def test_what_a_killed_run_left_half_written_is_no_tile(goes):
+    """Hidden files are swept; they may hold a whole tile that had not got its name yet."""
+    whole = sorted((goes / "triplets/train").glob("*.nc"))[0]
+    hidden = whole.with_name(f".part-elsewhere-1-0123abcd~{whole.name}")
+    shutil.copy(whole, hidden)
+    (outcome,) = [each for each in tasks.tiles(goes) if each.stage == "triplets"]
+    assert outcome.made == 0
+
+
 def test_scene_filter(make, made, tmp_path, digests):
     """Tiles are where they would be without it."""
     folder = make(tmp_path)
