@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tiling.scenes.meta.domainrules import satellite_longitudes, unseen
+from tiling.scenes.meta.model import Domain, Interval
 from tiling.scenes.sample.abifiles import MIDDLE, object_key, write_heights, write_radiances
 from tiling.scenes.sample.bands import BANDS
 from tiling.scenes.sample.clouds import Clouds
@@ -238,6 +240,14 @@ def _checked(sample: Sample) -> None:
     if not 32e3 <= sample.side <= 2_000e3:
         raise BadInput(f"a side of {sample.side / 1000:g} km: 32 to 2,000 km are possible")
     _views(sample)
+    stood = satellite_longitudes(sample.source, [Interval(sample.starts[0], sample.starts[-1])])
+    domain = Domain("rect", sample.latitude, sample.longitude, sample.side, sample.side)
+    if all(unseen(domain, longitude) for longitude in stood):  # its meta.yaml would be refused
+        raise BadInput(
+            f"on {sample.start[:10]} {sample.source} stood at {', '.join(map(str, stood))} degrees,"
+            " from where this domain is not wholly seen: give a start at which it stood at"
+            f" {SUBPOINTS[sample.source]}, or another longitude"
+        )
 
 
 def _made_room(folder: Path, overwrite: bool) -> None:

@@ -228,6 +228,7 @@ def test_an_earlier_sample_is_replaced_whole(tmp_path):
         ({"side": float("nan")}, "32 to 2,000 km"),
         ({"longitude": 100.0}, "not wholly seen"),
         ({"source": "goes17", "longitude": 5.0}, "not wholly seen"),
+        ({"source": "goes18", "longitude": -175.0}, "2020-02-02 goes18 stood at -89.5 degrees"),
         ({"start": "yesterday"}, "yesterday"),
         ({"triplets": 1}, "2 are the least"),
     ],
