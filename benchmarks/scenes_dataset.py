@@ -34,7 +34,7 @@ from tiling.scenes import tasks
 from tiling.scenes.abi.objectnames import parse_name
 from tiling.scenes.production.dataset import open_dataset
 from tiling.scenes.production.pipeline import Pipeline
-from tiling.scenes.production.stages import Stage
+from tiling.scenes.production.stagework import Stage
 
 META = """\
 source: goes16

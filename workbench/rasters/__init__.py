@@ -7,7 +7,8 @@
 `regions`               regions in any CRS as shapes in degrees
 `tilegrid`              the tile grid of Sentinel-2 (MGRS)
 `resampling`            nearest, bilinear, mean, for any type, aware of missing data
-`gathering`             nearest, bilinear and means over areas, for many images of one grid
+`gathering`             nearest and bilinear, for many images of one grid
+`overlaps`              means over areas, for many images of one grid
 `rasterfiles`           raster files: header, completeness
 `planes`                their bands: windowed reads
 `wholerasters`          whether a raster that was written is whole

@@ -25,6 +25,7 @@ __all__ = [
     "aligned",
     "check_store",
     "encoding",
+    "letters",
     "netcdf_file",
     "open_store",
     "replace_folder",
@@ -127,14 +128,26 @@ def netcdf_file(
         If it could not be written, or what was written cannot be read back.
     """
     path = Path(path)
-    settings = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True, "dtype": variable.dtype}
+    settings = letters(dataset) | {
+        str(name): {"zlib": True, "complevel": 1, "shuffle": True, "dtype": variable.dtype}
         for name, variable in dataset.data_vars.items()
         if variable.ndim
     }
     with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
         _cf(dataset).to_netcdf(temporary, engine="netcdf4", encoding=settings)
     return path
+
+
+def letters(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return the encoding of texts along dimensions of a netCDF file: characters.
+
+    A string of any length ends the process in netCDF-C where a file is opened while it is open.
+    """
+    return {
+        str(name): {"dtype": "S1"}
+        for name, values in dataset.variables.items()
+        if values.ndim and values.dtype.kind in "UOT"
+    }
 
 
 def whole_store(path: str | os.PathLike[str]) -> None:

@@ -17,7 +17,7 @@ import xarray as xr
 
 from workbench.files import atomic, atomic_path
 from workbench.rasters.geotiff import described, geotiff
-from workbench.rasters.stores import whole_netcdf
+from workbench.rasters.stores import letters, whole_netcdf
 from workbench.sentinel2.bands import BANDS, COLLECTIONS, L1C_BANDS, RESOLUTION
 from workbench.sentinel2.landscape import CRS, TILE, Frame, landscape_grid
 from workbench.sentinel2.offsets import remove_offset
@@ -297,6 +297,7 @@ def write_netcdf(path: Path, cube: xr.Dataset, *, overwrite: bool = False) -> Pa
         `path`.
     """
     packed = {str(name): {"zlib": True, "complevel": 4} for name in cube.data_vars}
+    packed |= letters(cube)
     with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
         cube.to_netcdf(temporary, engine="netcdf4", encoding=packed)
     return path

@@ -8,7 +8,8 @@ from scipy.interpolate import RegularGridInterpolator
 from shapely.geometry import Polygon, box
 
 from workbench.errors import BadInput
-from workbench.rasters.gathering import Gather, Overlaps, block_mean
+from workbench.rasters.gathering import Gather, block_mean
+from workbench.rasters.overlaps import Overlaps
 
 
 @pytest.fixture

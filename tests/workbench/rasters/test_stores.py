@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import netCDF4
 import numpy as np
 import pytest
@@ -74,3 +77,23 @@ def test_a_store_that_fails_does_not_appear(result, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         stores.zarr_store(result, tmp_path / "a.zarr")
     assert not (tmp_path / "a.zarr").exists()
+
+
+OPENED_AGAIN = """
+import sys
+import xarray as xr
+held = [xr.open_dataset(sys.argv[1]) for _ in range(2)]
+for _ in range(20):
+    with xr.open_dataset(sys.argv[1], cache=False) as found:
+        found.load()
+"""
+
+
+def test_a_netcdf_file_with_names_may_be_opened_while_it_is_open(tmp_path):
+    """Strings of any length in it would end the process."""
+    names = ["B02", "B8A", "nachträglich"]
+    cube = xr.Dataset({"a": (("band", "y"), np.ones((3, 4), np.float32))}, {"band": names})
+    path = stores.netcdf_file(cube, tmp_path / "a.nc")
+    subprocess.run([sys.executable, "-c", OPENED_AGAIN, str(path)], check=True)
+    with xr.open_dataset(path) as found:
+        assert found["band"].values.tolist() == names

@@ -13,7 +13,7 @@ import xarray as xr
 
 from tiling.scenes.errors import UnusableInput
 from workbench.files import atomic_path
-from workbench.rasters.stores import whole_netcdf
+from workbench.rasters.stores import netcdf_file, whole_netcdf
 
 __all__ = ["combine_embeddings", "open_embeddings", "write_embeddings"]
 
@@ -33,16 +33,7 @@ def write_embeddings(
     DiskFull, NotWritten
         If it could not be written, or what was written cannot be read back.
     """
-    path = Path(path)
-    settings: dict[str, dict[str, Any]] = {
-        str(n): {"zlib": True, "complevel": 1, "shuffle": True} for n in embeddings.data_vars
-    }
-    # letters: a string of any length makes netCDF-C crash where a file is opened twice
-    settings |= {str(n): {"dtype": "S1"} for n, of in embeddings.coords.items()
-                 if of.dtype.kind in "UOT"}  # fmt: skip
-    with atomic_path(path, overwrite=overwrite, check=whole_netcdf) as temporary:
-        embeddings.to_netcdf(temporary, engine="netcdf4", encoding=settings)
-    return path
+    return netcdf_file(embeddings, path, overwrite=overwrite)
 
 
 def open_embeddings(path: str | os.PathLike[str]) -> xr.Dataset:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ _FILE = re.compile(r"(?P<number>\d{5,})_(?P<type>anchor|neighbor|distant)\.nc")
 _CACHE = 1 << 30  # bytes of tiles kept in memory
 
 
-class _Tiles:
+class _Tiles(Protocol):
     """Tiles of one collection, by number of the triplet and type."""
 
     channels: tuple[str, ...]
@@ -50,7 +50,7 @@ class _Tiles:
 
     def read(self, number: int, tile_type: str) -> Pixels:
         """Return (channel, y, x), north up."""
-        raise NotImplementedError
+        ...
 
 
 class _Files(_Tiles):

@@ -27,7 +27,7 @@ from tiling.scenes.meta.model import AuxProduct, Meta
 from workbench.errors import BadInput
 from workbench.files import atomic, atomic_folder, atomic_path
 from workbench.plain import plain
-from workbench.rasters.stores import NETCDF, whole_netcdf
+from workbench.rasters.stores import NETCDF, letters, whole_netcdf
 
 __all__ = ["attributes", "read_images", "tile_store", "write_images", "write_tile"]
 
@@ -123,9 +123,7 @@ def write_images(
                 "zlib": level > 0, "complevel": level, "shuffle": True,
                 "chunksizes": (*chunks, variable.shape[-1]),
             }  # fmt: skip
-    for name in found.coords:
-        if found[name].dtype.kind == "U":  # netCDF crashes where strings of a file are opened twice
-            encoding[str(name)] = {"dtype": "S1"}
+    encoding |= letters(found)
     for name in found.data_vars:
         encoding[str(name)] |= (
             _packing(str(name), found[name].values) if pack else {"_FillValue": np.float32(np.nan)}

@@ -20,7 +20,8 @@ from odc.geo.geobox import GeoBox
 from tiling.scenes.domains.planes import axes, centred, corners, lonlat
 from tiling.scenes.domains.scanangles import View, scan_angles, view_of
 from tiling.scenes.errors import SceneError, UnusableInput
-from workbench.rasters.gathering import Gather, Overlaps, block_mean
+from workbench.rasters.gathering import Gather, block_mean
+from workbench.rasters.overlaps import Overlaps
 
 __all__ = ["CRS_NAME", "Method", "all_on_grid", "grid_coordinates", "grid_of", "on_grid"]
 

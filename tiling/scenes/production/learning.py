@@ -15,7 +15,7 @@ from tiling.scenes.imagery.files import read_images
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.fingerprints import fingerprint
 from tiling.scenes.production.running import Made
-from tiling.scenes.production.stages import Stage
+from tiling.scenes.production.stagework import Stage
 from tiling.scenes.production.standing import Record, sort_out
 from tiling.scenes.production.tilestores import made_of, tiles_of
 

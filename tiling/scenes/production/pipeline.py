@@ -12,7 +12,8 @@ from pathlib import Path
 from tiling.scenes.errors import SceneError
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
-from tiling.scenes.production.stages import Kind, Stage, Stages, reasons, surplus
+from tiling.scenes.production.stages import Kind, Stages
+from tiling.scenes.production.stagework import Stage, reasons, surplus
 from tiling.scenes.production.valuelimits import limits
 from tiling.scenes.sources.userfunctions import user_function
 from workbench.files import sweep

@@ -11,7 +11,8 @@ from tiling.scenes.planning.plans import read_failures
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.pipeline import Pipeline
 from tiling.scenes.production.scenework import CropJob, GridJob, TileJob
-from tiling.scenes.production.stages import Kind, Stage, files_of, surplus
+from tiling.scenes.production.stages import Kind
+from tiling.scenes.production.stagework import Stage, files_of, surplus
 
 __all__ = ["Forecast", "Row", "forecast", "forecasts", "stale_files", "status"]
 

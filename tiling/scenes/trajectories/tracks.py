@@ -197,9 +197,6 @@ def write_tracks(
     tracks: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
     """Write paths as netCDF, such as ``rect/trajectories/{prefix}.flow_trajectories.nc``."""
-    tracks = tracks.copy()
-    # letters: a string of any length makes netCDF-C crash where a file is opened twice
-    tracks["scene_id"].encoding = {"dtype": "S1"}
     return netcdf_file(tracks, path, overwrite=overwrite)
 
 

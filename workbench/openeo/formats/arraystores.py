@@ -18,7 +18,7 @@ from workbench.files import atomic_path, scratch
 from workbench.openeo.cubes import Cube
 from workbench.openeo.formats.assets import Asset, described, free_path
 from workbench.openeo.formats.datasets import Layout, layout_of
-from workbench.rasters.stores import check_store, whole_netcdf
+from workbench.rasters.stores import check_store, letters, whole_netcdf
 from workbench.wholefiles import whole_zip
 
 __all__ = ["write_netcdf", "write_zarr"]
@@ -40,7 +40,7 @@ def write_netcdf(cube: Cube, options: Mapping[str, Any], folder: Path) -> list[A
     layout = layout_of(cube)
     with atomic_path(path, check=whole_netcdf) as hidden:
         try:
-            layout.frame.to_netcdf(hidden, engine="netcdf4")
+            layout.frame.to_netcdf(hidden, engine="netcdf4", encoding=letters(layout.frame))
             _add_to_netcdf(layout, hidden)
         except BaseException:
             # HDF5 keeps a file open that it could not finish, and with it all of its room on disk

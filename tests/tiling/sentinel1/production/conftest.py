@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tiling.sentinel1.production.steps import Step
+from tiling.sentinel1.sample.wholesamples import write_sample
 from workbench.files import atomic
 from workbench.manifests import Manifest
 
@@ -101,9 +102,8 @@ def calls(tmp_path):
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory):
     """The sample, of one polarisation and two dates."""
-    samples = pytest.importorskip("tiling.sentinel1.sample.wholesamples")
     folder = tmp_path_factory.mktemp("simulated")
-    samples.write_sample(folder, polarisations=("vv",), dates=2)
+    write_sample(folder, polarisations=("vv",), dates=2)
     return folder
 
 
