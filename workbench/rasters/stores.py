@@ -10,14 +10,16 @@ import os
 import shutil
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from workbench.errors import BadFile
 from workbench.files import atomic_folder, atomic_path
 from workbench.rasters.windows import BLOCK
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "NETCDF",
@@ -95,6 +97,8 @@ def open_store(path: str | os.PathLike[str], *, dask: bool = True) -> xr.Dataset
         are not scaled and nodata is not replaced by NaN; ``spatial_ref`` is a coordinate.
     """
     chunks: dict[str, Any] = {} if dask else {"chunks": None}
+    import xarray as xr
+
     found: xr.Dataset = xr.open_zarr(path, mask_and_scale=False, decode_coords="all", **chunks)
     return found
 
@@ -237,6 +241,8 @@ def whole_netcdf(path: str | os.PathLike[str]) -> None:
     BadFile
         If it is damaged.
     """
+    import xarray as xr
+
     try:
         with (
             NETCDF,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import ProductType
 from tiling.scenes.sources.contract import Item, Source
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["crop", "iso", "missing_share"]
 

@@ -14,11 +14,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 import yaml
 
 from tiling.scenes.errors import UnusableInput
@@ -28,6 +27,9 @@ from workbench.errors import BadInput
 from workbench.files import atomic, atomic_folder, atomic_path
 from workbench.plain import plain
 from workbench.rasters.stores import NETCDF, letters, whole_netcdf
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["attributes", "read_images", "tile_store", "write_images", "write_tile"]
 
@@ -149,6 +151,8 @@ def read_images(path: str | os.PathLike[str]) -> xr.Dataset:
     UnusableInput
         E061, if the file is missing or damaged.
     """
+    import xarray as xr
+
     try:
         with NETCDF, xr.open_dataset(path, engine="netcdf4", cache=False) as file:
             found = file.load()

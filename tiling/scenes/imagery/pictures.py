@@ -6,16 +6,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Image
 from workbench.files import atomic_path
 from workbench.wholefiles import whole_picture
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["fixed_limits", "is_inverted", "picture", "stretched", "write_picture"]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from tiling.scenes.imagery.regridding import Method, all_on_grid
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["tile_images"]
 

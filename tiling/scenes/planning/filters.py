@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tiling.scenes.errors import SceneError
@@ -78,6 +77,8 @@ def _masks(
             raise SceneError("E014", "N_hours_from_zenith needs a domain with a centre")
         apart = seconds_from_zenith(times, longitude)
         yield "N_hours_from_zenith", np.abs(apart) < 3600 * filters.hours_from_zenith
+    import pandas as pd
+
     dates = pd.DatetimeIndex(times)
     for field, allowed in filters.fields.items():
         yield field, np.isin(getattr(dates, field), allowed)

@@ -7,6 +7,7 @@ fingerprints or the keys and sizes of what it reads. A change of any other key l
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from tiling.scenes.planning.tiles import Tile
     from tiling.scenes.sources.contract import Item
 
-__all__ = ["crop_settings", "fingerprint", "of_crop", "of_regridded", "of_tiles", "sha256_of"]
+__all__ = [
+    "crop_settings",
+    "fingerprint",
+    "grid_settings",
+    "of_crop",
+    "of_regridded",
+    "of_tiles",
+    "sha256_of",
+]
 
 _VERSIONS = {"crop": 1, "tiles": 1, "regrid": 1}
 """Raised when the code of a stage makes other bytes."""
@@ -40,7 +49,7 @@ def fingerprint(stage: str, *parts: Any) -> str:
 
 def of_crop(settings: str, items: Mapping[str, Item]) -> str:
     """Return the fingerprint of a scene on its native grid, made by `crop_settings`."""
-    return fingerprint("crop", settings, [[n, items[n].key, items[n].size] for n in sorted(items)])
+    return _joined(settings, [[n, items[n].key, items[n].size] for n in sorted(items)])
 
 
 def crop_settings(
@@ -82,10 +91,28 @@ def of_tiles(
     return fingerprint("tiles", upstream, places, size, heeded, _plain(pictures), *more)
 
 
-def of_regridded(meta: Meta, pictures: Any, upstream: str, *more: Any) -> str:
-    """Return the fingerprint of a scene on the grid of the domain."""
+def grid_settings(meta: Meta, pictures: Any, *more: Any) -> str:
+    """Return the fingerprint of what all regridded scenes of a dataset share."""
     heeded = [meta.sampling.resolution, meta.sampling.method]
-    return fingerprint("regrid", upstream, heeded, _plain(pictures), *more)
+    return fingerprint("regrid", heeded, _plain(pictures), *more)
+
+
+def of_regridded(settings: str, upstream: str, seconds: float | None) -> str:
+    """Return the fingerprint of a scene on the grid of the domain, made by `grid_settings`.
+
+    Parameters
+    ----------
+    upstream
+        Fingerprint of the crop.
+    seconds
+        From an auxiliary scene to its own.
+    """
+    return _joined(settings, upstream, seconds)
+
+
+def _joined(settings: str, *own: Any) -> str:
+    """Return the fingerprint of one scene of thousands: what it shares was hashed before."""
+    return hashlib.sha256(json.dumps([settings, *own]).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str | None:

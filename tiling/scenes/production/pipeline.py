@@ -53,12 +53,12 @@ class Pipeline:
 
     @cached_property
     def before(self) -> Stages:
-        """Of those before it."""
+        """Of those before it: what stands as it shall be is kept."""
         options = self.dataset.options
-        gentle = replace(
-            options, overwrite="stale" if options.overwrite == "all" else options.overwrite
-        )
-        return Stages(replace(self.dataset, options=gentle), self.aux, pack=self.pack)
+        if options.overwrite != "all":
+            return self.stages
+        gentle = replace(self.dataset, options=replace(options, overwrite="stale"))
+        return Stages(gentle, self.aux, pack=self.pack)
 
     def run(self, stage: Stage) -> Outcome:
         """Run a stage and note what came of it.

@@ -7,10 +7,9 @@ worth keeping between scenes (grids, indices of pixels, open storage) is kept by
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,81 +23,20 @@ from tiling.scenes.imagery.statistics import counts_of
 from tiling.scenes.imagery.tiles import tile_images
 from tiling.scenes.meta.model import AuxProduct, Meta
 from tiling.scenes.planning.locations import settled
-from tiling.scenes.planning.placing import Placing
 from tiling.scenes.planning.plans import write_tiles
 from tiling.scenes.planning.tiles import Tile
 from tiling.scenes.production.running import Made
-from tiling.scenes.sources.contract import Item
+from tiling.scenes.production.scenejobs import CropJob, GridJob, Limits, TileJob
 from tiling.scenes.sources.registry import aux_source_for, source_for
 
 if TYPE_CHECKING:
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
-__all__ = [
-    "CropJob",
-    "GridJob",
-    "TileJob",
-    "count_values",
-    "crop_scene",
-    "regrid_scene",
-    "tile_scene",
-]
+__all__ = ["count_values", "crop_scene", "regrid_scene", "tile_scene"]
 
 NIGHT = "night"
 """Code of a scene that the sun does not shine on, and the reason why it is skipped."""
-
-Limits = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class CropJob:
-    """A scene to be read from its source."""
-
-    folder: Path
-    meta: Meta
-    scene: str
-    path: Path
-    """Of the netCDF file; a picture goes beside it."""
-    fingerprint: str
-    items: Mapping[str, Item]
-    grid: GeoBox | None
-    aux: str | None = None
-    allow_user_code: bool = False
-
-
-@dataclass(frozen=True)
-class GridJob:
-    """A scene to be brought from its native grid to that of the domain."""
-
-    folder: Path
-    meta: Meta
-    scene: str
-    crop: Path
-    path: Path
-    fingerprint: str
-    grid: GeoBox | None
-    """None for the whole of the image, at the resolution that is wanted."""
-    method: Literal["bilinear", "nearest", "area"]
-    limits: Limits
-    aux: str | None = None
-    aux_dt_s: float | None = None
-    allow_user_code: bool = False
-    pack: bool = False
-
-
-@dataclass(frozen=True)
-class TileJob(GridJob):
-    """The tiles of a scene; `path` is the folder of their collections."""
-
-    tiles: Sequence[Tile] = ()
-    size: int = 0
-    place: Placing | None = None
-    """Where tiles may move that lack pixels; None where they stay."""
-    plan: Path | None = None
-    """That takes the places that were found."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """By name of a tile."""
 
 
 def crop_scene(job: CropJob) -> Made:

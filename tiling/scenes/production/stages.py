@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tiling.scenes.domains.planes import domain_grid, spanning
 from tiling.scenes.errors import SceneError
-from tiling.scenes.imagery.files import read_images
-from tiling.scenes.imagery.regridding import grid_of
 from tiling.scenes.meta.model import Domain, Meta
 from tiling.scenes.planning.labels import labelled, read_labels
 from tiling.scenes.planning.locations import triplet_locations
@@ -28,22 +26,23 @@ from tiling.scenes.planning.trajectorytiles import trajectory_tiles
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.fingerprints import (
     crop_settings,
+    grid_settings,
     of_crop,
     of_regridded,
     of_tiles,
     sha256_of,
 )
 from tiling.scenes.production.running import Made
+from tiling.scenes.production.scenejobs import CropJob, GridJob, TileJob
 from tiling.scenes.production.scenelists import aux_scenes, scene_list
-from tiling.scenes.production.scenework import (
-    CropJob,
-    GridJob,
-    TileJob,
-    crop_scene,
-    regrid_scene,
-    tile_scene,
+from tiling.scenes.production.stagework import (
+    Stage,
+    crop_one,
+    files_of,
+    reasons,
+    regrid_one,
+    tile_one,
 )
-from tiling.scenes.production.stagework import Stage, files_of, reasons
 from tiling.scenes.production.standing import Record, names_in, sort_out
 from tiling.scenes.production.trajectory import read_trajectory
 
@@ -119,12 +118,13 @@ class Stages:
         product = self.dataset.product(self.aux)
         used = self._functions if product.kind == "user_function" else None
         settings = crop_settings(self.meta, self.domain, product, used)
+        folder = self.layout.crops
         jobs = {
             scene: CropJob(
                 folder=self.dataset.folder,
                 meta=self.told,
                 scene=scene,
-                path=self.layout.crops / f"{scene}.nc",
+                path=folder / f"{scene}.nc",
                 fingerprint=of_crop(settings, items),
                 items=items,
                 grid=self.grid,
@@ -136,7 +136,7 @@ class Stages:
         asked = self._asked_for()
         if self.aux is not None:
             asked = {match.aux for scene, match in self._matched[0].items() if scene in asked}
-        return self._stage("crop", crop_scene, jobs, asked, self.layout.crops)
+        return self._stage("crop", crop_one, jobs, asked, folder)
 
     def _asked_for(self) -> set[str]:
         """Return the scenes that the filter lets through; some, where there are any."""
@@ -165,17 +165,14 @@ class Stages:
         """
         self._resolution()
         jobs, folder = {}, self.layout.regridded
-        cropped, pictures = self._cropped(crops), self._pictures(limits)
-        for scene, crop in cropped.items():
+        settings = grid_settings(self.meta, self._pictures(limits), self.method, self.pack)
+        for scene, crop in self._cropped(crops).items():
             given = self._from_crop(scene, crop, limits)
             given["path"] = folder / f"{scene}.nc"
-            given["fingerprint"] = of_regridded(
-                self.meta, pictures, crop.fingerprint,
-                self.method, given["aux_dt_s"], self.pack,
-            )  # fmt: skip
+            given["fingerprint"] = of_regridded(settings, crop.fingerprint, given["aux_dt_s"])
             jobs[scene] = GridJob(**given)
         asked = self._asked(jobs, failed)
-        return self._stage("regrid", regrid_scene, jobs, asked, folder)
+        return self._stage("regrid", regrid_one, jobs, asked, folder)
 
     def tiles(
         self,
@@ -212,7 +209,7 @@ class Stages:
                 labels=own,
             )
         asked = self._asked(jobs, failed)
-        return self._stage(kind, tile_scene, jobs, asked, folder)
+        return self._stage(kind, tile_one, jobs, asked, folder)
 
     def tile_size(self, kind: Kind) -> int:
         """Return the pixels along a side of a tile."""
@@ -253,6 +250,9 @@ class Stages:
         first = next((f"{scene}.nc" for scene in self.scenes if f"{scene}.nc" in names), None)
         if first is None:
             raise SceneError("E103", f"{self.layout.crops} has no scene to take the grid from")
+        from tiling.scenes.imagery.files import read_images
+        from tiling.scenes.imagery.regridding import grid_of
+
         images = read_images(self.layout.crops / first)
         return grid_of(next(iter(images.values())), self._resolution())
 

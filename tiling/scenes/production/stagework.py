@@ -1,4 +1,7 @@
-"""One stage that is laid out: its jobs, the files they leave, and how it is run."""
+"""One stage that is laid out: its jobs, the files they leave, and how it is run.
+
+What reads and writes images is loaded where a job is done: where all stands, nothing needs it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from typing import Any
 
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Made, Outcome, carry_out
-from tiling.scenes.production.scenework import CropJob, GridJob, TileJob
+from tiling.scenes.production.scenejobs import CropJob, GridJob, TileJob
 from tiling.scenes.production.standing import Record, Work, fingerprint_in
 from workbench.files import sweep
 
-__all__ = ["Stage", "files_of", "reasons", "surplus"]
+__all__ = ["Stage", "crop_one", "files_of", "reasons", "regrid_one", "surplus", "tile_one"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,27 @@ class Stage:
             threads=self.threads,
             fail_fast=dataset.options.fail_fast,
         )
+
+
+def crop_one(job: CropJob) -> Made:
+    """Do the job of a crop."""
+    from tiling.scenes.production.scenework import crop_scene
+
+    return crop_scene(job)
+
+
+def regrid_one(job: GridJob) -> Made:
+    """Do the job of a regridded scene."""
+    from tiling.scenes.production.scenework import regrid_scene
+
+    return regrid_scene(job)
+
+
+def tile_one(job: TileJob) -> Made:
+    """Do the job of the tiles of a scene."""
+    from tiling.scenes.production.scenework import tile_scene
+
+    return tile_scene(job)
 
 
 def reasons(skipped: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from tiling.scenes.errors import SceneError
 from tiling.scenes.planning.plans import read_failures
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.pipeline import Pipeline
-from tiling.scenes.production.scenework import CropJob, GridJob, TileJob
+from tiling.scenes.production.scenejobs import CropJob, GridJob, TileJob
 from tiling.scenes.production.stages import Kind
 from tiling.scenes.production.stagework import Stage, files_of, surplus
 

@@ -13,7 +13,6 @@ from tiling.scenes.imagery.pictures import fixed_limits
 from tiling.scenes.imagery.statistics import limits_of
 from tiling.scenes.meta.model import ProductType
 from tiling.scenes.production.dataset import Dataset
-from tiling.scenes.production.scenework import count_values
 from workbench.files import write_json
 from workbench.tasks import Tasks
 
@@ -46,6 +45,8 @@ def statistics(dataset: Dataset, crops: Iterable[Path]) -> dict[str, dict[str, A
     paths = sorted(path for path in crops if path.exists())
     if not paths:
         raise SceneError("E103", "there are no cropped scenes to take statistics of")
+    from tiling.scenes.production.scenework import count_values
+
     tasks = Tasks(dataset.options.client, errors="return", label="statistics", unit="scenes")
     counted = []
     with tasks:

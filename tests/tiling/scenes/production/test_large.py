@@ -1,12 +1,14 @@
 """A dataset of thousands of scenes that is finished: what stands is seen at once."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from tiling.scenes import tasks
 from tiling.scenes.planning.plans import read_scenes, write_scenes
 from tiling.scenes.production.dataset import open_dataset
 from tiling.scenes.production.pipeline import Pipeline
-from tiling.scenes.production.scenework import regrid_scene
 from tiling.scenes.sources.contract import Item
 
 SCENES = 2000
@@ -44,4 +46,18 @@ def test_nothing_is_opened_of_what_stands(make, tmp_path, monkeypatch):
     monkeypatch.setattr("tiling.scenes.production.pipeline.limits", lambda *args: {})
     (crop, regrid) = tasks.regrid(folder)
     assert (crop.made, crop.kept, regrid.made, regrid.kept) == (0, SCENES, 0, SCENES)
-    assert regridded.function is regrid_scene
+
+
+ASKED_AGAIN = """
+import sys
+from tiling.scenes.cli import scenes
+scenes(["regrid", "--data-path", sys.argv[1], "--quiet"], standalone_mode=False)
+loaded = {"numba", "pandas", "xarray"} & set(sys.modules)
+sys.exit(f"loaded {sorted(loaded)}" if loaded else 0)
+"""
+
+
+def test_what_makes_images_is_not_loaded_where_all_stands(goes, make):
+    """It takes a second to load, as long as a look at ten thousand scenes."""
+    make(goes)
+    subprocess.run([sys.executable, "-c", ASKED_AGAIN, str(goes)], check=True)
