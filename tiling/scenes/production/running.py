@@ -90,7 +90,7 @@ def carry_out(
     start, made, failed = time.monotonic(), set[str](), dict[str, str]()
     record.forget(jobs)
     label, unit = (stage, "scenes") if jobs else ("", "")  # no bar for nothing
-    # once: what may pass is tried again where it is read, and Dask sends anew what a lost worker had
+    # once: what may pass is tried again where it is read, and Dask resends what a lost worker had
     tasks = Tasks(client, retries=0, errors="return", threads=threads, label=label, unit=unit)
     try:
         with tasks:
