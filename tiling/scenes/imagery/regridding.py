@@ -322,7 +322,10 @@ def _coarser(values: Any, native: _Native, resolution: float) -> tuple[Any, _Nat
         ]
         widths = [(0, 0)] * (values.ndim - 2) + more
         values = np.pad(values, widths, constant_values=np.nan) if np.any(more) else values
-        cut = [np.pad(axis, by, constant_values=np.nan) for axis, by in zip(places, more)]
+        cut = [
+            np.pad(axis, added, constant_values=np.nan)
+            for axis, added in zip(places, more, strict=True)
+        ]
     y, x = (np.nanmean(a.reshape(-1, size), axis=1) for a, size in zip(cut, sizes, strict=True))
     return block_mean(values, (sizes[0], sizes[1])), native._replace(y=y, x=x)
 

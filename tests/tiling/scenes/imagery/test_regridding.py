@@ -283,7 +283,7 @@ def test_a_plane_fills_its_grid(method, cells, dx, resolution, start) -> None:
         np.broadcast_to(x, (cells, cells)).astype(np.float32), {"y": x, "x": x}, ("y", "x")
     )
     grid = grid_of(field, resolution)
-    left, bottom, right, top = grid.boundingbox
+    left, bottom, right, _ = grid.boundingbox
     assert (left, bottom) == (x[0] - dx / 2, x[0] - dx / 2)
     assert x[-1] + dx / 2 - resolution < right <= x[-1] + dx / 2 + 1e-6
     for turned in (field, field[::-1], field[:, ::-1]):
