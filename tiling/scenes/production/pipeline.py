@@ -62,7 +62,8 @@ class Pipeline:
         for outcome in self.outcomes:
             if outcome.failed and not outcome.made + outcome.kept:
                 scene, why = min(outcome.failed.items())
-                return f"{outcome.stage}: all {len(outcome.failed)} scenes failed, see failed_scenes.yml; {scene}: {why}"
+                number = f"all {len(outcome.failed)} scenes failed"
+                return f"{outcome.stage}: {number}, see failed_scenes.yml; {scene}: {why}"
         return ""
 
     @cached_property
