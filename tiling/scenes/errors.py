@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.errors import BadFile
 
-__all__ = ["BadMeta", "Problem", "SceneError", "UnusableInput"]
+__all__ = ["BadMeta", "NoneLeft", "Problem", "SceneError", "UnusableInput"]
 
 
 class SceneError(Exception):
@@ -30,6 +30,12 @@ class SceneError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class NoneLeft(SceneError):
+    """What cannot go on because every scene of an earlier stage failed; it says why they did."""
+
+    exit_code = 3
 
 
 class UnusableInput(SceneError, BadFile):

@@ -226,12 +226,14 @@ def embed(
     Path
         Of the file with the embeddings of all scenes.
     """
+    from tiling.scenes.embedding.checkpoints import load_encoder
     from tiling.scenes.production.learning import combined, embed_collections, embedding, folder_of
 
     pipeline = _pipeline(data_path, None, options)
     dataset = pipeline.dataset
     model = Path(dataset.folder, model_path)
     step = _step(pipeline, step_size)
+    load_encoder(model)  # before hours are spent on scenes
     with pipeline.held():
         images, made_as = pipeline.regridded()
         stage = embedding(

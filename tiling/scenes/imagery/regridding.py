@@ -32,6 +32,7 @@ CRS_NAME = "spatial_ref"
 """Coordinate that is the grid mapping of a regridded image."""
 
 METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of 6,371 km
+_EDGE = 1e-6  # of a pixel: sums of floats that are equal on paper
 _KEPT = 4  # gathers of whole domains in one process; one of 10^6 pixels is 12 MB
 _kept: OrderedDict[Any, Gather | Overlaps] = OrderedDict()
 
@@ -146,6 +147,8 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
     odc.geo.geobox.GeoBox
         Without CRS over the extent of a plane, as it stands in the file. In degrees: on the plane
         of the middle of the image, as long and wide as the meridian and the parallel through it.
+        Its cells are whole and lie inside: what is left at the far edges, less than a cell, has no
+        value of its own.
 
     Raises
     ------
@@ -162,7 +165,8 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
         )
     size = float(resolution or steps[1])
     extent = [step * len(axis) for step, axis in zip(steps, (native.y, native.x), strict=True)]
-    shape = tuple(max(round(round(length / size, 6)), 1) for length in extent)
+    # 10 cells of 0.1 m are 0.9999... m long at times, and must stay 10
+    shape = tuple(max(int(round(length / size, 6)), 1) for length in extent)
     if native.kind == "plane":
         from affine import Affine
 
@@ -290,28 +294,70 @@ def _coarser(values: Any, native: _Native, resolution: float) -> tuple[Any, _Nat
     """Return means of blocks of pixels where cells are at least twice as long as pixels.
 
     Blocks begin at multiples of their size from the origin of the coordinates, so that they do not
-    depend on the window that was read; those of a plane that wraps must divide it.
+    depend on the window that was read; those of a plane that wraps must divide it. Pixels at an end
+    that fill no block are a smaller one, but of a satellite: its image goes on beyond a domain.
     """
-    factors, first = [], []
-    for axis, step, wraps in zip((native.y, native.x), _steps(native), native.wrap, strict=True):
-        factor = min(int(resolution / step * (1 + 1e-9)), len(axis) // 2)
-        regular = _regular(axis)
-        if wraps and factor > 1:
-            factor = max(by for by in range(1, factor + 1) if len(axis) % by == 0)
-        factor = factor if factor > 1 and regular else 1
-        spacing = (axis[-1] - axis[0]) / (len(axis) - 1)
-        start = 0 if wraps else -int(np.floor(axis[0] / spacing + 1e-3)) % factor
-        first.append(start if len(axis) - start >= 2 * factor else 0)
-        factors.append(factor)
-    if factors == [1, 1]:
-        return values, native
-    cut = values[..., first[0] :, first[1] :]
-    shorter = [
-        axis[start : start + (len(axis) - start) // by * by].reshape(-1, by).mean(axis=1)
-        for axis, start, by in zip((native.y, native.x), first, factors, strict=True)
+    places = native.y, native.x
+    blocks = [
+        _block(axis, resolution / step, wraps, native.name)
+        for axis, step, wraps in zip(places, _steps(native), native.wrap, strict=True)
     ]
-    means = block_mean(cut, (factors[0], factors[1]))
-    return means, native._replace(y=shorter[0], x=shorter[1])
+    sizes = [size for size, _ in blocks]
+    if sizes == [1, 1]:
+        return values, native
+    if native.kind == "geostationary":
+        firsts = [
+            first if len(axis) - first >= 2 * size else 0
+            for axis, (size, first) in zip(places, blocks, strict=True)
+        ]
+        values = values[..., firsts[0] :, firsts[1] :]
+        cut = [
+            axis[first : first + (len(axis) - first) // size * size]
+            for axis, first, size in zip(places, firsts, sizes, strict=True)
+        ]
+    else:
+        more = [
+            (-first % size, (first - len(axis)) % size)
+            for axis, (size, first) in zip(places, blocks, strict=True)
+        ]
+        widths = [(0, 0)] * (values.ndim - 2) + more
+        values = np.pad(values, widths, constant_values=np.nan) if np.any(more) else values
+        cut = [
+            np.pad(axis, added, constant_values=np.nan)
+            for axis, added in zip(places, more, strict=True)
+        ]
+    y, x = (np.nanmean(a.reshape(-1, size), axis=1) for a, size in zip(cut, sizes, strict=True))
+    return block_mean(values, (sizes[0], sizes[1])), native._replace(y=y, x=x)
+
+
+def _block(axis: Floats, wanted: float, wraps: bool, name: str) -> tuple[int, int]:
+    """Return how many pixels of an axis a block has, and where the first whole one begins.
+
+    Parameters
+    ----------
+    wanted
+        Pixels of a cell.
+
+    Raises
+    ------
+    SceneError
+        E030 if the blocks that divide an axis that wraps are shorter than half a cell.
+    """
+    size = len(axis)
+    block = min(int(wanted * (1 + 1e-9)), size // 2)
+    if block < 2 or not _regular(axis):
+        return 1, 0
+    if not wraps:
+        spacing = (axis[-1] - axis[0]) / (size - 1)
+        return block, -int(np.floor(axis[0] / spacing + 1e-3)) % block
+    fitting = max(by for by in range(1, block + 1) if size % by == 0)
+    if 2 * fitting <= block:
+        raise SceneError(
+            "E030",
+            f"{name}: {size} pixels that go around have no equal blocks of about {wanted:.3g}, a "
+            "cell of sampling.resolution: choose another resolution, or sampling.method: area",
+        )
+    return fitting, 0
 
 
 def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather | Overlaps:
@@ -326,13 +372,28 @@ def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather
     if method == "area":
         found = Overlaps(*_positions(native, corners(grid), False), shape, wrap=native.wrap)
     else:
-        found = Gather(*_positions(native, grid, keep), shape, wrap=native.wrap)
+        found = Gather(*_held(native, *_positions(native, grid, keep)), shape, wrap=native.wrap)
     if keep:
         _kept[key] = found
         with suppress(KeyError):
             while len(_kept) > _KEPT:
                 _kept.popitem(last=False)
     return found
+
+
+def _held(native: _Native, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+    """Return positions with those in the outer half of an outermost pixel moved to its centre.
+
+    A field ends where its pixels end, not at their centres. Beyond a satellite's image, and beyond
+    one in degrees or of a projection, there is more than the file holds: there nothing is assumed.
+    """
+    if native.kind != "plane":
+        return rows, cols
+    held = []
+    for at, axis, wraps in zip((rows, cols), (native.y, native.x), native.wrap, strict=True):
+        outer = not wraps and (at > -_EDGE) & (at < len(axis) + _EDGE)
+        held.append(np.where(outer, np.clip(at, 0.5, len(axis) - 0.5), at))
+    return held[0], held[1]
 
 
 def _positions(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Floats]:

@@ -27,12 +27,24 @@ _EQUATOR, _POLE, _DISTANCE = 6378137.0, 6356752.31414, 35786023.0 + 6378137.0
 _PERIMETER = 65  # points along a side
 
 _POSITIONS = {
-    "goes16": (("2017-12-15", -89.5), ("2025-04-08", -75.0), ("", -104.7)),
-    "goes17": (("2018-11-15", -89.5), ("2023-01-11", -137.0), ("", -104.7)),
-    "goes18": (("2022-06-07", -89.5), ("", -137.0)),
-    "goes19": (("2025-04-02", -89.5), ("", -75.0)),
-}
-"""Until when each satellite stood where; files say it exactly, this is for a first look."""
+    "goes16": ((-89.5, "", "2017-12-11"), (-75.0, "2017-12-11", "2025-04-07"),
+               (-104.7, "2025-04-07", "")),
+    "goes17": ((-89.5, "", "2018-11-13"), (-137.0, "2018-11-13", "2023-01-10"),
+               (-104.7, "2023-01-10", ""), (-89.5, "2025-06-04", "")),
+    "goes18": ((-89.5, "", "2022-06-06"), (-137.0, "2022-06-06", "")),
+    "goes19": ((-89.5, "", "2025-04-01"), (-75.0, "2025-04-01", "")),
+}  # fmt: skip
+"""Longitude that each satellite is taken to look from, since when and until when.
+
+Images are mapped to -75.0 (East), -137.0 (West) or -89.5 (checkout) wherever in its slot a
+satellite is: 75.2 W, 137.2 W, for a while 75.5 W and 136.8 W. Files say which; this is for a first
+look. Sources: GOES-R ground system, README of the fixed grids (East, Test, West); the moves:
+NOAA OSPO message of 26 September 2018 (17: 24 October to 13 November 2018) and plan of October 2017
+(16: 30 November to 11 December 2017), www.goes-r.gov/users/transitionToOperations18.html
+(18: on 6 June 2022) and, as usradioguy.com reports NOAA's plans, the swaps of 17 (from 10 January
+2023 to 104.7 W) and of 16 and 19 (April 2025). 17 was to go on to 89.5 W when 16 had come to
+storage; whether it has is not known here, so both are possible.
+"""
 _MOVES = np.timedelta64(30, "D")  # dates of moves are not taken at their word
 
 
@@ -82,16 +94,16 @@ def largest_tile(shape: Sequence[int], margin: float, scaling: float) -> int:
 
 def satellite_longitudes(source: str, intervals: Sequence[Interval]) -> tuple[float, ...]:
     """Return where a satellite stood, or may have stood, in any of the intervals, or ever."""
-    found, since = [], np.datetime64("1678-01-01", "ns")
-    for until, longitude in _POSITIONS[source]:
-        end = np.datetime64(until or "2262-01-01", "ns")
-        stays = (since - _MOVES, end + _MOVES) if until else (since - _MOVES, end)
-        if not intervals or any(
-            each.start <= stays[1] and each.end >= stays[0] for each in intervals
-        ):
-            found.append(longitude)
-        since = end
-    return tuple(found)
+    return tuple(
+        longitude
+        for longitude, since, until in _POSITIONS[source]
+        if not intervals
+        or any(
+            each.end >= np.datetime64(since or "1678-01-01", "ns") - _MOVES
+            and each.start <= np.datetime64(until or "2262-01-01", "ns") + _MOVES
+            for each in intervals
+        )
+    )
 
 
 def unseen(domain: Domain, satellite: float) -> float:

@@ -24,9 +24,18 @@ _CADENCES = {  # seconds between scans, and from a whole multiple of them to the
     "C": ((300, 138), (300, 77)),
     "M": ((60, 27), (60, 27)),
 }
-"""Of mode 3, and of mode 6 that took its place; as file names of 2018 and 2020 say."""
+"""Of mode 3, and of mode 6 that took its place; as file names of 2018 and 2020 say.
+
+SSEC's schedule of GOES-16 has mode 3 at :00:39 (F), :02:20 (C) and :28 of each minute (M1; M2 half
+a minute later). Mode 4, the disk every 5 minutes and no M, runs on request only, and GOES-17 went
+back to mode 3 for hours when it was warm (no C, M every 2 minutes): neither can be foreseen.
+Sources: www.ssec.wisc.edu/datacenter/satellite-schedules/goes-16-schedules,
+goes-r.noaa.gov/users/abiScanModeInfo.html, vlab.noaa.gov (towr-s, 3 April 2020).
+"""
 _EARLY = 30  # seconds: by so much a scan may start later than the timetable says, at most
-_MODE_6 = np.datetime64("2019-04-02")
+_MODE_6 = np.datetime64("2019-04-02")  # 16:00 UTC
+_TESTS_OF_MODE_6 = (("2019-01-28", "2019-01-30"), ("2019-02-19", "2019-02-22"))
+"""First and last days: of GOES-17, then of 16 too (vlab.noaa.gov, towr-s, of these months)."""
 
 
 def check_time(values: Values, required: bool) -> tuple[Interval, ...]:
@@ -149,8 +158,8 @@ def nominal_scans(
 ) -> tuple[int, int]:
     """Return how many scans start in the intervals and pass the filters, and on how many days.
 
-    By the timetable of the imager: mode 3 before 2 April 2019, mode 6 from then on. The filter of
-    seconds and that of trajectories count as passed.
+    By the timetable of the imager: mode 3 before 2 April 2019, mode 6 from then on and on the days
+    when it was tried. The filter of seconds and that of trajectories count as passed.
 
     Parameters
     ----------
@@ -163,7 +172,8 @@ def nominal_scans(
         ends = (edge.astype("datetime64[D]") for edge in (each.start, each.end))
         dates = np.arange(next(ends), next(ends) + 1)
         dates = dates[_dates_pass(dates, filters)]
-        for mode, of_mode in enumerate((dates < _MODE_6, dates >= _MODE_6)):
+        later = _in_mode_6(dates)
+        for mode, of_mode in enumerate((~later, later)):
             first, last = (
                 (edge.astype("datetime64[ms]") - dates[of_mode]) / np.timedelta64(1, "s")
                 for edge in (each.start, each.end)
@@ -174,6 +184,13 @@ def nominal_scans(
             scans += int(counts.sum())
             days |= set(dates[of_mode][counts > 0].astype(int).tolist())
     return scans, len(days)
+
+
+def _in_mode_6(dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = dates >= _MODE_6
+    for first, last in _TESTS_OF_MODE_6:
+        found |= (dates >= np.datetime64(first)) & (dates <= np.datetime64(last))
+    return found
 
 
 def _times_of_day(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tiling.scenes.errors import SceneError
+from tiling.scenes.errors import NoneLeft, SceneError
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.running import Outcome
 from tiling.scenes.production.stages import Kind, Stages
@@ -39,12 +39,32 @@ class Pipeline:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder: another run in it is refused until this one has ended."""
+        """Hold the folder: another run in it is refused until this one has ended.
+
+        Raises
+        ------
+        NoneLeft
+            In place of an error that follows from that all scenes of a stage have failed.
+        """
         layout = self.dataset.layout(self.aux)
         with held(self.dataset.folder, "workbench scenes"):
             for folder in (layout.folder, layout.home, layout.sliding(1).parent):
                 sweep(folder)  # stages see to their own
-            yield
+            try:
+                yield
+            except SceneError as error:
+                if said := self._none_left():
+                    raise NoneLeft(error.code, f"{said}; then: {error.message}") from error
+                raise
+
+    def _none_left(self) -> str:
+        """Say of which stage every scene failed, and why the first did; empty where of none."""
+        for outcome in self.outcomes:
+            if outcome.failed and not outcome.made + outcome.kept:
+                scene, why = min(outcome.failed.items())
+                number = f"all {len(outcome.failed)} scenes failed"
+                return f"{outcome.stage}: {number}, see failed_scenes.yml; {scene}: {why}"
+        return ""
 
     @cached_property
     def stages(self) -> Stages:

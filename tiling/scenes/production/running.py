@@ -85,12 +85,13 @@ def carry_out(
     Returns
     -------
     Outcome
-        A scene that failed is tried anew by the next run.
+        A scene that failed is tried anew by the next run, not by this one.
     """
     start, made, failed = time.monotonic(), set[str](), dict[str, str]()
     record.forget(jobs)
     label, unit = (stage, "scenes") if jobs else ("", "")  # no bar for nothing
-    tasks = Tasks(client, errors="return", threads=threads, label=label, unit=unit)
+    # once: what may pass is tried again where it is read, and Dask resends what a lost worker had
+    tasks = Tasks(client, retries=0, errors="return", threads=threads, label=label, unit=unit)
     try:
         with tasks:
             for scene, job in jobs.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tiling.scenes.errors import SceneError
-from tiling.scenes.meta.model import Interval
+from tiling.scenes.meta.model import Interval, Storage
 from tiling.scenes.planning.filters import kept
 from tiling.scenes.planning.matching import Match, match
 from tiling.scenes.planning.plans import read_matches, read_scenes, write_matches, write_scenes
@@ -45,14 +45,14 @@ def scene_list(dataset: Dataset, *, anew: bool = False) -> Scenes:
     """
     path = dataset.layout().scene_ids
     shall = _shall(dataset)
-    if not anew and _stands(dataset, path, "scenes", shall):
+    if not anew and _stands(dataset, path, "scenes", shall, dataset.meta.storage):
         return read_scenes(path)[0]
     begin = time.monotonic()
     scenes, incomplete = _found(dataset)
     if dataset.options.looking:
         return scenes
     write_scenes(path, scenes, incomplete)
-    _note(path, "scenes", shall, time.monotonic() - begin)
+    _note(path, "scenes", shall, dataset.meta.storage, time.monotonic() - begin)
     logger.info("%s: %d scenes, %d incomplete", path, len(scenes), len(incomplete))
     return scenes
 
@@ -72,8 +72,9 @@ def aux_scenes(
     product = aux_product(dataset.meta, aux)
     starts = {scene: start(items) for scene, items in scenes.items()}
     told = {scene: str(time) for scene, time in starts.items()}
-    shall = fingerprint("aux", _shall(dataset), replace(product, image_function=None), told)
-    if not anew and _stands(dataset, path, aux, shall):
+    decided_by = replace(product, image_function=None, storage=None)
+    shall = fingerprint("aux", _shall(dataset), decided_by, told)
+    if not anew and _stands(dataset, path, aux, shall, product.storage):
         return read_matches(path)
     begin = time.monotonic()
     source = dataset.source(aux)
@@ -89,7 +90,7 @@ def aux_scenes(
     matches = match(starts, times, product.strategy, product.seconds)
     if not dataset.options.looking:
         write_matches(path, matches, found)
-        _note(path, aux, shall, time.monotonic() - begin)
+        _note(path, aux, shall, product.storage, time.monotonic() - begin)
         logger.info("%s: %d of %d scenes have %s", path, len(matches), len(scenes), aux)
     return matches, {of.aux: found[of.aux] for of in matches.values()}
 
@@ -144,6 +145,7 @@ def _around(
 
 
 def _shall(dataset: Dataset) -> str:
+    """Return the fingerprint of what a list of scenes is decided by; not where the files lie."""
     meta = dataset.meta
     near = meta.filters.near_trajectory
     return fingerprint(
@@ -151,7 +153,6 @@ def _shall(dataset: Dataset) -> str:
         meta.source,
         meta.type,
         meta.sector,
-        meta.storage,
         meta.fields,
         [[str(span.start), str(span.end)] for span in meta.intervals],
         meta.filters,
@@ -160,23 +161,31 @@ def _shall(dataset: Dataset) -> str:
     )
 
 
-def _stands(dataset: Dataset, path: Path, name: str, shall: str) -> bool:
-    """Return whether a list was decided by these settings; not if nothing says by which."""
+def _stands(dataset: Dataset, path: Path, name: str, shall: str, storage: Storage | None) -> bool:
+    """Return whether a list was decided by these settings; not if nothing says by which.
+
+    Of another storage the source is asked: it may be the same bucket at another place, in which
+    case all stands that was made of it.
+    """
     if not path.exists():
         return False
-    made_as = Record.load(path.parent, _STAGE).done.get(name)
-    if made_as == shall:
-        return True
-    if made_as is not None and dataset.options.overwrite == "never":
+    record = Record.load(path.parent, _STAGE).done
+    made_as = record.get(name)
+    if made_as not in (None, shall) and dataset.options.overwrite == "never":
         raise SceneError(
             "E100",
             f"{path} was made with other settings of source, time or filters, or for other scenes:"
             " go back to the former meta.yaml, or make it anew with --overwrite stale",
         )
-    return False
+    return made_as == shall and record.get(_of_storage(name)) == fingerprint("storage", storage)
 
 
-def _note(path: Path, name: str, shall: str, seconds: float) -> None:
+def _note(path: Path, name: str, shall: str, storage: Storage | None, seconds: float) -> None:
     record = Record.load(path.parent, _STAGE)
     record.add(name, shall, seconds)
+    record.found(_of_storage(name), fingerprint("storage", storage))
     record.save()
+
+
+def _of_storage(name: str) -> str:
+    return f"{name}: storage"  # no auxiliary product is called so

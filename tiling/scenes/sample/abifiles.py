@@ -105,7 +105,7 @@ def write_radiances(
         _header(file, path, start, "ABI L1b Radiances", f"{2 / band.sharpness:g}km at nadir")
         if counts is not None:
             pixels[:] = counts
-            quality[:] = np.where(counts == band.fill - 1, 2, 0)
+            quality[:] = np.select([counts == band.fill - 1, counts == band.fill], [2, -1])
 
 
 def write_heights(

@@ -51,9 +51,12 @@ class Band:
         return np.asarray(fk1 / (np.exp(fk2 / (bc1 + bc2 * temperature)) - 1))
 
     def counts(self, radiance: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
-        """Return counts; those that the bits do not hold are the largest or smallest."""
-        counts = np.rint((radiance - self.offset) / self.scale)
-        return np.clip(counts, 0, self.fill - 1).astype(np.int16)
+        """Return counts; those that the bits do not hold are the largest or smallest.
+
+        A radiance that is NaN has the count `fill`.
+        """
+        counts = np.clip(np.rint((radiance - self.offset) / self.scale), 0, self.fill - 1)
+        return np.where(np.isnan(counts), self.fill, counts).astype(np.int16)
 
 
 BANDS = {

@@ -67,15 +67,18 @@ class Clouds:
         return *self.covers(x, y, seconds), kinds
 
     def covers(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> tuple[Floats, Floats]:
-        """Return cover and height of the tops; as `at`."""
+        """Return cover and height of the tops; as `at`, NaN where a place is not finite."""
         from scipy import ndimage
 
         there = self._there(x, y, seconds)
+        known = np.isfinite(there).all(axis=0)
+        there = np.where(known, there, 0)
         cover, tops = (
             ndimage.map_coordinates(each, there, order=1, mode="grid-wrap")
             for each in self.pattern[:2]
         )
-        return cover, tops
+        nothing = np.float32(np.nan)
+        return np.where(known, cover, nothing), np.where(known, tops, nothing)
 
     def _there(self, x: npt.ArrayLike, y: npt.ArrayLike, seconds: float) -> npt.NDArray[np.float64]:
         """Return rows and columns of the pattern."""

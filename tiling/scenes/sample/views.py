@@ -57,11 +57,12 @@ class View:
         return step * (first * sharp - (self.disk * sharp - 1) / 2), step, count * sharp
 
     def places(self, sharp: int = 1) -> tuple[Floats, Floats]:
-        """Return longitudes and latitudes of pixels; infinite beyond the limb."""
+        """Return longitudes and latitudes of pixels, NaN beyond the limb."""
         (y0, dy, rows), (x0, dx, cols) = self.axis("y", sharp), self.axis("x", sharp)
         x, y = np.meshgrid(x0 + dx * np.arange(cols), y0 + dy * np.arange(rows))
         lon, lat = _imager(self.subpoint)(x * HEIGHT, y * HEIGHT, inverse=True)
-        return lon, lat
+        seen = np.isfinite(lon)  # PROJ has infinity there, of which no sine can be taken
+        return np.where(seen, lon, np.nan), np.where(seen, lat, np.nan)
 
 
 def _imager(subpoint: float) -> Any:

@@ -24,8 +24,9 @@ class Item:
     input: str
     """Such as ``bt_13`` or the name of a variable."""
     key: str
-    """Where it lies: the key of an object with its bucket, a path, or a path with ``#`` and the
-    number of a time step; enough for `Source.open_window`, and what `scene_ids.yml` holds."""
+    """Where it lies: a path below the bucket, a path, or a path with ``#`` and the number of a time
+    step; enough for `Source.open_window`, and what `scene_ids.yml` holds. Where it changes, what
+    was made of it is stale."""
     start: np.datetime64
     end: np.datetime64
     size: int

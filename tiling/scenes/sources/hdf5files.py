@@ -67,9 +67,9 @@ def _read(
 ) -> _T:
     import h5py
 
-    path = store.path(key)
+    path, name = store.path(key), store.address(key)
     with store.open(key, size) as file:
-        _has_signature(file, key)
+        _has_signature(file, name)
         try:
             # Under its name h5py reads a file of this disk without asking Python for each part.
             with h5py.File(path or file, "r") as content:
@@ -77,21 +77,21 @@ def _read(
         except UnusableInput:
             raise
         except (OSError, RuntimeError) as error:
-            raise damage(error, key) from error
+            raise damage(error, name) from error
 
 
-def _has_signature(file: BinaryIO, key: str) -> None:
+def _has_signature(file: BinaryIO, name: str) -> None:
     start = file.read(len(_SIGNATURE))
     file.seek(0)
     if start == _SIGNATURE:
         return
     if not start:
-        raise _Damaged("E072", f"{key}: the file is empty")
+        raise _Damaged("E072", f"{name}: the file is empty")
     kind = "netCDF 3" if start[:3] == b"CDF" else f"it begins with {start!r}"
-    raise _Damaged("E073", f"{key}: not an HDF5 file ({kind})")
+    raise _Damaged("E073", f"{name}: not an HDF5 file ({kind})")
 
 
-def damage(error: Exception, key: str) -> UnusableInput:
+def damage(error: Exception, name: str) -> UnusableInput:
     """Return the error for a file that HDF5 cannot read, with what was the matter."""
     link: Any = error
     while link is not None:  # h5py may raise its own on top of what the file below it raised
@@ -100,5 +100,5 @@ def damage(error: Exception, key: str) -> UnusableInput:
         link = link.__cause__ or link.__context__
     words = " ".join(str(error).split())[:200]
     if "truncated" in words or "addr overflow" in words:
-        return _Damaged("E072", f"{key}: the file is cut short ({words}): fetch it again")
-    return _Damaged("E074", f"{key}: the file is damaged ({words}): fetch it again")
+        return _Damaged("E072", f"{name}: the file is cut short ({words}): fetch it again")
+    return _Damaged("E074", f"{name}: the file is damaged ({words}): fetch it again")

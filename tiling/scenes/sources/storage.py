@@ -46,8 +46,8 @@ _LOCAL = ("file", "local")
 class Store:
     """The files of a source.
 
-    A *folder* is a path below bucket and prefix; a *key* is the whole path of a file with its
-    bucket, as `key` makes it and `tiling.scenes.Item` holds it. Stores can be pickled and used by
+    A *folder* and a *key*, which `tiling.scenes.Item` holds, are paths below bucket and prefix, so
+    that a bucket can be moved; an *address* is the whole path. Stores can be pickled and used by
     several threads.
 
     Parameters
@@ -98,7 +98,19 @@ class Store:
 
     def key(self, folder: str, name: str = "") -> str:
         """Return the key of a file in a folder."""
-        return "/".join(part for part in (self.root, folder.strip("/"), name) if part)
+        return "/".join(part for part in (folder.strip("/"), name) if part)
+
+    def address(self, key: str) -> str:
+        """Return the whole path of a key, with bucket and prefix.
+
+        Raises
+        ------
+        UnusableInput
+            E065 if it leads out of them.
+        """
+        if ".." in PurePosixPath(key).parts or key.startswith("/"):
+            raise UnusableInput("E065", f"{key}: not a file below {self.root}")
+        return "/".join(part for part in (self.root, key) if part)
 
     def listing(self, folder: str) -> list[tuple[str, int]]:
         """Return name and bytes of each file in a folder, by name; none where there is no folder.
@@ -140,14 +152,14 @@ class Store:
                 return str(fault)
             if part not in names:
                 there = ", ".join(sorted(names)[:8]) or "nothing"
-                return f"{above} has no folder {part}; there is {there}"
-        return f"{self.key(folder)} holds no file that is wanted"
+                return f"{self.address(above)} has no folder {part}; there is {there}"
+        return f"{self.address(folder)} holds no file that is wanted"
 
     def size(self, key: str) -> int:
         """Return the bytes of a file."""
         if self.is_local:
             return self._tried(lambda: self._local(key).stat().st_size, key)
-        info = self._tried(lambda: self._system().info(self._safe(key), **self._limit()), key)
+        info = self._tried(lambda: self._system().info(self.address(key), **self._limit()), key)
         return int(info["size"])
 
     def path(self, key: str) -> Path | None:
@@ -202,8 +214,9 @@ class Store:
         return place
 
     def place(self, key: str, folder: str | os.PathLike[str]) -> Path:
-        """Return where the copy of a file lies below a folder: under its key without the root."""
-        return Path(folder, self._safe(key).removeprefix(self.root).lstrip("/"))
+        """Return where the copy of a file lies below a folder: under its key."""
+        self.address(key)  # that it is one
+        return Path(folder, key)
 
     def forget(self, key: str) -> None:
         """Remove the mirrored copy of a file, so that it is fetched again."""
@@ -243,7 +256,7 @@ class Store:
         if self.is_local:
             with os.scandir(self._local(key)) as entries:
                 return [(e.name, e.stat().st_size, e.is_file()) for e in entries if _leads(e)]
-        found = self._system().ls(self._safe(key), detail=True, **self._limit())
+        found = self._system().ls(self.address(key), detail=True, **self._limit())
         return [
             (PurePosixPath(e["name"]).name, int(e.get("size") or 0), e["type"] == "file")
             for e in found
@@ -265,9 +278,9 @@ class Store:
                 if len(piece) != span[1] - span[0]:
                     raise UnusableInput(
                         "E072",
-                        f"{key}: {len(piece):,} bytes came where {span[1] - span[0]:,} were asked "
-                        f"for from byte {span[0]:,} on: it is not as long as was said, or the "
-                        "server gives no parts of files",
+                        f"{self.address(key)}: {len(piece):,} bytes came where "
+                        f"{span[1] - span[0]:,} were asked for from byte {span[0]:,} on: it is not "
+                        "as long as was said, or the server gives no parts of files",
                     )
                 pieces[span] = piece
             if errors:
@@ -281,7 +294,7 @@ class Store:
             with self._local(key).open("rb") as file:
                 return [os.pread(file.fileno(), b - a, a) for a, b in ranges]
         starts, ends = [a for a, _ in ranges], [b for _, b in ranges]
-        paths = [self._safe(key)] * len(starts)
+        paths = [self.address(key)] * len(starts)
         found: list[Any] = self._system().cat_ranges(
             paths, starts, ends, on_error="return", **self._limit()
         )
@@ -308,11 +321,11 @@ class Store:
             kind = "bucket"
         known = kind in ("absent", "bucket")
         detail = "" if known else " ".join(str(error).split())[:200] or type(error).__name__
-        return StorageFault(kind, key, self.root, self.server, detail)
+        return StorageFault(kind, self.address(key), self.root, self.server, detail)
 
     def _has_no_bucket(self) -> bool:
         if self.is_local:
-            return not self._local(self.root).is_dir()
+            return not self._local("").is_dir()
         if self.storage.protocol.startswith("http"):  # a server need not list what it has
             return False
         try:
@@ -328,13 +341,7 @@ class Store:
         return {"timeout": REQUEST_SECONDS} if self._system().async_impl else {}
 
     def _local(self, key: str) -> Path:
-        return self._folder / self._safe(key)
-
-    def _safe(self, key: str) -> str:
-        below = key.removeprefix(self.root)
-        if ".." in PurePosixPath(below).parts or not key.startswith(self.root):
-            raise UnusableInput("E065", f"{key}: not a file below {self.root}")
-        return key
+        return self._folder / self.address(key)
 
     def _count(self, number: int) -> None:
         with self._lock:

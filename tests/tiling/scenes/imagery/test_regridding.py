@@ -264,6 +264,46 @@ def test_a_plane_without_a_place_keeps_its_own_grid() -> None:
     np.testing.assert_allclose(means, want, rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["bilinear", "nearest", "area"])
+@pytest.mark.parametrize(
+    ("cells", "dx", "resolution", "start"),
+    [
+        (40, 300.0, 1000.0, 150.0),  # the side is a multiple; its blocks of 3 are not
+        (100, 100.0, 600.0, 50.0),  # 16.7 cells
+        (100, 100.0, 190.0, 50.0),  # 52.6 cells, of single pixels
+        (109, 100.0, 1090.0, 100.0),  # blocks begin at multiples of 10: 9 pixels at the start
+        (64, 100.0, 50.0, 50.0),  # finer than the file: an outermost pixel is 2 cells
+        (7, 100.0, 700.0, 0.0),
+    ],
+)
+def test_a_plane_fills_its_grid(method, cells, dx, resolution, start) -> None:
+    """Whatever the resolution: no column is NaN, none lies beyond the file, none is shifted."""
+    x = start + np.arange(cells) * dx
+    field = xr.DataArray(
+        np.broadcast_to(x, (cells, cells)).astype(np.float32), {"y": x, "x": x}, ("y", "x")
+    )
+    grid = grid_of(field, resolution)
+    left, bottom, right, _ = grid.boundingbox
+    assert (left, bottom) == (x[0] - dx / 2, x[0] - dx / 2)
+    assert x[-1] + dx / 2 - resolution < right <= x[-1] + dx / 2 + 1e-6
+    for turned in (field, field[::-1], field[:, ::-1]):
+        found = on_grid(turned, grid, method)
+        assert np.isfinite(found).all()
+        near = max(dx, resolution) / 2 + 1e-3  # at an edge a value of the outermost holds
+        assert np.abs(found - axes(grid)[0]).max() <= near
+        inner = found[:, 1:-1] - axes(grid)[0][1:-1]
+        if method != "nearest" and inner.size and resolution >= dx:
+            assert np.abs(inner).max() <= (dx * 0.3 if method == "area" else 0.01)
+
+
+def test_a_mean_over_a_periodic_plane_that_no_block_divides() -> None:
+    field = plane(127, 30)
+    with pytest.raises(SceneError, match=r"E030: lwp: 127 pixels that go around .*method: area"):
+        on_grid(field, grid_of(field, 1000.0), periodic=True)
+    assert np.isfinite(on_grid(field, grid_of(field, 1000.0), "area", periodic=True)).all()
+    assert np.isfinite(on_grid(field, grid_of(field, 150.0), periodic=True)).all()
+
+
 def test_periodic_planes_go_on_at_the_other_end() -> None:
     field = plane()
     tile = tile_grid(grid_of(field), 4000.0, 0.0, 8)

@@ -119,3 +119,23 @@ def test_where_satellites_stood():
     assert at("goes19", "2025-08-02", "2025-08-03") == (-75.0,)
     assert math.isclose(at("goes16", "2025-10-02", "2025-10-03")[0], -104.7)
     assert satellite_longitudes("goes16", []) == (-89.5, -75.0, -104.7)
+    # its move to 89.5 W is known as a plan only: neither place must be refused
+    assert at("goes17", "2026-01-02", "2026-01-03") == (-104.7, -89.5)
+    assert at("goes17", "2024-01-02", "2024-01-03") == (-104.7,)
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after"),
+    [
+        ("goes16", "2017-11-30T00:00", "2017-12-20T00:00"),
+        ("goes17", "2018-10-24T17:40", "2018-11-15T00:00"),
+        ("goes18", "2022-05-11T00:00", "2022-06-06T12:00"),
+        ("goes19", "2025-03-10T00:00", "2025-04-04T15:10"),
+    ],
+)
+def test_images_around_a_move_may_be_of_either_place(source, before, after):
+    """The last before a satellite went, the first where it came to, as NOAA announced them."""
+    for time in (before, after):
+        moment = np.datetime64(time, "ns")
+        found = satellite_longitudes(source, [Interval(moment, moment)])
+        assert {-89.5, -137.0 if source in ("goes17", "goes18") else -75.0} == set(found)

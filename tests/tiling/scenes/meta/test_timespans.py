@@ -95,6 +95,14 @@ def test_the_published_half_hour_has_three_scans():
     assert nominal_scans(before, Filters(), "F", None) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("day", "scans"), [("2019-01-27", 2), ("2019-01-28", 3), ("2019-02-22", 3), ("2019-02-23", 2)]
+)
+def test_mode_6_was_tried_before_it_came(day, scans):
+    half_hour = [between(f"{day}T14:00", f"{day}T14:30")]
+    assert nominal_scans(half_hour, Filters(), "F", None) == (scans, 1)
+
+
 def test_a_leap_day_counts():
     year = [between("2020-01-01", "2020-12-31T23:59:59")]
     assert nominal_scans(year, Filters(), "F", None) == (366 * 144, 366)

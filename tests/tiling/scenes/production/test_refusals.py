@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from tiling.scenes import tasks
-from tiling.scenes.errors import SceneError
+from tiling.scenes.errors import NoneLeft, SceneError, UnusableInput
 from tiling.scenes.imagery.files import read_images
 from tiling.scenes.production import scenework, valuelimits
 from tiling.scenes.production.dataset import open_dataset
@@ -63,6 +63,39 @@ def test_all_scenes_skipped(empty, task):
     (outcome,) = tasks.crop(empty)
     assert (outcome.kept, len(outcome.skipped)) == (5, 5)
     assert tasks.status(empty)[0].skipped == 5
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        tasks.tiles,
+        tasks.stats,
+        tasks.train,
+        tasks.trajectories,
+        lambda folder: tasks.tiles(folder, kind="rect-slidingwindow"),
+    ],
+)
+def test_all_scenes_failed(empty, task, monkeypatch):
+    """What cannot go on says why the scenes failed, not only that there are none."""
+
+    def damaged(job):
+        raise UnusableInput("E074", f"{job.scene}.nc is damaged")
+
+    monkeypatch.setattr("tiling.scenes.production.stages.crop_one", damaged)
+    said = (
+        r"^E103: crop: all 5 scenes failed, see failed_scenes\.yml; "
+        r"LES__202002020000: E074: LES__202002020000\.nc is damaged; then: "
+    )
+    with pytest.raises(NoneLeft, match=said) as error:
+        task(empty)
+    assert error.value.exit_code == 3
+    assert [len(of.failed) for of in tasks.regrid(empty)] == [5, 0], "as where some failed"
+
+
+def test_an_encoder_is_looked_for_before_scenes_are_read(empty):
+    with pytest.raises(SceneError, match=r"E093: .*small\.pt"):
+        tasks.embed(empty)
+    assert not list(empty.rglob("cropped"))
 
 
 def test_some_scenes_skipped_stop_nothing(empty):

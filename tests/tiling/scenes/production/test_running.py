@@ -41,6 +41,28 @@ def test_one_failure_stops_no_other(run, tmp_path):
     assert record.done == {"a": "made of x", "c": "made of night"}
 
 
+def counted(path):
+    with path.open("a") as file:
+        file.write("tried\n")
+    raise UnusableInput("E074", "the file is damaged")
+
+
+@pytest.mark.parametrize("where", ["own thread", "threads", "cluster"])
+def test_a_bad_file_is_tried_once(tmp_path, where):
+    """To read it three times takes three times as long, and ends in the same words."""
+    from distributed import Client
+
+    record, jobs = Record.load(tmp_path, "crop"), {n: tmp_path / n for n in ("a", "b", "c")}
+    failed, threads = tmp_path / "failed_scenes.yml", 1 if where == "own thread" else None
+    if where != "cluster":
+        outcome = carry_out("crop", counted, jobs, record, failed, threads=threads)
+    else:
+        with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+            outcome = carry_out("crop", counted, jobs, record, failed, client=client)
+    assert set(outcome.failed) == {"a", "b", "c"}
+    assert [path.read_text() for path in jobs.values()] == ["tried\n"] * 3
+
+
 def test_listed_until_made(run, tmp_path):
     note_failures(tmp_path / "failed_scenes.yml", "regrid", {"z": "why"})
     run({"a": "bad", "b": "bad", "c": "bad"})

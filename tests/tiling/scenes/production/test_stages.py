@@ -257,9 +257,28 @@ def test_a_scene_that_fails(make, made, sample, tmp_path, digests):
     assert outcomes(tasks.tiles(folder))["crop"] == (1, 3, 0)
     assert not (folder / "failed_scenes.yml").exists()
     tasks.regrid(folder)
-    pictures = {name: of for name, of in digests(made).items() if name.endswith(".png")}
-    found = {name: of for name, of in digests(folder).items() if name.endswith(".png")}
-    assert found == pictures, "the rest names its files, which lie elsewhere"
+    assert digests(folder) == digests(made), "where the bucket lies is in no file"
+
+
+def test_a_bucket_that_was_moved(make, made, sample, tmp_path, touched):
+    """Nothing of the data has changed: nothing is made anew, and what came since is found."""
+    elsewhere = shutil.copytree(sample.bucket, tmp_path / "elsewhere")
+    goes = shutil.copytree(made, tmp_path / "goes")
+    make(goes, bucket=elsewhere)
+    for again in (tasks.regrid, tasks.tiles):
+        assert touched(goes, again) <= {"source_data/goes16/singlechannel__bt_13/scene_ids.yml"}
+        assert touched(goes, again) == set()
+    tasks.regrid(goes, aux_name="height")
+    make(goes, bucket=shutil.move(elsewhere, tmp_path / "again"))
+    found = tasks.regrid(goes, aux_name="height")
+    assert {of.stage: (of.made, of.failed) for of in found} == {
+        "crop.height": (0, {}), "regrid.height": (0, {})
+    }  # fmt: skip
+    make(goes, bucket=tmp_path / "nowhere")
+    with pytest.raises(SceneError, match=r"E016|E064"):
+        tasks.regrid(goes)
+    make(goes, bucket=tmp_path / "again")
+    assert outcomes(tasks.regrid(goes)) == {"crop": (0, 4, 0), "regrid": (0, 4, 0)}
 
 
 def test_night(make, tmp_path, touched):

@@ -239,6 +239,29 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, wrong, m
     assert not (tmp_path / "sample").exists()
 
 
+def test_at_the_limb_there_is_space_beside_the_domain(tmp_path):
+    """No value, and no warning of NumPy, where the view of the satellite passes the Earth."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = write_sample(tmp_path, scenes=1, days=1, side=96e3, longitude=3.4)
+    for path in sorted(made.bucket.rglob("*RadF*.nc")):
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            counts, flags = file["Rad"][:], file["DQF"][:]
+            x, y = (file[n][:] * file[n].scale_factor + file[n].add_offset for n in "xy")
+            fill = file["Rad"]._FillValue
+        to = CRS("+proj=geos +h=35786023 +lon_0=-75 +sweep=x +a=6378137 +b=6356752.31414")
+        places = Transformer.from_crs(to, to.geodetic_crs).transform(
+            *(axis * 35_786_023.0 for axis in np.meshgrid(x, y))
+        )
+        space = ~np.isfinite(places[0])
+        assert 0.05 < space.mean() < 0.7
+        assert (counts[space] == fill).all(), "space has no radiance"
+        inner = ~space[1:-1, 1:-1] & ~space[2:, 2:] & ~space[:-2, :-2]
+        assert (counts[1:-1, 1:-1][inner] != fill).mean() > 0.99
+        np.testing.assert_array_equal(counts == fill, flags == -1)
+
+
 def test_a_full_disk_is_as_large_as_a_real_one(tmp_path):
     (path,) = write_full_disks(tmp_path, [13])
     assert 15e6 < path.stat().st_size < 60e6

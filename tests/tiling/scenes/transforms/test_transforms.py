@@ -152,7 +152,7 @@ def test_methods_that_have_nothing_to_apply(one_cloud, tmp_path, kind):
 
 
 @pytest.mark.skipif(
-    "WORKBENCH_UMAP" not in os.environ, reason="compiles for half a minute: set WORKBENCH_UMAP=1"
+    "WORKBENCH_UMAP" not in os.environ, reason="compiles for 40 s of CPU: set WORKBENCH_UMAP=1"
 )
 def test_umap_when_it_is_there(one_cloud):
     pytest.importorskip("umap")
