@@ -20,7 +20,7 @@ from tiling.sentinel1.production.ground import surfaces
 from tiling.sentinel1.production.mapping import AROUND_KM
 from tiling.sentinel1.production.planning import Pass, Planner, Wishes
 from tiling.sentinel1.production.plans import plan_tile
-from tiling.sentinel1.production.selecting import broken_products, orbit_files, select
+from tiling.sentinel1.production.selecting import Found, find_products, orbit_files, select
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.standing import Standing
 from tiling.sentinel1.production.steps import Step, needed
@@ -242,18 +242,20 @@ class _Run:
                     remove_beyond_limit(self.raw, int(keep))
         if tally.nothing:
             raise NoS1ImageError(
-                why_nothing(self.raw, self.filters, self._products()[0], tiles, self.ratio)
+                why_nothing(self.raw, self.filters, self._find().products, tiles, self.ratio)
             )
 
-    def _products(self) -> tuple[list[Any], dict[str, str]]:
-        return broken_products(self.raw, self.filters, noise=self.settings.remove_noise)
+    def _find(self) -> Found:
+        found = find_products(self.raw, self.filters, noise=self.settings.remove_noise)
+        self.tally.replace(found.replaced)
+        return found
 
     def _tiles(self) -> list[str]:
         """Return the tiles of a run; for ``ALL`` those that products on this machine lie on."""
         named = list(self.cfg.tile_list or ())
         if [name.upper() for name in named] != ["ALL"]:
             return existing_tiles(named)
-        tiles = covered_tiles(self._products()[0], self.ratio)
+        tiles = covered_tiles(self._find().products, self.ratio)
         if not tiles:
             raise NoS1ImageError(
                 f"no tile is covered enough by products in {self.raw}, of which all tiles "
@@ -268,12 +270,14 @@ class _Run:
         around: Mapping[str, Any],
     ) -> dict[str, list[Step]]:
         """Return the steps of each tile, and note what cannot be made."""
-        products, broken = self._products()
-        self.tally.broken |= broken
+        found = self._find()
+        self.tally.broken |= found.broken
         plans = {}
         for tile, download in downloads.items():
             missing = [each.offer.name for each in download.failures]
-            selected = select(products, tile, ratio=self.ratio, missing=missing, broken=broken)
+            selected = select(
+                found.products, tile, ratio=self.ratio, missing=missing, broken=found.broken
+            )
             self.tally.skipped += selected.skipped
             passes = self._with_orbits(tile, selected.passes)
             self.tally.products |= {each.identifier for one in passes for each in one.products}
