@@ -22,6 +22,7 @@ from tiling.sentinel1.production.planning import Pass, Planner, Wishes
 from tiling.sentinel1.production.plans import plan_tile
 from tiling.sentinel1.production.selecting import Found, find_products, orbit_files, select
 from tiling.sentinel1.production.settings import Settings
+from tiling.sentinel1.production.sharedmaps import MapFolders
 from tiling.sentinel1.production.standing import Standing
 from tiling.sentinel1.production.steps import Step, needed
 from tiling.sentinel1.production.tallies import Tally
@@ -175,6 +176,13 @@ def _sweep(cfg: Any) -> None:
         sweep(folder, recursive=True)
 
 
+def _todo(steps: Mapping[str, Step], standing: Standing) -> list[Step]:
+    """Return the steps that are left to do; what was made otherwise is in the way."""
+    todo = needed(list(steps.values()), standing.stands)
+    standing.refuse(todo)
+    return todo
+
+
 class _Run:
     """A run that is under way."""
 
@@ -194,6 +202,10 @@ class _Run:
         keep = getattr(cfg, "keep_non_filtered_products", None)
         if keep is False and masks:
             logger.warning("tiles are kept that are filtered: border masks are made of them")
+        if cfg.produce_lia_map and not modes.maps_only and cfg.calibration_type != "normlim":
+            logger.info("no map of incidence: tiles of this calibration need none; S1LIAMap has it")
+        if modes.maps_only and cfg.calibration_type == "gamma_naught_rtc":
+            logger.info("maps of incidence only: those of areas are made with the tiles")
         return Wishes(
             polarisations=self.filters.polarisations,
             maps_only=modes.maps_only,
@@ -226,8 +238,11 @@ class _Run:
                 tally.downloads += downloads.values()
                 plans = self._plans(downloads, heights, around)
                 steps = {step.name: step for plan in plans.values() for step in plan}
-                todo = needed(list(steps.values()), standing.stands)
-                standing.refuse(todo)
+                maps = stack.enter_context(MapFolders())
+                todo = _todo(steps, standing)
+                if not modes.dryrun and maps.hold(todo):
+                    todo = _todo(steps, standing)
+                maps.until(todo)
                 self._draw(tiles, plans, todo)
                 tally.kept, tally.found = len(standing.kept), len(standing.found)
                 if modes.dryrun:
@@ -236,7 +251,7 @@ class _Run:
                 elif todo:
                     if not cluster:
                         cluster.append(stack.enter_context(self._workers(client)))
-                    self._carry(todo, cluster[0])
+                    self._carry(todo, cluster[0], maps)
                 keep = getattr(cfg, "keep_latest_images", None)
                 if keep is not None and not modes.dryrun:
                     remove_beyond_limit(self.raw, int(keep))
@@ -327,8 +342,8 @@ class _Run:
             serial=self.modes.serial,
         )
 
-    def _carry(self, todo: Sequence[Step], client: Client | None) -> None:
-        carried = carry_out(todo, client=client, watch_ram=self.modes.watch_ram)
+    def _carry(self, todo: Sequence[Step], client: Client | None, maps: MapFolders) -> None:
+        carried = carry_out(todo, client=client, watch_ram=self.modes.watch_ram, ended=maps.ended)
         self.tally.add(carried, todo)
         for step in todo:
             # A tile that is only there to be filtered, once all that needs it is made.

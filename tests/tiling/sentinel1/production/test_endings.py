@@ -62,3 +62,20 @@ def test_a_pass_that_is_not_made(configured, tmp_path):
         process(cfg, debug_otb=True)
     assert ended(tmp_path) == ("failed", str(caught.value))
     assert len(list((tmp_path / "out").rglob("*20230624txxxxxx.tif"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("calibration", "options", "words"),
+    [
+        ("sigma", {}, "no map of incidence"),
+        ("gamma_naught_rtc", {"maps_only": True}, "maps of incidence only"),
+        ("normlim", {}, ""),
+    ],
+)
+def test_a_map_that_is_not_made_is_said(configured, caplog, calibration, options, words):
+    cfg = configured(calibration_type=calibration, produce_lia_map=True, **COARSE)
+    with caplog.at_level("INFO"):
+        process(cfg, dryrun=True, **options)
+    said = [line for line in caplog.messages if "map of incidence" in line or "maps of" in line]
+    assert bool(said) == bool(words)
+    assert all(words in line for line in said)
