@@ -115,6 +115,7 @@ class Run:
         self.values: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
         self.warnings: list[dict[str, Any]] = []
+        self._short: tuple[str, str] | None = None  # the status, and why
         self._sources = list(inputs)
         self._report = DaskReport(client, self.folder / "performance.html") if client else None
         self._lock = FolderLock(self.folder, f"a run of {system}")
@@ -144,6 +145,7 @@ class Run:
                 self._report.finish()
             if status == "done":
                 self._sweep()
+                status = self._short[0] if self._short else status
             try:
                 write_json(self.folder / "summary.json", self._summary(status, error))
             except (OSError, NotWritten) as problem:
@@ -176,6 +178,13 @@ class Run:
         shown = ", ".join(f"{name}={value}" for name, value in details.items())
         logger.warning("%s%s", message, f" ({shown})" if shown else "")
 
+    def fall_short(self, why: str, *, wholly: bool = False) -> None:
+        """Record that not all was made: the status of a block that raises nothing tells.
+
+        It is ``"done with failures"``, or ``"failed"`` where `wholly` nothing was made.
+        """
+        self._short = ("failed" if wholly else "done with failures", why)
+
     def output(self, path: str | os.PathLike[str]) -> Path:
         """Record a file that the run has written, and return its path."""
         path = Path(path)
@@ -200,6 +209,8 @@ class Run:
         wall, cpu = time.perf_counter() - self._wall, _cpu_seconds() - self._cpu
         phases = {name: round(spent, 4) for name, spent in self.seconds.items()}
         failure = {"type": type(error).__name__, "message": str(error)} if error else None
+        if self._short and not error:
+            failure = {"type": "Incomplete", "message": self._short[1]}
         return {
             "system": self.system,
             "status": status,

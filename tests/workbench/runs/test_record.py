@@ -84,6 +84,19 @@ def test_a_run_that_stops_says_why(tmp_path, summary, error, status):
         assert found["error"] == {"type": type(error).__name__, "message": str(error)}
 
 
+@pytest.mark.parametrize(("wholly", "status"), [(False, "done with failures"), (True, "failed")])
+def test_a_run_that_fell_short_is_not_done(tmp_path, summary, wholly, status):
+    with Run(tmp_path, system="egms") as run:
+        run.fall_short("2 of 7 tiles failed", wholly=wholly)
+    found = summary()
+    assert found["status"] == status
+    assert found["error"] == {"type": "Incomplete", "message": "2 of 7 tiles failed"}
+    with pytest.raises(ValueError, match="worse"), Run(tmp_path, system="egms") as run:
+        run.fall_short("2 of 7 tiles failed", wholly=wholly)
+        raise ValueError("worse")
+    assert (summary()["status"], summary()["error"]["message"]) == ("failed", "worse")
+
+
 def test_a_later_run_replaces_the_summary(tmp_path, summary):
     with pytest.raises(RuntimeError), Run(tmp_path, system="egms"):
         raise RuntimeError

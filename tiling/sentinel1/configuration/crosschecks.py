@@ -15,6 +15,8 @@ SIDE = 109_800  # m, of a tile
 
 ALL = "ALL"
 
+_AREAS = ("Processing.min_gamma_area", "Processing.calibration_factor")
+
 _LOOKS = ("lee", "gammamap", "kuan")
 _LEAST_PIXELS = 2
 
@@ -53,6 +55,7 @@ def check_together(reading: Reading) -> None:
     _check_temporary(reading)
     _check_resolution(reading)
     _check_filter(reading)
+    _check_areas(reading)
     _check_names(reading)
 
 
@@ -133,6 +136,17 @@ def _check_filter(reading: Reading) -> None:
     if values["mask_cond"] and values["keep_non_filtered_products"] is False:
         values["keep_non_filtered_products"] = True
         reading.without_effect[keep] = "Mask.generate_border_mask is on, and masks are made of them"
+
+
+def _check_areas(reading: Reading) -> None:
+    """Say of what is set for areas, and gamma0 by them, that another calibration makes none."""
+    calibration = reading.values["calibration_type"]
+    if calibration in ("gamma_naught_rtc", None):
+        return
+    why = f"areas are for calibration = gamma_naught_rtc, and it is {calibration}"
+    for title in (*_AREAS, *(title for title in reading.given if "gamma_area" in title)):
+        if title in reading.given:
+            reading.without_effect.setdefault(title, why)
 
 
 def _check_names(reading: Reading) -> None:

@@ -115,6 +115,7 @@ def _offer(product: Any) -> Offer:
         getattr(product, "geometry", None),
         _DIRECTIONS.get(str(direction).upper()),
         product,
+        str(properties.get("published") or properties.get("publicationDate") or ""),
     )
 
 

@@ -100,12 +100,15 @@ class Offer:
         ``"ASC"`` or ``"DES"``; None if the provider does not say.
     handle
         By which the provider knows it.
+    published
+        When the provider had it, as it writes it; empty if it does not say.
     """
 
     name: str
     footprint: Any = field(default=None, compare=False)
     direction: str | None = field(default=None, compare=False)
     handle: Any = field(default=None, compare=False, repr=False)
+    published: str = field(default="", compare=False)
 
     @cached_property
     def parsed(self) -> ProductName | None:

@@ -11,6 +11,7 @@ from tiling.sentinel1.downloads.providers import (
     ReadTimedOut,
     SearchFailed,
 )
+from tiling.sentinel1.products.processings import Processing, newest
 
 __all__ = ["search"]
 
@@ -32,7 +33,8 @@ def search(
     Returns
     -------
     list of Offer
-        By name, each once. Of products with the same start the longest is kept.
+        By name, each acquisition once: where it was processed more than once, what was published
+        last (`tiling.sentinel1.products.processings`).
 
     Raises
     ------
@@ -53,7 +55,10 @@ def search(
         number += 1
     suitable = [offer for offer in found.values() if query.suits(offer)]
     logger.info("%d products found, %d of them suit", len(found), len(suitable))
-    return sorted(_longest(suitable), key=lambda offer: offer.name)
+    kept, left = newest(suitable, _told)
+    for offer, better in left:
+        logger.warning("%s is left out: %s is of the same images", offer.name, better.name)
+    return sorted(kept, key=lambda offer: offer.name)
 
 
 def _page(provider: Provider, query: Query, number: int, items: int, tries: int) -> list[Offer]:
@@ -69,14 +74,8 @@ def _page(provider: Provider, query: Query, number: int, items: int, tries: int)
     ) from last
 
 
-def _longest(offers: list[Offer]) -> list[Offer]:
-    """Keep the longest of the products of one acquisition that start together."""
-    kept: dict[object, Offer] = {}
-    for offer in sorted(offers, key=lambda offer: offer.name):
-        name = offer.parsed
-        assert name is not None
-        start = (name.platform, name.start)
-        before = kept.get(start)
-        if before is None or before.parsed is None or before.parsed.stop < name.stop:
-            kept[start] = offer
-    return list(kept.values())
+def _told(offer: Offer) -> Processing:
+    name = offer.parsed
+    assert name is not None
+    images = (name.platform, name.mode, name.kind, name.resolution, name.orbit)
+    return Processing(images, name.start, name.stop, (offer.published, offer.name))

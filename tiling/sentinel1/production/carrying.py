@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def carry_out(
     client: Client | None = None,
     watch_ram: bool = False,
     retries: int = 1,
+    ended: Callable[[str], None] = lambda name: None,
 ) -> Carried:
     """Carry steps out.
 
@@ -90,13 +91,15 @@ def carry_out(
         Log the memory of each step and process.
     retries
         How often a step that raised is tried again.
+    ended
+        Called with the name of each step that is made or has failed.
 
     Raises
     ------
     DiskFull
         If a disk is full: the other steps could not write either.
     """
-    going = _Going(in_order(steps), client, watch_ram, retries)
+    going = _Going(in_order(steps), client, watch_ram, retries, ended)
     going.go([name for name, needs in going.waits.items() if not needs])
     while going.lost:
         going.go([going.lost.pop(0)])
@@ -107,7 +110,12 @@ class _Going:
     """Steps that are being carried out."""
 
     def __init__(
-        self, steps: Sequence[Step], client: Client | None, watch_ram: bool, retries: int
+        self,
+        steps: Sequence[Step],
+        client: Client | None,
+        watch_ram: bool,
+        retries: int,
+        ended: Callable[[str], None],
     ) -> None:
         self.steps = {step.name: step for step in steps}
         self.waits = {step.name: set(step.needs) & set(self.steps) for step in steps}
@@ -116,6 +124,7 @@ class _Going:
         self._begun: dict[str, int] = {}
         self._urgency = {step.name: -number for number, step in enumerate(steps)}
         self._client, self._watch_ram, self._retries = client, watch_ram, retries
+        self._ended = ended
 
     def go(self, names: Sequence[str]) -> None:
         """Do some steps, and what can be done when they are."""
@@ -150,8 +159,10 @@ class _Going:
             result = LostWorkers(f"{step.name}: {ATTEMPTS} workers were lost with it: {result}")
         if isinstance(result, Exception):
             _drop(step, result, self.waits, self.carried)
+            self._ended(step.name)
             return []
         self.carried.made[step.name] = result
+        self._ended(step.name)
         _tell(step, result, self._watch_ram)
         ready = []
         for name, needs in self.waits.items():

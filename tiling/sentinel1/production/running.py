@@ -20,8 +20,9 @@ from tiling.sentinel1.production.ground import surfaces
 from tiling.sentinel1.production.mapping import AROUND_KM
 from tiling.sentinel1.production.planning import Pass, Planner, Wishes
 from tiling.sentinel1.production.plans import plan_tile
-from tiling.sentinel1.production.selecting import broken_products, orbit_files, select
+from tiling.sentinel1.production.selecting import Found, find_products, orbit_files, select
 from tiling.sentinel1.production.settings import Settings
+from tiling.sentinel1.production.sharedmaps import MapFolders
 from tiling.sentinel1.production.standing import Standing
 from tiling.sentinel1.production.steps import Step, needed
 from tiling.sentinel1.production.tallies import Tally
@@ -175,6 +176,13 @@ def _sweep(cfg: Any) -> None:
         sweep(folder, recursive=True)
 
 
+def _todo(steps: Mapping[str, Step], standing: Standing) -> list[Step]:
+    """Return the steps that are left to do; what was made otherwise is in the way."""
+    todo = needed(list(steps.values()), standing.stands)
+    standing.refuse(todo)
+    return todo
+
+
 class _Run:
     """A run that is under way."""
 
@@ -194,6 +202,10 @@ class _Run:
         keep = getattr(cfg, "keep_non_filtered_products", None)
         if keep is False and masks:
             logger.warning("tiles are kept that are filtered: border masks are made of them")
+        if cfg.produce_lia_map and not modes.maps_only and cfg.calibration_type != "normlim":
+            logger.info("no map of incidence: tiles of this calibration need none; S1LIAMap has it")
+        if modes.maps_only and cfg.calibration_type == "gamma_naught_rtc":
+            logger.info("maps of incidence only: those of areas are made with the tiles")
         return Wishes(
             polarisations=self.filters.polarisations,
             maps_only=modes.maps_only,
@@ -226,8 +238,11 @@ class _Run:
                 tally.downloads += downloads.values()
                 plans = self._plans(downloads, heights, around)
                 steps = {step.name: step for plan in plans.values() for step in plan}
-                todo = needed(list(steps.values()), standing.stands)
-                standing.refuse(todo)
+                maps = stack.enter_context(MapFolders())
+                todo = _todo(steps, standing)
+                if not modes.dryrun and maps.hold(todo):
+                    todo = _todo(steps, standing)
+                maps.until(todo)
                 self._draw(tiles, plans, todo)
                 tally.kept, tally.found = len(standing.kept), len(standing.found)
                 if modes.dryrun:
@@ -236,24 +251,26 @@ class _Run:
                 elif todo:
                     if not cluster:
                         cluster.append(stack.enter_context(self._workers(client)))
-                    self._carry(todo, cluster[0])
+                    self._carry(todo, cluster[0], maps)
                 keep = getattr(cfg, "keep_latest_images", None)
                 if keep is not None and not modes.dryrun:
                     remove_beyond_limit(self.raw, int(keep))
         if tally.nothing:
             raise NoS1ImageError(
-                why_nothing(self.raw, self.filters, self._products()[0], tiles, self.ratio)
+                why_nothing(self.raw, self.filters, self._find().products, tiles, self.ratio)
             )
 
-    def _products(self) -> tuple[list[Any], dict[str, str]]:
-        return broken_products(self.raw, self.filters, noise=self.settings.remove_noise)
+    def _find(self) -> Found:
+        found = find_products(self.raw, self.filters, noise=self.settings.remove_noise)
+        self.tally.replace(found.replaced)
+        return found
 
     def _tiles(self) -> list[str]:
         """Return the tiles of a run; for ``ALL`` those that products on this machine lie on."""
         named = list(self.cfg.tile_list or ())
         if [name.upper() for name in named] != ["ALL"]:
             return existing_tiles(named)
-        tiles = covered_tiles(self._products()[0], self.ratio)
+        tiles = covered_tiles(self._find().products, self.ratio)
         if not tiles:
             raise NoS1ImageError(
                 f"no tile is covered enough by products in {self.raw}, of which all tiles "
@@ -268,12 +285,14 @@ class _Run:
         around: Mapping[str, Any],
     ) -> dict[str, list[Step]]:
         """Return the steps of each tile, and note what cannot be made."""
-        products, broken = self._products()
-        self.tally.broken |= broken
+        found = self._find()
+        self.tally.broken |= found.broken
         plans = {}
         for tile, download in downloads.items():
             missing = [each.offer.name for each in download.failures]
-            selected = select(products, tile, ratio=self.ratio, missing=missing, broken=broken)
+            selected = select(
+                found.products, tile, ratio=self.ratio, missing=missing, broken=found.broken
+            )
             self.tally.skipped += selected.skipped
             passes = self._with_orbits(tile, selected.passes)
             self.tally.products |= {each.identifier for one in passes for each in one.products}
@@ -323,8 +342,8 @@ class _Run:
             serial=self.modes.serial,
         )
 
-    def _carry(self, todo: Sequence[Step], client: Client | None) -> None:
-        carried = carry_out(todo, client=client, watch_ram=self.modes.watch_ram)
+    def _carry(self, todo: Sequence[Step], client: Client | None, maps: MapFolders) -> None:
+        carried = carry_out(todo, client=client, watch_ram=self.modes.watch_ram, ended=maps.ended)
         self.tally.add(carried, todo)
         for step in todo:
             # A tile that is only there to be filtered, once all that needs it is made.

@@ -14,7 +14,7 @@ from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.products.names import parse_name
 from tiling.sentinel1.products.safefolders import Image
 
-__all__ = ["Selected", "broken_products", "orbit_files", "select"]
+__all__ = ["Found", "Selected", "find_products", "orbit_files", "select"]
 
 logger = logging.getLogger(__name__)
 
@@ -116,12 +116,39 @@ def orbit_files(one: Any, settings: Settings, polarisations: Collection[str]) ->
     return Pass(tuple(one.products), found)
 
 
-def broken_products(folder: Path, filters: Any, *, noise: bool) -> tuple[list[Any], dict[str, str]]:
-    """Return the products of a folder that are whole, and the others with what is wrong.
+@dataclass(frozen=True)
+class Found:
+    """Products of a folder.
+
+    Attributes
+    ----------
+    products
+        That are whole, each acquisition once.
+    broken
+        Names of those that are not, with what is wrong.
+    replaced
+        Names of those of which there is a newer processing, with its name.
+    """
+
+    products: list[Any]
+    broken: dict[str, str]
+    replaced: dict[str, str]
+
+
+def find_products(folder: Path, filters: Any, *, noise: bool) -> Found:
+    """Return the products of a folder.
 
     A product that cannot be read is met here and not in the midst of the work; one that is still
     being copied is among them.
     """
+    from tiling.sentinel1.selection.reprocessed import latest
+
+    whole, broken = _whole_and_broken(folder, filters, noise)
+    products, replaced = latest(whole)
+    return Found(products, broken, replaced)
+
+
+def _whole_and_broken(folder: Path, filters: Any, noise: bool) -> tuple[list[Any], dict[str, str]]:
     from tiling.sentinel1.selection import inputs
 
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,17 @@ from workbench.runs import Run
 
 __all__ = ["Tally"]
 
+logger = logging.getLogger(__name__)
+
+_LOST = {
+    "failed": "steps failed",
+    "dropped": "steps were not begun, which need those",
+    "skipped": "passes were not made",
+    "download_failures": "downloads failed",
+    "search_failures": "searches failed",
+}
+"""Counts of what a run did not do, and what they are called."""
+
 
 @dataclass
 class Tally:
@@ -23,12 +35,20 @@ class Tally:
     downloads: list[TileDownloads] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
     products: set[str] = field(default_factory=set)
     kept: int = 0
     found: int = 0
     outputs: list[Path] = field(default_factory=list)
     carried: Carried = field(default_factory=Carried)
     warnings: set[str] = field(default_factory=set)
+
+    def replace(self, replaced: Mapping[str, str]) -> None:
+        """Take in products of which there is a newer processing, by its name; say each once."""
+        for name, newer in replaced.items():
+            if name not in self.replaced:
+                logger.warning("%s is left out: %s is of the same images", name, newer)
+        self.replaced |= replaced
 
     def add(self, carried: Carried, steps: Sequence[Step]) -> None:
         """Take in what became of steps."""
@@ -78,11 +98,17 @@ class Tally:
         }
         for name, number in counts.items():
             record.count(name, number)
+        lost = {name: counts[name] for name in _LOST if counts[name]}
+        if lost:
+            made = counts["made"] + counts["kept"] + counts["kept_unknown"]
+            told = ", ".join(f"{number} {_LOST[name]}" for name, number in lost.items())
+            record.fall_short(told, wholly=not made)
         record.inputs += [{"path": name} for name in sorted(self.products)]
         record.set("failed", {name: str(error) for name, error in self.carried.failed.items()})
         record.set("dropped", self.carried.dropped)
         record.set("skipped", self.skipped)
         record.set("broken", self.broken)
+        record.set("replaced", self.replaced)
         steps = {
             name: {
                 "seconds": round(made.seconds, 3),

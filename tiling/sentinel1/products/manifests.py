@@ -63,6 +63,8 @@ class Manifest:
         beyond 180.
     processor
         Version of the processor (IPF), such as ``"003.40"``; empty if it is not said.
+    processed
+        When it was done with the product, UTC, as the manifest writes it; empty if it is not said.
     files
         Sizes in bytes, None if not said, of the files that belong to the product, by role and
         polarisation; paths are those in the folder. Whether they are there is not looked at.
@@ -81,6 +83,7 @@ class Manifest:
     footprint: Polygon
     processor: str
     files: Mapping[tuple[Role, str], tuple[Path, int | None]]
+    processed: str = ""
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -119,6 +122,7 @@ def read_manifest(folder: str | Path) -> Manifest:
         footprint=_footprint(document),
         processor=_processor(document),
         files=_files(document, folder),
+        processed=max((each.get("stop", "") for each in document.named("processing")), default=""),
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tiling.sentinel1.products.safefolders import processor_version
 from tiling.sentinel1.selection.inputs import Product
 from workbench.rasters.grids import transformer
 from workbench.rasters.tilegrid import parse_tile
@@ -16,7 +15,7 @@ from workbench.rasters.tilegrid import parse_tile
 if TYPE_CHECKING:
     from shapely import Geometry, Polygon
 
-__all__ = ["Pass", "coverage", "longest", "passes", "passes_over"]
+__all__ = ["Pass", "coverage", "passes", "passes_over"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,9 @@ _STEP = 0.02  # degrees; a straight side as long bends by centimetres on the map
 
 @dataclass(frozen=True)
 class Pass:
-    """The products of one day, platform and relative orbit that lie on a tile.
+    """The products of one day, platform, relative orbit and direction that lie on a tile.
+
+    As S1Tiling has it: a pass over midnight UTC is two, and so is one that turns near the pole.
 
     Attributes
     ----------
@@ -84,21 +85,6 @@ def coverage(footprint: Polygon, tile: str) -> float:
     return 100 * covered / float(square.area)
 
 
-def longest(products: Iterable[Product]) -> list[Product]:
-    """Return, of products that start at the same time, the one that lasts longest.
-
-    Where they also end together, that of the latest processor; then the last by name. The others
-    are named in a warning.
-    """
-    kept, left = _longest(products)
-    for product in left:
-        logger.warning(
-            "%s is left out: another one starts at the same time and is longer or newer",
-            product.identifier,
-        )
-    return kept
-
-
 def passes(
     products: Iterable[Product], tile: str, ratio: float = 0
 ) -> tuple[list[Pass], list[Pass]]:
@@ -107,8 +93,8 @@ def passes(
     Parameters
     ----------
     products
-        Candidates, on the tile or not; of those that start at the same time one counts, see
-        `longest`.
+        Candidates, on the tile or not, each acquisition once
+        (`tiling.sentinel1.selection.reprocessed.latest`).
     tile
         Name of the tile.
     ratio
@@ -133,36 +119,21 @@ def passes(
 
 def passes_over(products: Iterable[Product], tile: str) -> list[Pass]:
     """Return all passes over a tile, in the order of time, however little they cover."""
-    groups: dict[tuple[str, str, int], list[tuple[Product, float]]] = {}
-    for product in _longest(products)[0]:
+    groups: dict[tuple[str, str, int, str], list[tuple[Product, float]]] = {}
+    for product in sorted(products, key=lambda each: (each.manifest.start, each.identifier)):
         share = coverage(product.manifest.footprint, tile)
         if share > 0:
             key = (
                 str(product.name.start)[:10],
                 product.name.platform,
                 product.manifest.relative_orbit,
+                product.manifest.direction,
             )
             groups.setdefault(key, []).append((product, share))
     return [
         Pass(tile, tuple(each for each, _ in group), tuple(share for _, share in group))
         for group in groups.values()
     ]
-
-
-def _longest(products: Iterable[Product]) -> tuple[list[Product], list[Product]]:
-    found: dict[tuple[Any, ...], Product] = {}
-    left = []
-    for product in sorted(products, key=_rank):
-        key = (product.name.platform, product.name.start)
-        if key in found:
-            left.append(found[key])
-        found[key] = product
-    return sorted(found.values(), key=lambda each: (each.manifest.start, each.identifier)), left
-
-
-def _rank(product: Product) -> tuple[Any, ...]:
-    version = processor_version(product.manifest.processor)
-    return product.manifest.stop, version, product.identifier
 
 
 @lru_cache(maxsize=256)

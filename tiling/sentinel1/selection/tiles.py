@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from tiling.sentinel1.errors import NoS2TileError
-from tiling.sentinel1.selection.coverage import longest, passes_over
+from tiling.sentinel1.selection.coverage import passes_over
 from tiling.sentinel1.selection.inputs import Product
 from workbench.errors import BadInput
 from workbench.rasters.tilegrid import parse_tile, tiles_touching
@@ -45,11 +45,13 @@ def covered_tiles(products: Iterable[Product], ratio: float = 0) -> list[str]:
 
     Parameters
     ----------
+    products
+        Each acquisition once.
     ratio
         Per cent, as for `tiling.sentinel1.selection.coverage.passes`.
     """
     lying: dict[str, list[Product]] = {}
-    for product in longest(products):
+    for product in products:
         for tile in tiles_touching(product.manifest.footprint):
             lying.setdefault(tile, []).append(product)
     return sorted(

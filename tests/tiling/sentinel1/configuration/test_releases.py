@@ -215,3 +215,21 @@ def test_a_new_folder_of_elevation_models_wins_over_the_old_option(read, tmp_pat
     assert "Paths.srtm" in found.without_effect
     empty = MIDDLE.replace("dem_dir : {folder}/dem", "dem_dir :\nsrtm : {folder}/hgt")
     assert read(empty).dem == tmp_path / "hgt"
+
+
+@pytest.mark.parametrize("calibration", ["sigma", "normlim", "gamma_naught_rtc"])
+def test_what_is_set_for_areas_says_that_another_calibration_makes_none(
+    config_file, caplog, calibration
+):
+    asked = {
+        "Paths.gamma_area": "{folder}/areas",
+        "Processing.min_gamma_area": "2",
+        "Processing.calibration_factor": "2",
+        "Processing.fname_fmt.gamma_area_product": "{tile_name}_{orbit}.tif",
+        "Processing.creation_options.gamma_area": "COMPRESS=LZW",
+    }
+    found = Configuration(config_file({"Processing.calibration": calibration, **asked}))
+    areas = calibration == "gamma_naught_rtc"
+    assert set(found.without_effect) == (set() if areas else set(asked))
+    told = f"areas are for calibration = gamma_naught_rtc, and it is {calibration}"
+    assert caplog.text.count(told) == (0 if areas else len(asked))

@@ -75,6 +75,20 @@ def test_of_products_with_one_start_the_longest_is_kept(query):
     assert [offer.name for offer in found] == [longer]
 
 
+@pytest.mark.parametrize("start", ["T060000", "T060001"])
+def test_of_two_processings_what_was_published_last_is_kept(query, start, caplog):
+    """Also where it was cut a second later; the order in which they come says nothing."""
+    again = NAMES[0].replace("T060000", start)[:-4] + "0000"
+    old, new = Offer(NAMES[0], published="2020-01-01"), Offer(again, published="2020-03-01")
+
+    class Both(FakeProvider):
+        def page(self, query, number, items):
+            return [new, old]
+
+    assert search(Both(), query) == [new]
+    assert f"{NAMES[0]} is left out: {again}" in caplog.text
+
+
 def test_days_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="2020-02-01, is after the last, 2020-01-01"):
         Query(date(2020, 2, 1), date(2020, 1, 1), HERE, ("vv",))

@@ -356,9 +356,11 @@ def test_of_a_pass_that_is_not_all_there_nothing_is_made(
     assert (situation.code, situation.nb_download_failures) == (code, 1)
     made = [path.name for path in (tmp_path / "out").rglob("*.tif")]
     assert ["20230624" in name for name in made] == [True]
-    told = json.loads((tmp_path / "out" / "summary.json").read_text())["values"]["skipped"]
-    assert len(told) == 1
-    assert first in told[0]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    (told,) = summary["values"]["skipped"]
+    assert first in told
+    assert summary["status"] == "done with failures"
+    assert summary["error"]["message"] == "1 passes were not made, 1 downloads failed"
 
 
 @pytest.mark.usefixtures("single")
@@ -368,6 +370,8 @@ def test_a_search_that_fails_is_counted(configured, tmp_path, archive):
         downloading(configured, tmp_path), debug_otb=True, provider=archive, nb_max_search_retries=2
     )
     assert (situation.code, situation.nb_search_failures) == (67, 1)
+    told = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (told["status"], told["error"]["message"]) == ("failed", "1 searches failed")
 
 
 @pytest.mark.parametrize(

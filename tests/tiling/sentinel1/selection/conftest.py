@@ -41,6 +41,7 @@ def make_product(full_product):
         channels: str = "DV",
         digest: str = "5371",
         processor: str = "003.40",
+        processed: str = "2021-12-23T06:06:18.000000",
         kind: str = "GRDH",
         files: bool = True,
         nested: bool = False,
@@ -67,6 +68,7 @@ def make_product(full_product):
         say("relativeOrbitNumber", str(relative))
         say("pass", direction)
         text = text.replace('version="003.40"', f'version="{processor}"')
+        text = text.replace('stop="2021-12-23T06:06:18.000000"', f'stop="{processed}"')
         if channels == "SV":
             text = re.sub(r"<[^<>]*transmitterReceiverPolarisation>VH<[^<>]*>", "", text)
         (path / "manifest.safe").write_text(text, "utf-8")

@@ -11,7 +11,7 @@ import shapely
 from tiling.sentinel1.errors import NoS2TileError
 from tiling.sentinel1.products.manifests import read_manifest
 from tiling.sentinel1.products.names import parse_name
-from tiling.sentinel1.selection.coverage import coverage, longest, passes
+from tiling.sentinel1.selection.coverage import coverage, passes
 from tiling.sentinel1.selection.inputs import Product, local_products
 from tiling.sentinel1.selection.tiles import covered_tiles, existing_tiles
 from workbench.rasters.grids import transformer
@@ -61,18 +61,24 @@ def test_a_tile_covers_itself():
         assert sum(shares) == pytest.approx(100, abs=0.01)
 
 
-def test_of_equal_starts_the_longest(tmp_path, make_product, caplog):
-    start = "20211223T051122"
-    make_product(tmp_path, start, "20211223T051140", digest="AAAA")
-    make_product(tmp_path, start, "20211223T051147", digest="BBBB", processor="003.31")
-    make_product(tmp_path, start, "20211223T051147", digest="0CCC", processor="003.40")
-    make_product(tmp_path, start, "20211223T051147", platform="S1A", digest="DDDD")
-    make_product(tmp_path, "20211223T051123", "20211223T051147", digest="EEEE")
-    with caplog.at_level(logging.WARNING):
-        found = longest(local_products(tmp_path))
-    assert [each.identifier[-4:] for each in found] == ["DDDD", "0CCC", "EEEE"]
-    assert "AAAA" in caplog.text
-    assert "BBBB" in caplog.text
+def test_a_pass_that_turns_near_the_pole_is_two(tmp_path, make_product):
+    """Names have one direction: a tile far north is seen before and after the turn."""
+    half(make_product, tmp_path, "20211223T051122", "upper", digest="AAAA", direction="ASCENDING")
+    half(make_product, tmp_path, "20211223T051130", "lower", digest="BBBB")
+    kept, _ = passes(local_products(tmp_path), TILE)
+    assert [[each.manifest.direction for each in one.products] for one in kept] == [
+        ["ASC"],
+        ["DES"],
+    ]
+
+
+def test_a_pass_over_midnight_is_two(tmp_path, make_product):
+    """Tiles are named by days, as those of S1Tiling."""
+    half(make_product, tmp_path, "20211223T235930", "upper", digest="AAAA")
+    half(make_product, tmp_path, "20211224T000001", "lower", digest="BBBB")
+    kept, dropped = passes(local_products(tmp_path), TILE, 60)
+    assert not kept
+    assert [one.day for one in dropped] == ["2021-12-23", "2021-12-24"]
 
 
 def half(make_product, folder, start, side, **options):
