@@ -148,7 +148,8 @@ def s1() -> None:
 def process(**options: Any) -> None:
     """Make the tiles that CONFIGFILE asks for.
 
-    Without --cluster, workers are started on this machine, as many as CONFIGFILE says.
+    Without --cluster, workers are started on this machine, as many as CONFIGFILE says
+    and steps can go on at a time.
     """
     _tiles(**options)
 
@@ -159,7 +160,8 @@ def process(**options: Any) -> None:
 def lia(**options: Any) -> None:
     """Make the maps of local incidence that CONFIGFILE asks for.
 
-    Without --cluster, workers are started on this machine, as many as CONFIGFILE says.
+    Without --cluster, workers are started on this machine, as many as CONFIGFILE says
+    and steps can go on at a time.
     """
     _maps(**options)
 

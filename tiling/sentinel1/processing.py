@@ -71,7 +71,7 @@ def s1_process(
         normlim and gamma_naught_rtc.
     client
         Dask client to run on; by default a cluster of Processing.nb_parallel_processes workers is
-        started on this machine.
+        started on this machine, of fewer if fewer steps can go on at a time, and none for one.
 
     Returns
     -------

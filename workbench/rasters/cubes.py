@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from workbench.errors import BadInput, portable_errors
 from workbench.rasters.windows import BLOCK, Window, windows
 
 if TYPE_CHECKING:
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
 __all__ = ["BlockMaker", "Variable", "check_chunks", "cube_of_blocks", "grid_of"]
@@ -85,6 +85,7 @@ def cube_of_blocks(
     BadInput
         If `chunks` is not a number of pixels.
     """
+    import xarray as xr
     from odc.geo.xr import xr_coords
 
     check_chunks(chunks)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from workbench.disks import make_folder, unreadable, writing
 from workbench.errors import BadFile
@@ -24,6 +23,7 @@ from workbench.rasters.wholerasters import written_raster
 from workbench.rasters.windows import BLOCK, Window, windows
 
 if TYPE_CHECKING:
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
 __all__ = [

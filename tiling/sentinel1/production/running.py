@@ -24,7 +24,7 @@ from tiling.sentinel1.production.selecting import Found, find_products, orbit_fi
 from tiling.sentinel1.production.settings import Settings
 from tiling.sentinel1.production.sharedmaps import MapFolders
 from tiling.sentinel1.production.standing import Standing
-from tiling.sentinel1.production.steps import Step, needed
+from tiling.sentinel1.production.steps import Step, needed, side_by_side
 from tiling.sentinel1.production.tallies import Tally
 from tiling.sentinel1.production.workers import workers
 from tiling.sentinel1.selection.absence import why_nothing
@@ -106,7 +106,8 @@ def process(
         Called with the planned steps of the maps, and the configuration; returns the steps that are
         done in their place.
     client
-        Cluster; by default one of this machine, as the configuration says.
+        Cluster; by default one of this machine, as the configuration says, where steps can go on at
+        a time.
     provider
         Where products are downloaded from; by default eodag.
 
@@ -250,7 +251,8 @@ class _Run:
                         logger.info("would be made: %s %s", step.kind, step.outputs[0])
                 elif todo:
                     if not cluster:
-                        cluster.append(stack.enter_context(self._workers(client)))
+                        most = side_by_side(todo) if len(groups) == 1 else None
+                        cluster.append(stack.enter_context(self._workers(client, most)))
                     self._carry(todo, cluster[0], maps)
                 keep = getattr(cfg, "keep_latest_images", None)
                 if keep is not None and not modes.dryrun:
@@ -333,13 +335,14 @@ class _Run:
             draw_steps(path, steps, sorted(used), [s.name for s in steps if s.name not in names])
             logger.info("steps of %s: %s", tile, path)
 
-    def _workers(self, client: Client | None) -> Any:
+    def _workers(self, client: Client | None, most: int | None) -> Any:
         return workers(
             client,
             processes=int(self.cfg.nb_procs),
             megabytes=float(self.cfg.ram_per_process),
             threads=int(self.cfg.OTBThreads),
             serial=self.modes.serial,
+            most=most,
         )
 
     def _carry(self, todo: Sequence[Step], client: Client | None, maps: MapFolders) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from workbench.manifests import Manifest
 
-__all__ = ["Kind", "Step", "in_order", "needed", "record_path"]
+__all__ = ["Kind", "Step", "in_order", "needed", "record_path", "side_by_side"]
 
 Kind = Literal["image", "incidence", "tile", "mask", "hidden", "filtered", "quicklook", "item"]
 
@@ -112,3 +112,20 @@ def in_order(steps: Iterable[Step]) -> list[Step]:
         done |= {step.name for step in ready}
         waiting = [step for step in waiting if step.name not in done]
     return ordered
+
+
+def side_by_side(steps: Iterable[Step]) -> int:
+    """Return how many steps may go on at a time, at most: the chains that they make.
+
+    A step goes on with a chain that ends in one it needs; where there is none left, it begins one.
+    """
+    ends: set[str] = set()
+    chains = 0
+    for step in in_order(steps):
+        before = next((name for name in step.needs if name in ends), None)
+        if before is None:
+            chains += 1
+        else:
+            ends.remove(before)
+        ends.add(step.name)
+    return chains

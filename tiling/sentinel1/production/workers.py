@@ -17,9 +17,18 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def workers(
-    client: Client | None, *, processes: int, megabytes: float, threads: int, serial: bool
+    client: Client | None,
+    *,
+    processes: int,
+    megabytes: float,
+    threads: int,
+    serial: bool,
+    most: int | None = None,
 ) -> Iterator[Client | None]:
     """Give a client for a block: the one that is given, a new one of this machine, or None.
+
+    None is given where one step comes after the other anyway: to start a cluster, with libraries
+    loaded twice, takes as much work as a tile.
 
     Parameters
     ----------
@@ -29,10 +38,18 @@ def workers(
         Of that cluster: workers, memory of each, and threads that their libraries may use.
     serial
         None is given: work goes on in this thread.
+    most
+        Steps that may go on at a time: there are no more workers than that. None where it is not
+        known yet.
     """
     if serial or client is not None:
         yield None if serial else client
         return
+    if most == 1:
+        logger.info("one step after the other: done in this process, without workers")
+        yield None
+        return
+    processes = min(processes, most or processes)
     from workbench.clusters import connect
 
     limits = {f"{library}_NUM_THREADS": str(threads) for library in ("NUMBA", "OMP", "OPENBLAS")}

@@ -201,3 +201,16 @@ def test_workers_are_as_the_configuration_says():
         assert [(one["nthreads"], one["memory_limit"]) for one in told] == [(1, 700_000_000)]
         assert client.submit(os.getenv, "NUMBA_NUM_THREADS").result() == "3"
         assert client.cluster.scheduler.allowed_failures == 0
+
+
+def test_there_are_no_more_workers_than_steps_at_a_time():
+    with workers(None, processes=3, megabytes=700, threads=1, serial=False, most=2) as client:
+        assert len(client.scheduler_info()["workers"]) == 2
+
+
+def test_one_step_after_the_other_needs_no_workers(two_workers):
+    alone = {"processes": 3, "megabytes": 700, "threads": 1, "serial": False, "most": 1}
+    with workers(None, **alone) as client:
+        assert client is None
+    with Client(two_workers) as own, workers(own, **alone) as client:
+        assert client is own

@@ -29,6 +29,7 @@ from tiling.sentinel1.errors import (
 from tiling.sentinel1.outputs.acquisitions import acquisition
 from tiling.sentinel1.production.running import process
 from tiling.sentinel1.production.settings import Settings
+from tiling.sentinel1.production.workers import workers
 from tiling.sentinel1.products.manifests import read_manifest
 from workbench.errors import FolderInUse, OutputExists
 
@@ -98,7 +99,7 @@ def test_a_second_run_makes_nothing(plain, configured, tmp_path):
     [
         ({"ram_per_process": 500, "OTBThreads": 1}, {"debug_otb": True}),
         ({}, {"debug_otb": True, "cache_before_ortho": True}),
-        ({"nb_procs": 2}, {"debug_caches": True}),
+        ({"nb_procs": 2, "generate_quicklook": True}, {"debug_caches": True}),
     ],
     ids=["small blocks", "images first", "workers"],
 )
@@ -112,6 +113,19 @@ def test_pixels_do_not_depend_on_how_a_run_goes(plain, configured, tmp_path, cha
         {"S1"} if "cache_before_ortho" in options else {"32TPL"} if "debug_caches" in options
         else set()
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "most"), [({}, 1), ({"generate_quicklook": True}, 2)])
+def test_workers_are_not_more_than_steps_at_a_time(configured, monkeypatch, changes, most):
+    asked = []
+
+    def in_this_thread(client, **given):
+        asked.append(given["most"])
+        return workers(client, **{**given, "serial": True})
+
+    monkeypatch.setattr("tiling.sentinel1.production.running.workers", in_this_thread)
+    assert process(configured(nb_procs=3, **changes)).code == 0
+    assert asked == [most]
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_would(configured, tmp_path, caplog):

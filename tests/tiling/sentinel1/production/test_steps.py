@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
 
 from tiling.sentinel1.production.drawings import draw_steps
 from tiling.sentinel1.production.standing import Standing
-from tiling.sentinel1.production.steps import in_order, needed
+from tiling.sentinel1.production.steps import in_order, needed, side_by_side
 from workbench.errors import OutputExists
 from workbench.manifests import Manifest
 
@@ -32,6 +36,33 @@ def test_steps_that_wait_for_each_other_or_write_one_file_are_refused(step):
         in_order([b, round_about])
     with pytest.raises(ValueError, match=r"two steps write one file: .*/a"):
         in_order([a, step("a")])
+
+
+SHAPES = {
+    "nothing": {},
+    "a tile and its mask": {"tile": "", "mask": "tile"},
+    "what is made of one tile": {"tile": "", "mask": "tile", "filtered": "tile", "item": "tile"},
+    "two dates": {"a": "", "b": "", "mask of a": "a", "mask of b": "b"},
+    "images first": {"a": "", "b": "", "tile": "a b", "mask": "tile"},
+    "a map for two tiles": {"map": "", "a": "map", "b": "map"},
+    "one that takes long beside three": {"x": "", "y": "", "p": "y", "q": "y", "r": "y"},
+}
+
+
+@pytest.mark.parametrize("needs", SHAPES.values(), ids=SHAPES)
+def test_no_more_steps_go_on_at_a_time_than_are_counted(step, needs):
+    names = {name: text.split() for name, text in needs.items()}
+    made, before = {}, {}
+    for name, waited in names.items():
+        made[name] = step(name, *(made[other] for other in waited))
+        before[name] = set(waited).union(*(before[other] for other in waited))
+    together = [
+        len(group)
+        for size in range(1, len(made) + 1)
+        for group in combinations(made, size)
+        if not any(one in before[other] for one in group for other in group)
+    ]
+    assert side_by_side(made.values()) == max(together, default=0)
 
 
 def test_what_only_others_need_is_made_only_for_them(step):
@@ -178,3 +209,13 @@ def test_a_decision_is_no_part_of_what_a_file_is_known_by(step):
     Manifest(one.manifest.inputs, {}, "1", {"product": "S1A"}).save(one.record)
     assert Standing().stands(one)
     assert one.manifest.decided(one.record) == {"product": "S1A"}
+
+
+def test_what_makes_tiles_loads_no_library_of_tables_and_cubes():
+    script = (
+        "import json, sys, tiling.sentinel1.production.sources, "
+        "tiling.sentinel1.outputs.concatenation, tiling.sentinel1.outputs.bordermasks, "
+        "tiling.sentinel1.outputs.rasters; print(json.dumps(sorted(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert not {"dask", "pandas", "xarray"} & set(json.loads(answer.stdout))
