@@ -6,7 +6,9 @@
 
 FOLDER holds the full disks of `scenes_windows.py` (written where they are missing). ``series``
 makes a dataset of 1000 x 1000 km at 1 km from them, each scan under the names of many, and compares
-the stages as tasks with the same functions called one after the other, and with a plain loop.
+the stages as tasks with the same functions called one after the other, and with a plain loop; and
+on two workers with the same functions in two processes at once, half of the scenes in each: two
+busy processes may be slower than one where they share a core.
 ``restart`` asks for `regrid` where all of it stands. ``embeddings`` sends a scene through an
 encoder as it begins, tile by tile and at once.
 """
@@ -20,16 +22,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
-from machine import in_turn, machine, print_facts, print_table, timed
-from memory import Watch
+from machine import Seconds, machine, print_facts, print_table, timed
 from reference.scenes_plain import plain_band
 from scenes_windows import CENTRE, full_disks
 
+import workbench
 from tiling.scenes import tasks
 from tiling.scenes.abi.objectnames import parse_name
 from tiling.scenes.production.dataset import open_dataset
@@ -46,6 +51,7 @@ domain: {{central_latitude: {centre[0]}, central_longitude: {centre[1]},
 sampling: {{resolution: 1000.0}}
 """
 BANDS = {"truecolor_rgb": (1, 2, 3), "singlechannel__bt_13": (13,)}
+AT_ONCE, ON_WORKERS = "bare functions in two processes at once", "on two workers"
 STEP = np.timedelta64(10, "m")
 FIRST = np.datetime64("2020-02-02T14:00:21", "ms")
 
@@ -69,7 +75,7 @@ def dataset(folder: Path, kind: str, scenes: int, disks: Mapping[int, str]) -> P
                 raise AssertionError(name)
             (place / name).symlink_to(disks[band])
     home = folder / "dataset"
-    home.mkdir()
+    home.mkdir(parents=True)
     text = META.format(
         type=kind, bucket=bucket, centre=CENTRE,
         start=FIRST - STEP, end=FIRST + scenes * STEP,
@@ -121,57 +127,111 @@ def plainly(disk: str, folder: Path, scenes: int) -> None:
         found.to_netcdf(folder / f"{number}.nc", encoding=packed)
 
 
+def half(home: Path, part: int, begin: Any, found: Any) -> None:
+    """Call the bare functions for every other scene, once another process is ready too."""
+    pipeline = Pipeline(open_dataset(home))
+    crops = pipeline.stages.crops()
+    grids = pipeline.stages.regridded(crops, {})
+    pairs = list(zip(crops.jobs.values(), grids.jobs.values(), strict=True))[part::2]
+
+    def work(some: Iterable[tuple[Any, Any]]) -> None:
+        for crop, grid in some:
+            crops.function(crop)
+            grids.function(grid)
+
+    work(pairs[:1])  # compiled loops are loaded, places of pixels known
+    begin.wait()
+    found.put(timed(lambda: work(pairs), 1)[0])
+
+
+def two_processes(home: Path) -> Seconds:
+    """Call the bare functions in two processes at once: CPU seconds of both."""
+    context = get_context("spawn")
+    begin, found = context.Barrier(2, timeout=600), context.Queue()
+    emptied(home)
+    both = [context.Process(target=half, args=(home, part, begin, found)) for part in (0, 1)]
+    for process in both:
+        process.start()
+    spent = [found.get(timeout=3600) for _ in both]
+    for process in both:
+        process.join()
+    return Seconds(max(s.wall for s in spent), sum(s.cpu for s in spent))
+
+
+def two_workers(home: Path, client: Any) -> tuple[Seconds, Seconds]:
+    """Make all on Dask workers; also return what this process took of it, with the scheduler."""
+    before = client.run(time.process_time)
+    driver, _ = timed(lambda: as_tasks(home, client=client), 1)
+    after = client.run(time.process_time)
+    workers = sum(after[name] - before[name] for name in before)
+    return Seconds(driver.wall, driver.cpu + workers), driver
+
+
+def peak_mib() -> float:
+    """Return the largest resident memory that this process had, libraries included."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
 def series(given: argparse.Namespace, folder: Path) -> None:
     """Measure crops and regridded scenes."""
-    from distributed import Client, LocalCluster
-
     scenes = given.scenes or 12
     disks = full_disks(given.folder.resolve())
-    home = dataset(folder, given.type, scenes, disks)
-    tasks.scene_ids(home)
-    calls: dict[str, Callable[[], Any]] = {
-        "functions one after the other": lambda: one_by_one(home),
-        "as tasks, in threads": lambda: as_tasks(home),
+    home, few = (
+        dataset(folder / n, given.type, k, disks) for n, k in (("all", scenes), ("few", 4))
+    )
+    for each in (home, few):
+        tasks.scene_ids(each)
+    calls: dict[str, Callable[[Path], Any]] = {
+        "bare functions, one after the other": one_by_one,
+        "as tasks, in threads": as_tasks,
     }
     if given.type == "singlechannel__bt_13":
-        calls["plain loop: no crop, picture, coordinates"] = lambda: plainly(
+        calls["plain loop: no crop, picture, coordinates"] = lambda _: plainly(
             disks[13], folder, scenes
         )
-    spent = in_turn(calls, given.repeats)
-    rows: list[tuple[Any, ...]] = [
-        (name, s.wall, s.cpu, s.cpu / scenes) for name, s in spent.items()
-    ]
-    for row in rows:
-        print(f"{row[0]}: {row[3]:.2f} CPU s a scene", flush=True)
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="2GB") as cluster,
-        Client(cluster) as client,
-    ):
-        as_tasks(home, client=client)  # compiled loops are loaded
-        with Watch() as watch:
-            start = time.perf_counter()
-            as_tasks(home, client=client)
-            wall = time.perf_counter() - start
-    driver = watch.cpu_seconds - sum(
-        watch._cpu[pid] - watch._before.get(pid, 0.0) for pid in watch._cpu if pid != os.getpid()
+    for call in calls.values():
+        call(few)  # compiled loops are loaded
+    taken: dict[str, list[Seconds]] = defaultdict(list)
+    for _ in range(given.repeats):
+        for name, call in calls.items():
+            taken[name].append(timed(lambda: call(home), 1)[0])  # noqa: B023
+            print(f"{name}: {taken[name][-1].cpu / scenes:.2f} CPU s a scene", flush=True)
+    drivers = []
+    with workbench.connect("local", jobs=2, wait_for=2, threads_per_worker=1) as client:
+        as_tasks(few, client=client)
+        for _ in range(given.repeats):
+            taken[AT_ONCE].append(two_processes(home))
+            spent, driver = two_workers(home, client)
+            taken[ON_WORKERS].append(spent)
+            drivers.append(driver)
+            for name in (AT_ONCE, ON_WORKERS):
+                print(f"{name}: {taken[name][-1].cpu / scenes:.2f} CPU s a scene", flush=True)
+        peaks = client.run(peak_mib)
+    wall, cpu = (
+        {name: median(getattr(s, what) for s in of) for name, of in taken.items()}
+        for what in ("wall", "cpu")
     )
-    rows.append(("on two workers", wall, watch.cpu_seconds, watch.cpu_seconds / scenes))
     print_table(
         f"crop and regrid of {scenes} scenes, {given.type}",
         ("", "wall s", "CPU s", "CPU s a scene"),
-        rows,
+        [(name, wall[name], cpu[name], cpu[name] / scenes) for name in taken],
     )
-    serial = spent["functions one after the other"].cpu
-    threads = spent["as tasks, in threads"].cpu
-    peaks = ", ".join(f"{peak:.0f}" for peak in watch.worker_peaks)
+    serial, threads, *_ = cpu.values()
+    driver_cpu = median(driver.cpu for driver in drivers)
+
+    def over(one: float, other: float) -> str:
+        return f"{100 * (one / other - 1):.0f} % (goal 20)"
+
     print_facts(
         "overhead and memory",
         {
-            "tasks in threads": f"{100 * (threads / serial - 1):.0f} % of the functions (goal 20)",
-            "on two workers": f"{100 * (watch.cpu_seconds / serial - 1):.0f} % (goal 20)",
-            "of it this process, with the scheduler": f"{100 * driver / serial:.0f} %",
-            "peaks of workers": f"{peaks} MiB (goal 0.5 GB)",
-            "peak of this process": f"{watch.driver_peak:.0f} MiB",
+            "tasks in threads, over the bare functions": over(threads, serial),
+            "two workers, over them in two processes at once": over(cpu[ON_WORKERS], cpu[AT_ONCE]),
+            "two workers, over them one after the other": over(cpu[ON_WORKERS], serial),
+            "of it this process, with the scheduler": f"{100 * driver_cpu / cpu[AT_ONCE]:.0f} %",
+            "peaks of workers": f"{', '.join(f'{p:.0f}' for p in peaks.values())} MiB (goal 477)",
+            "peak of this process": f"{peak_mib():.0f} MiB",
         },
     )
     if given.type == "singlechannel__bt_13":

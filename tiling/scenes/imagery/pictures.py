@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,13 @@ __all__ = ["fixed_limits", "is_inverted", "picture", "stretched", "write_picture
 
 Bytes = npt.NDArray[np.uint8]
 Limits = tuple[float, float]
+Look = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
 KELVIN = (180.0, 320.0)
 """Brightness temperatures that are shown white and black."""
 
 _DEFAULT = Image()
+_BLOCK = 1 << 13  # pixels at a time: what lies between value and grey stays in the cache
 _DARKEST = 0.0223  # reflectance that is shown black in true colour
 _PRODUCTS = {"ACHA": (0.0, 16e3), "TPW": (0.0, 70.0), "CPS": (0.0, 100.0), "ACM": (0.0, 1.0),
              "RSR": (0.0, 1200.0)}  # fmt: skip
@@ -129,10 +132,7 @@ def picture(
         ]
         if len(channels) not in (1, 3) or len({plane.shape for _, plane in channels}) > 1:
             return None
-        bright = np.stack(_brightness(channels, image, limits or {}), axis=-1)
-        missing = np.isnan(bright).any(axis=-1)
-        shown = np.where(missing[..., None], 0, bright)
-        found = np.concatenate([(shown * 255 + 0.5).astype(np.uint8), _opacity(~missing)], axis=-1)
+        found = _painted([plane for _, plane in channels], _looks(channels, image, limits or {}))
     return found[::-1] if rising else found
 
 
@@ -157,20 +157,33 @@ def write_picture(path: str | os.PathLike[str], pixels: Bytes) -> Path:
     return Path(path)
 
 
-def _brightness(
+def _painted(planes: Sequence[npt.NDArray[Any]], looks: Sequence[Look]) -> Bytes:
+    """Return all channels and opacity; of few pixels at a time, as numbers take 8 bytes each."""
+    found = np.empty((planes[0].size, len(planes) + 1), np.uint8)
+    flat = [plane.reshape(-1) for plane in planes]
+    for first in range(0, len(found), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        bright = np.stack([look(plane[part]) for plane, look in zip(flat, looks, strict=True)])
+        known = ~np.isnan(bright).any(axis=0)
+        found[part, :-1] = (np.where(known, bright, 0) * 255 + 0.5).astype(np.uint8).T
+        found[part, -1] = known * np.uint8(255)
+    return found.reshape(*planes[0].shape, -1)
+
+
+def _looks(
     channels: list[tuple[str, npt.NDArray[Any]]], image: Image, known: Mapping[str, Limits]
-) -> list[npt.NDArray[Any]]:
-    """Return each channel from 0 to 1, NaN where missing."""
+) -> list[Look]:
+    """Return what makes each channel a brightness from 0 to 1, NaN where missing."""
     if isinstance(image.limits, tuple) and len(image.limits) != len(channels):
         raise SceneError(
             "E040",
             f"image.limits has {len(image.limits)} pairs for {len(channels)} channels: give one "
             "pair a channel",
         )
-    found = []
+    found: list[Look] = []
     for place, (name, plane) in enumerate(channels):
         if name == "truecolor_rgb" and image.limits == "default":
-            found.append(stretched(plane))
+            found.append(stretched)
             continue
         inverted = is_inverted(name)
         if image.limits == "per_image":
@@ -181,7 +194,7 @@ def _brightness(
             pair = fixed_limits(name) or known.get(name) or _unknown(name)
         else:
             pair = image.limits[place]
-        found.append(_between(plane, pair, inverted))
+        found.append(partial(_between, limits=pair, inverted=inverted))
     return found
 
 

@@ -73,6 +73,7 @@ def regrid_scene(job: GridJob) -> Made:
     grid = _grid(job, scene)
     periodic = job.meta.fields.periodic and job.aux is None
     found = all_on_grid(scene, grid, job.method, periodic=periodic)
+    del scene  # its memory is for the picture and the file
     found.attrs |= _about(job)
     pixels = None if job.aux else _picture(job, found, job.limits)
     if pixels is not None:

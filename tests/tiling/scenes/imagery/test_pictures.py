@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,26 @@ def test_true_colour_is_stretched_by_its_logarithm() -> None:
     assert found.shape == (2, 2, 4)
     assert found[0, 0].tolist() == [round(want * 255)] * 3 + [255]
     assert found[1, 0].tolist() == [0, 0, 0, 0]
+
+
+def test_a_picture_needs_little_memory_beside_itself() -> None:
+    values = np.random.default_rng(0).random((3, 500, 1000), dtype=np.float32)
+    values[1, 70, 3] = np.nan
+    images = scene(truecolor_rgb=values)
+    tracemalloc.start()
+    try:
+        found = picture(images)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert peak < 2 * found.nbytes  # of numbers of 8 bytes it would be six times as much
+    whole = np.moveaxis(stretched(values), 0, -1)[::-1]
+    missing = np.isnan(whole).any(axis=-1)
+    assert (found[..., 3] == np.where(missing, 0, 255)).all()
+    assert (
+        found[..., :3] == (np.where(missing[..., None], 0, whole) * 255 + 0.5).astype("u1")
+    ).all()
 
 
 def test_three_channels_are_colours_in_their_order_and_others_no_picture() -> None:
