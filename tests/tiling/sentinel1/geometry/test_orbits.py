@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pyproj import Transformer
@@ -111,3 +113,22 @@ def test_earth_fixed_coordinates_are_those_of_pyproj():
     )
     found = earth_fixed_points(longitudes, latitudes, heights)
     np.testing.assert_allclose(found, np.transpose(expected), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "metres"),
+    [("5371", 2e-4, 2e-4), ("6D00", 2e-4, 4e-4),
+     ("CEAB", 0.03, 0.002), ("3768", 0.03, 0.002), ("ECC8", 0.03, 0.06)],
+)  # fmt: skip
+def test_points_are_abeam_when_sarsen_has_them_abeam(annotations, name, lines, metres):
+    """Frozen results of backward_geocode 0.9.6 for 40 places; it fits positions alone.
+
+    Vectors of the last three are noisy, and velocities count here.
+    """
+    frozen = np.load(Path(__file__).with_name("sarsen_places.npz"))
+    annotation = annotations[name]
+    orbit = fit_orbit(annotation.vectors)
+    times, ranges = orbit.zero_doppler(earth_fixed_points(*frozen[f"places_{name}"]))
+    theirs = frozen[f"times_{name}"].astype("M8[ns]") - annotation.first_line
+    assert np.abs(times - theirs / np.timedelta64(1, "s")).max() < lines * annotation.line_interval
+    assert np.abs(ranges - frozen[f"ranges_{name}"]).max() < metres

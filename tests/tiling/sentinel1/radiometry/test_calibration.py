@@ -24,6 +24,7 @@ TAGS = {
 
 
 FROZEN = Path(__file__).with_name("otb_calibration.npz")
+XARRAY_SENTINEL = FROZEN.with_name("xarray_sentinel_calibration.npz")
 
 
 class Plain:
@@ -260,6 +261,17 @@ def test_backscatter_of_an_old_form_is_that_of_the_orfeo_toolbox(older_products)
         scale = calibration(image, "sigma", remove_noise=remove_noise, lower=1e-30)
         np.testing.assert_allclose(scale.apply(values, window), frozen[name], rtol=2e-7, atol=1e-6)
     assert (frozen["sigma_4"] - frozen["sigma_denoised_4"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["sigma", "beta", "gamma", "dn"])
+def test_backscatter_is_that_of_xarray_sentinel(full_product, kind):
+    """Frozen results of calibrate_intensity 0.9.6 with the tables of the product."""
+    frozen = np.load(XARRAY_SENTINEL)
+    scale = calibration(Image(full_product, "vv"), kind, remove_noise=False)
+    for k in range(3):
+        values = frozen[f"numbers_{k}"]
+        got = scale.apply(values, placed(frozen[f"corner_{k}"], values.shape))
+        np.testing.assert_allclose(got, frozen[f"{TAGS[kind]}_{k}"], rtol=1e-6)
 
 
 def placed(corner: np.ndarray, shape: tuple[int, int]) -> Window:
