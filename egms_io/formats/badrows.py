@@ -29,7 +29,7 @@ class Fault(str):
 
 
 def faults(
-    text: bytes, line: int, header: Sequence[str], numbers: Iterable[str], *, pid: bool
+    text: bytes | bytearray, line: int, header: Sequence[str], numbers: Iterable[str], *, pid: bool
 ) -> Iterator[Fault]:
     """Find the bad rows of a text, with line and column.
 

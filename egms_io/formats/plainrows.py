@@ -44,7 +44,10 @@ _BYTE, _8, _10, _16, _32, _48 = (np.uint64(number) for number in (0xFF, 8, 10, 1
 
 
 def plain_rows(
-    text: bytes, header: Sequence[str], numbers: Collection[str], pid: str | None = None
+    text: bytes | bytearray,
+    header: Sequence[str],
+    numbers: Collection[str],
+    pid: str | None = None,
 ) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.int64] | None] | None:
     """Read some columns of CSV rows, or return None where a row is not plain.
 
@@ -73,7 +76,7 @@ def plain_rows(
     runs = np.array([(kind, len(list(group)), _COMMA) for kind, group in groupby(kinds)])
     runs[-1, 2] = _LF
     if not text.endswith(b"\n"):
-        text += b"\n"
+        text = text + b"\n"
     content = np.frombuffer(text, np.uint8)
     rows = _count_lines(content)
     values = np.empty((len(numbers), rows))

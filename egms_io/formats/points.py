@@ -6,13 +6,14 @@ the columns that are needed are converted. A bad row is reported with its line a
 
 from __future__ import annotations
 
+import io
 import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 BATCH_BYTES = 8 * 2**20
 
 Floats = npt.NDArray[np.float64]
+Text = bytes | bytearray
 
 
 @dataclass
@@ -142,16 +144,22 @@ def read_points(
                     yield batch
 
 
-def _whole_lines(stream: IO[bytes], size: int) -> Iterator[bytes]:
+def _whole_lines(stream: IO[bytes], size: int) -> Iterator[Text]:
     """Cut a stream into pieces of about `size` bytes that end with a line."""
+    reader = cast(io.BufferedIOBase, stream)
     rest = b""
-    while block := stream.read(size):
-        end = block.rfind(b"\n") + 1
+    while True:
+        piece = bytearray(len(rest) + size)
+        piece[: len(rest)] = rest
+        with memoryview(piece) as view:  # filled in place: text is not copied once more
+            filled = len(rest) + reader.readinto(view[len(rest) :])
+            end = piece.rfind(b"\n", 0, filled) + 1
+            if filled == len(rest):
+                break
+            rest = bytes(view[end:filled])
         if end:
-            yield rest + block[:end]
-            rest = block[end:]
-        else:
-            rest += block
+            del piece[end:]
+            yield piece
     if rest.strip():
         yield rest
 
@@ -179,7 +187,7 @@ class _Table:
         return cls(burst.header, dates, numbers, "pid" in known)
 
     def parse(
-        self, text: bytes, path: Path, line: int, tally: Counter[str], *, skip_rows: bool
+        self, text: Text, path: Path, line: int, tally: Counter[str], *, skip_rows: bool
     ) -> _Rows:
         """Convert whole lines, the first of which is line number `line` of the file."""
         import pyarrow as pa
@@ -199,7 +207,8 @@ class _Table:
             log.warning("%s: dropped: %s", path, fault)
             faulty.add(fault.number)
         tally["bad rows"] += len(faulty)
-        kept = [row for number, row in enumerate(text.split(b"\n"), line) if number not in faulty]
+        every = enumerate(bytes(text).split(b"\n"), line)
+        kept = [row for number, row in every if number not in faulty]
         try:
             points = self._arrow(b"\n".join(kept))
         except pa.ArrowInvalid as error:
@@ -226,10 +235,10 @@ class _Table:
         remarks.add("impossible", int(wild.sum()), f"{place}: {value:g} mm{jump}")
         return points.take(np.flatnonzero(~wild))
 
-    def _faults(self, text: bytes, line: int) -> Iterator[Fault]:
+    def _faults(self, text: Text, line: int) -> Iterator[Fault]:
         return faults(text, line, self.header, self.numbers.values(), pid=self.pid)
 
-    def _plain(self, text: bytes) -> Points | None:
+    def _plain(self, text: Text) -> Points | None:
         """Read rows of plain numbers; None where one is not plain, which `_arrow` looks into."""
         from egms_io.formats.plainrows import plain_rows  # loads numba
 
@@ -238,7 +247,7 @@ class _Table:
         )
         return None if found is None else self._points(*found)
 
-    def _arrow(self, text: bytes) -> Points:
+    def _arrow(self, text: Text) -> Points:
         import pyarrow as pa
         from pyarrow import csv
 
@@ -286,7 +295,7 @@ class _Rows:
     """Points with the text they come from, to tell the line of any of them."""
 
     points: Points
-    text: bytes
+    text: Text
     first_line: int
     lines: int
     faulty: frozenset[int] = frozenset()  # lines that gave no point
@@ -304,7 +313,7 @@ class _Rows:
 
     def line_of(self, row: int) -> int:
         """Return the line of the file that a point stands in."""
-        lines = enumerate(self.text.split(b"\n"), self.first_line)
+        lines = enumerate(bytes(self.text).split(b"\n"), self.first_line)
         kept = (number for number, row in lines if row.strip() and number not in self.faulty)
         return next(number for place, number in enumerate(kept) if place == row)
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from workbench.machinecode import compiled
 
+STRETCH = 256  # columns of a product taken together
+
 
 @compiled
 def add_values(values, cells, per_mm, coarse_per_mm, total, squared, present):
@@ -55,6 +57,55 @@ def add_rows(total, cells, added):
     for row in range(len(added)):
         for place in range(len(cells)):
             total[row, cells[place]] += added[row, place]
+
+
+@compiled
+def add_products(starts, terms, weights, columns, out):
+    """Add a sparse matrix times columns, a few hundred columns at a time: they stay in the cache.
+
+    Parameters
+    ----------
+    starts
+        (rows + 1,) where the entries of each row of the matrix begin, and the end.
+    terms, weights
+        (entries,) column of the matrix and value, row by row, added in this order.
+    columns
+        (terms, n) float64.
+    out
+        (rows, n), changed.
+    """
+    for first in range(0, out.shape[1], STRETCH):
+        for row in range(len(out)):
+            total = out[row, first : first + STRETCH]
+            for entry in range(starts[row], starts[row + 1]):
+                values, weight = columns[terms[entry], first : first + STRETCH], weights[entry]
+                for column in range(len(total)):
+                    total[column] += weight * values[column]
+
+
+@compiled
+def add_spread(sums, counts, per_one, squares, freedom):
+    """Add what the sums of each acquisition say of a cell: (Σ y)² / n, and n - 1.
+
+    Parameters
+    ----------
+    sums
+        (acquisitions, cells) int64, Σ y in units.
+    counts
+        (1 or acquisitions, cells), n; an acquisition without a value counts as one of 0.
+    per_one
+        Units per 1.
+    squares, freedom
+        (cells,) float64 and int64, changed.
+    """
+    fixed = len(counts) == 1
+    for acquisition in range(len(sums)):
+        total, count = sums[acquisition], counts[0 if fixed else acquisition]
+        for cell in range(len(squares)):
+            known = max(count[cell], 1)
+            whole = total[cell] / per_one
+            squares[cell] += whole * whole / known
+            freedom[cell] += known - 1
 
 
 @compiled

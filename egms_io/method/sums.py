@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egms_io.method.timekernel import fixed_order_product
-
 MM = 1e4  # units per mm, per mm / yr and per m; files have one decimal
 SQUARED_MM = 1e2  # units per mm in squared displacements, whose sums would not fit otherwise
 COSINE = 1e6  # units per 1 in the parts of the line of sight; files have three decimals
@@ -135,13 +133,13 @@ def within_cells(sums: CellSums) -> tuple[Floats, Floats]:
     rounded before the difference is taken: the formula loses no digits here, unlike with sums in
     floating point (Chan, Golub and LeVeque, 1983, The American Statistician 37, 242-247).
     """
-    total = sums.series[-1] / MM
-    count = np.broadcast_to(sums.points, total.shape) if sums.present is None else sums.present
-    known = np.maximum(count, 1)
-    ones = np.ones((1, len(total)))
-    about_mean = fixed_order_product(ones, total**2 / known)[0]
-    squares = sums.squared / SQUARED_MM**2 - about_mean
-    return np.maximum(squares, 0.0), (known - 1).sum(axis=0).astype(float)
+    from egms_io.method.additions import add_spread  # loads numba
+
+    total = sums.series[-1]
+    counts = sums.points[None] if sums.present is None else sums.present
+    about_mean, freedom = np.zeros(total.shape[1]), np.zeros(total.shape[1], np.int64)
+    add_spread(total, counts, MM, about_mean, freedom)
+    return np.maximum(sums.squared / SQUARED_MM**2 - about_mean, 0.0), freedom.astype(float)
 
 
 def mean_gnss(sums: CellSums) -> Floats:

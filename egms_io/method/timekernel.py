@@ -152,8 +152,9 @@ def interpolate(
 def fixed_order_product(matrix: Floats, columns: Floats) -> Floats:
     """Return ``matrix @ columns``, each column summed in the same order whatever the others are.
 
-    A BLAS product may round differently for another number of columns or threads; the sparse
-    product adds row by row, so a cell's values do not depend on how the area was divided.
+    A BLAS product may round differently for another number of columns or threads; here each column
+    is summed by itself, so a cell's values do not depend on how the area was divided. Zeros of the
+    matrix take no part, whatever they would multiply.
 
     Parameters
     ----------
@@ -166,9 +167,13 @@ def fixed_order_product(matrix: Floats, columns: Floats) -> Floats:
     -------
     (r, n) float64.
     """
-    from scipy.sparse import csr_array
+    from egms_io.method.additions import add_products  # loads numba
 
-    product: Floats = csr_array(np.nan_to_num(matrix)) @ np.ascontiguousarray(columns)
+    known = np.nan_to_num(matrix)
+    rows, terms = np.nonzero(known)
+    starts = np.searchsorted(rows, np.arange(len(matrix) + 1))
+    product = np.zeros((len(matrix), columns.shape[1]))
+    add_products(starts, terms, known[rows, terms], np.ascontiguousarray(columns), product)
     product[np.isnan(matrix).any(axis=1) | (matrix.shape[1] == 0)] = np.nan
     return product
 

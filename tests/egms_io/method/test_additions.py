@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from egms_io.method.additions import add_projected, add_rows, add_values, solve_pairs
+from egms_io.method.additions import (
+    STRETCH,
+    add_products,
+    add_projected,
+    add_rows,
+    add_spread,
+    add_values,
+    solve_pairs,
+)
 
 
 def test_values_are_added_to_their_cells():
@@ -26,6 +34,36 @@ def test_rows_are_added_to_columns():
     expected[:, cells] += added
     add_rows(total, cells, added)
     np.testing.assert_array_equal(total, expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, STRETCH, 2 * STRETCH + 5])
+def test_products_are_added_term_by_term(count):
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(4, 7))
+    matrix[rng.random(matrix.shape) < 0.4], matrix[2] = 0.0, 0.0
+    columns = rng.normal(0, 10, (7, count))
+    columns[:, ::9] = np.nan
+    expected = np.zeros((4, count))
+    for row, term in np.argwhere(matrix):
+        expected[row] += matrix[row, term] * columns[term]
+    rows, terms = np.nonzero(matrix)
+    starts, found = np.searchsorted(rows, np.arange(5)), np.zeros((4, count))
+    add_products(starts, terms, matrix[rows, terms], columns, found)
+    assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_spread_of_sums(fixed):
+    rng = np.random.default_rng(4)
+    sums = rng.integers(-(2**40), 2**40, (6, 5))
+    counts = rng.integers(0, 4, (1 if fixed else 6, 5))
+    squares, freedom, known = np.zeros(5), np.zeros(5, np.int64), np.maximum(counts, 1)
+    add_spread(sums, counts, 1e4, squares, freedom)
+    expected = np.zeros(5)
+    for total, number in zip(sums / 1e4, np.broadcast_to(known, sums.shape), strict=True):
+        expected += total**2 / number
+    assert squares.tobytes() == expected.tobytes()
+    assert freedom.tolist() == np.broadcast_to(known - 1, sums.shape).sum(axis=0).tolist()
 
 
 @pytest.mark.parametrize("fixed", [True, False])
