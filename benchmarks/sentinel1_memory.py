@@ -3,7 +3,7 @@
     python benchmarks/sentinel1_memory.py FOLDER [--megabytes 2048] [--only normlim]
 
 FOLDER holds the simulated sample of full size, as for ``sentinel1_tile.py``. Each plan is run by
-``s1_process`` with one worker and its own outputs, which are removed afterwards; a worker is asked
+``s1_process`` on one worker, with its own outputs, which are removed afterwards; a worker is asked
 for its resident memory ten times a second.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 from machine import machine, print_facts, print_table
 
 from tiling.sentinel1 import Configuration, s1_process
+from tiling.sentinel1.production.workers import workers
 
 PLANS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, bool]]] = {
     "sigma": (
@@ -47,7 +48,10 @@ def peaks(base: Path, name: str, megabytes: int) -> list[tuple[str, str, float, 
         for option, value in {**folders, **changes}.items():
             setattr(cfg, option, value)
         cfg.ram_per_process, cfg.nb_procs = megabytes, 1
-        situation = s1_process(cfg, **modes)
+        with workers(
+            None, processes=1, megabytes=megabytes, threads=int(cfg.OTBThreads), serial=False
+        ) as client:
+            situation = s1_process(cfg, client=client, **modes)
         if situation.code:
             raise SystemExit(f"{name}: code {situation.code}")
         steps = json.loads((out / "summary.json").read_text("utf-8"))["values"]["steps"]

@@ -79,10 +79,10 @@ def in_process(cfg_file: Path) -> float:
     return cpu_of(lambda: s1_process(cfg_file, debug_otb=True))
 
 
-def as_a_user(cfg_file: Path) -> float:
-    """Run the command, with the cluster it starts."""
+def as_a_user(cfg_file: Path, *place: str) -> float:
+    """Run a program that makes the tile; on a worker of its own if `place` says so."""
     remove_outputs(cfg_file.parent)
-    command = [sys.executable, "-c", CALL, str(cfg_file)]
+    command = [sys.executable, "-c", CALL, str(cfg_file), *place]
     return cpu_of(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
@@ -90,6 +90,10 @@ CALL = """\
 import sys
 from tiling.sentinel1 import s1_process
 if __name__ == "__main__":
+    if sys.argv[2:]:
+        from workbench import connect
+        with connect(sys.argv[2], jobs=1) as client:
+            sys.exit(s1_process(sys.argv[1], client=client).code)
     sys.exit(s1_process(sys.argv[1]).code)
 """
 
@@ -216,10 +220,12 @@ def main() -> None:
         f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
         f" (ram_per_process {cfg.ram_per_process} MB)"
     )
-    rows["s1_process as a program, with start, imports and workers"] = (
+    rows["s1_process as a program, with start and imports"] = ours = (
         tile, repeated(lambda: as_a_user(file), given.repeats),
     )  # fmt: skip
-    ours = rows["s1_process as a program, with start, imports and workers"]
+    rows["the same on a worker, with the cluster that it is of"] = (
+        tile, repeated(lambda: as_a_user(file, "local"), given.repeats),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=file.parent) as name:
         if given.otb is None:
             print("OTB is left out: no --otb")
