@@ -7,7 +7,6 @@ imager, degrees, any other projection, or a plain plane in metres.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -370,9 +369,9 @@ def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather
         return found
     shape = len(native.y), len(native.x)
     if method == "area":
-        found = Overlaps(*_positions(native, corners(grid), False), shape, wrap=native.wrap)
+        found = Overlaps(*_positions(native, corners(grid)), shape, wrap=native.wrap)
     else:
-        found = Gather(*_held(native, *_positions(native, grid, keep)), shape, wrap=native.wrap)
+        found = Gather(*_held(native, *_positions(native, grid)), shape, wrap=native.wrap)
     if keep:
         _kept[key] = found
         with suppress(KeyError):
@@ -396,9 +395,9 @@ def _held(native: _Native, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
     return held[0], held[1]
 
 
-def _positions(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Floats]:
+def _positions(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
     """Return rows and columns of the centres of pixels in a native grid."""
-    x, y = _coordinates(native, grid, keep)
+    x, y = _coordinates(native, grid)
     period = 360.0 if native.kind == "degrees" else 0.0
     if period:
         middle = (native.x.min() + native.x.max()) / 2
@@ -409,7 +408,7 @@ def _positions(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Float
     return rows, cols
 
 
-def _coordinates(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Floats]:
+def _coordinates(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
     """Return x and y of the centres of pixels of a grid in the coordinates of a native one."""
     if native.kind == "plane":
         if grid.crs is not None:
@@ -421,8 +420,7 @@ def _coordinates(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Flo
         x, y = axes(grid)
         return x[None, :], y[:, None]
     if native.kind == "geostationary" and isinstance(native.frame, View):
-        of: Callable[..., tuple[Floats, Floats]] = _kept_angles if keep else _angles
-        return of(grid, native.frame)
+        return scan_angles(*lonlat(grid), native.frame)
     lon, lat = lonlat(grid)
     if native.kind == "degrees":
         return lon, lat
@@ -430,14 +428,6 @@ def _coordinates(native: _Native, grid: GeoBox, keep: bool) -> tuple[Floats, Flo
 
     x, y = transformer("EPSG:4326", str(native.frame)).transform(lon, lat)
     return x, y
-
-
-def _angles(grid: GeoBox, view: View) -> tuple[Floats, Floats]:
-    return scan_angles(*lonlat(grid), view)
-
-
-_kept_angles = lru_cache(maxsize=2)(_angles)
-"""The same for all bands, and for sectors that move."""
 
 
 def _regular(axis: Floats) -> bool:
