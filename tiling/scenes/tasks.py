@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tiling.scenes.errors import SceneError
 from tiling.scenes.planning.scenes import Scenes
 from tiling.scenes.production.dataset import Options, open_dataset
 from tiling.scenes.production.pipeline import Pipeline
@@ -187,14 +188,18 @@ def train(
     Training
         With the accuracy of the untrained network beside that of the trained one.
     """
-    from tiling.scenes.production.learning import train_encoder
+    from tiling.scenes.embedding.training import check_options
+    from tiling.scenes.production.learning import model_to_train, train_encoder
 
-    pipeline = _pipeline(data_path, None, options)
+    pipeline, training = _pipeline(data_path, None, options), training or {}
+    checked = ("learning_rate", "threads", "loss")
+    check_options(max_epochs, batch_size, **{n: training[n] for n in checked if n in training})
+    model_to_train(pipeline.dataset, name or arch)
     with pipeline.held():
         pipeline.tiles("triplets")
         return train_encoder(
             pipeline.dataset, name or arch, collection=collection, validation=validation,
-            max_epochs=max_epochs, batch_size=batch_size, arch=arch, **(training or {}),
+            max_epochs=max_epochs, batch_size=batch_size, arch=arch, **training,
         )  # fmt: skip
 
 
@@ -227,13 +232,16 @@ def embed(
         Of the file with the embeddings of all scenes.
     """
     from tiling.scenes.embedding.checkpoints import load_encoder
+    from tiling.scenes.embedding.inference import check_dense
     from tiling.scenes.production.learning import combined, embed_collections, embedding, folder_of
 
     pipeline = _pipeline(data_path, None, options)
     dataset = pipeline.dataset
     model = Path(dataset.folder, model_path)
     step = _step(pipeline, step_size)
-    load_encoder(model)  # before hours are spent on scenes
+    encoder = load_encoder(model)  # before hours are spent on scenes
+    if dense:
+        check_dense(encoder.settings.tile_size, step, dataset.meta.sampling.sliding.edge)
     with pipeline.held():
         images, made_as = pipeline.regridded()
         stage = embedding(
@@ -280,7 +288,10 @@ def transform(
         Of the transformed embeddings.
     """
     from tiling.scenes.production.learning import transformed
+    from tiling.scenes.transforms.methods import checked_args
 
+    if pretrained_transform_model is None:
+        checked_args(transform_type, transform_extra_args or {})
     with _pipeline(data_path, None, options).held():
         path = embed(
             data_path, model_path=embedding_model_path, step_size=step_size, dense=dense, **options
@@ -318,6 +329,8 @@ def trajectories(
     """
     from tiling.scenes.production.flowpaths import flow_paths
 
+    if not dt_max >= 0:
+        raise SceneError("E102", f"dt_max is {dt_max}: minutes, 0 or more")
     pipeline = _pipeline(data_path, None, options)
     with pipeline.held():
         images, made_as = pipeline.regridded()
