@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tiling.scenes.errors import SceneError
 from tiling.scenes.planning.scenes import Scenes
@@ -39,6 +39,7 @@ __all__ = [
 
 StrPath = str | os.PathLike[str]
 Kind = Literal["triplets", "trajectories", "rect-slidingwindow"]
+Store = Literal["netcdf", "zarr"]
 
 STEP = 30
 """Pixels between sliding windows, where neither the command nor `meta.yaml` says."""
@@ -100,7 +101,7 @@ def tiles(
     kind: Kind = "triplets",
     aux_name: str | None = None,
     step_size: int | None = None,
-    store: Literal["netcdf", "zarr"] = "netcdf",
+    store: Store = "netcdf",
     pack: bool = False,
     **options: Any,
 ) -> list[Outcome]:
@@ -120,10 +121,13 @@ def tiles(
     pack
         Write int16 where values fit.
     """
+    _check_word("kind", kind, Kind)
+    _check_word("store", store, Store)
     pipeline = _pipeline(data_path, aux_name, options, pack=pack)
+    step = _step(pipeline, step_size)
     with pipeline.held():
         if kind == "rect-slidingwindow":
-            _index(pipeline, step_size)
+            _index(pipeline, step)
         else:
             pipeline.tiles(kind)
             if store == "zarr" and kind == "triplets":
@@ -353,11 +357,18 @@ def _pipeline(
 
 
 def _step(pipeline: Pipeline, given: int | None) -> int:
+    if given is not None and given < 1:
+        raise SceneError("E102", f"step_size is {given}: pixels between windows, 1 or more")
     return given or pipeline.dataset.meta.sampling.sliding.step or STEP
 
 
-def _index(pipeline: Pipeline, step: int | None) -> None:
+def _check_word(option: str, given: str, known: Any) -> None:
+    if given not in get_args(known):
+        raise SceneError("E102", f"{option}={given!r}: it is one of {', '.join(get_args(known))}")
+
+
+def _index(pipeline: Pipeline, step: int) -> None:
     from tiling.scenes.production.slidingindex import write_index
 
     scenes, _ = pipeline.regridded()
-    write_index(pipeline.dataset, pipeline.stages.whole_grid(), scenes, _step(pipeline, step))
+    write_index(pipeline.dataset, pipeline.stages.whole_grid(), scenes, step)

@@ -103,6 +103,9 @@ def test_all_scenes_failed(empty, task, monkeypatch):
         (tasks.transform, {"transform_type": "fourier"}, "'fourier' is not known"),
         (tasks.transform, {"transform_extra_args": {"n": 3}}, "pca has no argument 'n'"),
         (tasks.trajectories, {"dt_max": float("nan")}, "E102: dt_max is nan"),
+        (tasks.tiles, {"kind": "squares"}, "E102: kind='squares': it is one of triplets"),
+        (tasks.tiles, {"store": "tiff"}, "E102: store='tiff': it is one of netcdf, zarr"),
+        (tasks.tiles, {"step_size": 0}, "E102: step_size is 0"),
         (tasks.tiles, {"kind": "trajectories"}, r"E033: set sampling\.trajectories\.tile_N"),
     ],
 )
