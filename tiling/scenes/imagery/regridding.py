@@ -174,7 +174,7 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
         raise SceneError(
             "E030",
             f"{native.name}: cells of {size:g} m on {extent[1]:g} by {extent[0]:g} m are "
-            f"{shape[1]} x {shape[0]} pixels; 1 to {MOST:,} are possible: change sampling.resolution",
+            f"{shape[1]} x {shape[0]} pixels; 1 to {MOST:,} can be: change sampling.resolution",
         )
     if native.kind == "plane":
         from affine import Affine
