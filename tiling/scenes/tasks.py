@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from tiling.scenes.errors import SceneError
 from tiling.scenes.planning.scenes import Scenes
 from tiling.scenes.production.dataset import Options, open_dataset
 from tiling.scenes.production.pipeline import Pipeline
@@ -38,6 +39,7 @@ __all__ = [
 
 StrPath = str | os.PathLike[str]
 Kind = Literal["triplets", "trajectories", "rect-slidingwindow"]
+Store = Literal["netcdf", "zarr"]
 
 STEP = 30
 """Pixels between sliding windows, where neither the command nor `meta.yaml` says."""
@@ -99,7 +101,7 @@ def tiles(
     kind: Kind = "triplets",
     aux_name: str | None = None,
     step_size: int | None = None,
-    store: Literal["netcdf", "zarr"] = "netcdf",
+    store: Store = "netcdf",
     pack: bool = False,
     **options: Any,
 ) -> list[Outcome]:
@@ -119,10 +121,13 @@ def tiles(
     pack
         Write int16 where values fit.
     """
+    _check_word("kind", kind, Kind)
+    _check_word("store", store, Store)
     pipeline = _pipeline(data_path, aux_name, options, pack=pack)
+    step = _step(pipeline, step_size)
     with pipeline.held():
         if kind == "rect-slidingwindow":
-            _index(pipeline, step_size)
+            _index(pipeline, step)
         else:
             pipeline.tiles(kind)
             if store == "zarr" and kind == "triplets":
@@ -187,14 +192,18 @@ def train(
     Training
         With the accuracy of the untrained network beside that of the trained one.
     """
-    from tiling.scenes.production.learning import train_encoder
+    from tiling.scenes.embedding.training import check_options
+    from tiling.scenes.production.learning import model_to_train, train_encoder
 
-    pipeline = _pipeline(data_path, None, options)
+    pipeline, training = _pipeline(data_path, None, options), training or {}
+    checked = ("learning_rate", "threads", "loss")
+    check_options(max_epochs, batch_size, **{n: training[n] for n in checked if n in training})
+    model_to_train(pipeline.dataset, name or arch)
     with pipeline.held():
         pipeline.tiles("triplets")
         return train_encoder(
             pipeline.dataset, name or arch, collection=collection, validation=validation,
-            max_epochs=max_epochs, batch_size=batch_size, arch=arch, **(training or {}),
+            max_epochs=max_epochs, batch_size=batch_size, arch=arch, **training,
         )  # fmt: skip
 
 
@@ -227,13 +236,16 @@ def embed(
         Of the file with the embeddings of all scenes.
     """
     from tiling.scenes.embedding.checkpoints import load_encoder
+    from tiling.scenes.embedding.inference import check_dense
     from tiling.scenes.production.learning import combined, embed_collections, embedding, folder_of
 
     pipeline = _pipeline(data_path, None, options)
     dataset = pipeline.dataset
     model = Path(dataset.folder, model_path)
     step = _step(pipeline, step_size)
-    load_encoder(model)  # before hours are spent on scenes
+    encoder = load_encoder(model)  # before hours are spent on scenes
+    if dense:
+        check_dense(encoder.settings.tile_size, step, dataset.meta.sampling.sliding.edge)
     with pipeline.held():
         images, made_as = pipeline.regridded()
         stage = embedding(
@@ -280,7 +292,10 @@ def transform(
         Of the transformed embeddings.
     """
     from tiling.scenes.production.learning import transformed
+    from tiling.scenes.transforms.methods import checked_args
 
+    if pretrained_transform_model is None:
+        checked_args(transform_type, transform_extra_args or {})
     with _pipeline(data_path, None, options).held():
         path = embed(
             data_path, model_path=embedding_model_path, step_size=step_size, dense=dense, **options
@@ -318,6 +333,8 @@ def trajectories(
     """
     from tiling.scenes.production.flowpaths import flow_paths
 
+    if not dt_max >= 0:
+        raise SceneError("E102", f"dt_max is {dt_max}: minutes, 0 or more")
     pipeline = _pipeline(data_path, None, options)
     with pipeline.held():
         images, made_as = pipeline.regridded()
@@ -340,11 +357,18 @@ def _pipeline(
 
 
 def _step(pipeline: Pipeline, given: int | None) -> int:
+    if given is not None and given < 1:
+        raise SceneError("E102", f"step_size is {given}: pixels between windows, 1 or more")
     return given or pipeline.dataset.meta.sampling.sliding.step or STEP
 
 
-def _index(pipeline: Pipeline, step: int | None) -> None:
+def _check_word(option: str, given: str, known: Any) -> None:
+    if given not in get_args(known):
+        raise SceneError("E102", f"{option}={given!r}: it is one of {', '.join(get_args(known))}")
+
+
+def _index(pipeline: Pipeline, step: int) -> None:
     from tiling.scenes.production.slidingindex import write_index
 
     scenes, _ = pipeline.regridded()
-    write_index(pipeline.dataset, pipeline.stages.whole_grid(), scenes, _step(pipeline, step))
+    write_index(pipeline.dataset, pipeline.stages.whole_grid(), scenes, step)

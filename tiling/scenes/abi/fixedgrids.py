@@ -28,6 +28,7 @@ _DECIMALS = 6  # of the radians that scale and offset are whole multiples of; fl
 _EDGE_POINTS = 128  # along each side of a domain
 _LATTICE = 65  # points along each side, where a part of a domain cannot be seen
 _LEAST_PAD = 4  # pixels
+_METRES = 2004.0  # a pixel of 56 microradians, straight below the satellite
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def covering(source: FixedGrid, grid: GeoBox, pad: float) -> Covering | None:
     grid
         Of the domain, with a CRS. All of its edge is followed, since sides are bent in the image.
     pad
-        Share of the sides that is added all around, at least 4 pixels.
+        Share of the sides that is added all around, at least 4 pixels and 1.5 cells of the grid:
+        where cells are longer than pixels, means of blocks of pixels lie around each.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def covering(source: FixedGrid, grid: GeoBox, pad: float) -> Covering | None:
         if high <= 0 or low >= units:
             return None
         whole = whole and bool(low >= 0 and high <= units)
-        more = max(pad * (high - low), _LEAST_PAD)
+        more = max(pad * (high - low), _LEAST_PAD, 1.5 * abs(grid.affine.a) / _METRES)
         first, end = int(np.floor(low - more)), int(np.ceil(high + more))
         spans.append((max(first * source.unit, 0), min(end * source.unit, count)))
     return Covering(Window(spans[0], spans[1]), whole)

@@ -166,7 +166,9 @@ class AbiSource:
         band = raw.numbers.get("band_id", np.nan)
         if band != want.band and want.band is not None and np.isfinite(band):
             raise UnusableInput(
-                "E061", f"{item.key}: of band {want.band} by its name, of band {band:g} inside"
+                "E061",
+                f"{self.store.address(item.key)}: of band {want.band} by its name, of band "
+                f"{band:g} inside",
             )
         try:
             return image(raw, want.quantity, strict=self.image.strict_quality)

@@ -19,6 +19,7 @@ from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Domain
 
 __all__ = [
+    "MOST",
     "axes",
     "centred",
     "corners",
@@ -33,7 +34,8 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 _SMALL = 1 << 18  # pixels of a tile
-_MOST = 400_000_000  # pixels of a domain: 1.6 GB an image
+MOST = 400_000_000
+"""Pixels that a domain may have: 1.6 GB an image."""
 
 
 def domain_grid(domain: Domain, resolution: float) -> GeoBox:
@@ -64,11 +66,11 @@ def domain_grid(domain: Domain, resolution: float) -> GeoBox:
     latitude, longitude, meridional, zonal = map(float, (*place, *sides))  # type: ignore[arg-type]
     # rounded twice: 0.1 is not a binary number, and must not decide what 10.5 pixels become
     cells = [max(round(round(side / resolution, 6)), 1) for side in (meridional, zonal)]
-    if cells[0] * cells[1] > _MOST:
+    if cells[0] * cells[1] > MOST:
         raise SceneError(
             "E030",
             f"{zonal:g} m by {meridional:g} m at {resolution:g} m are {cells[1]} x {cells[0]} "
-            f"pixels, more than {_MOST}: choose a smaller domain or a coarser resolution",
+            f"pixels, more than {MOST}: choose a smaller domain or a coarser resolution",
         )
     start = Affine(resolution, 0, -zonal / 2, 0, resolution, -meridional / 2)
     return GeoBox((cells[0], cells[1]), start, _plane(latitude, longitude))

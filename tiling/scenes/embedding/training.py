@@ -31,7 +31,7 @@ from tiling.scenes.errors import SceneError
 from workbench.errors import BadInput
 from workbench.progress import progress
 
-__all__ = ["Epoch", "Training", "train", "triplet_accuracy"]
+__all__ = ["Epoch", "Training", "check_options", "train", "triplet_accuracy"]
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def train(
     UnusableInput
         E092: a tile cannot be read.
     """
-    _check(max_epochs, batch_size, learning_rate, threads, loss)
+    check_options(max_epochs, batch_size, learning_rate, threads, loss)
     tiles = tiles if isinstance(tiles, TripletTiles) else TripletTiles(tiles)
     if validation is None:
         kept, held = tiles.split(validation_share, seed)
@@ -234,12 +234,20 @@ def _why_not(share: float, scenes: int) -> str:
     return f"{scenes} scenes cannot be split into two parts with triplets of their own"
 
 
-def _check(epochs: int, batch_size: int, rate: float, threads: int | None, loss: str) -> None:
-    least = min(epochs, batch_size - 1, 1 if threads is None else threads)
-    if least < 1 or not 0 < rate < math.inf:
+def check_options(
+    max_epochs: int,
+    batch_size: int,
+    learning_rate: float = 1e-3,
+    threads: int | None = None,
+    loss: str = "triplet",
+) -> None:
+    """Refuse what `train` cannot work with, before there are tiles to train on."""
+    least = min(max_epochs, batch_size - 1, 1 if threads is None else threads)
+    if least < 1 or not 0 < learning_rate < math.inf:
         raise BadInput(
-            f"max_epochs is {epochs}, batch_size {batch_size}, learning_rate {rate}, threads "
-            f"{threads}: 1 epoch, 2 triplets a step, 1 thread and a rate above 0 are the least"
+            f"max_epochs is {max_epochs}, batch_size {batch_size}, learning_rate {learning_rate}, "
+            f"threads {threads}: 1 epoch, 2 triplets a step, 1 thread and a rate above 0 are the "
+            "least"
         )
     if loss not in LOSSES:
         raise BadInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}")

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from tiling.scenes.domains.planes import axes, centred, corners, lonlat
+from tiling.scenes.domains.planes import MOST, axes, centred, corners, lonlat
 from tiling.scenes.domains.scanangles import View, scan_angles, view_of
 from tiling.scenes.errors import SceneError, UnusableInput
+from workbench.errors import BadInput
 from workbench.rasters.gathering import Gather, block_mean
 from workbench.rasters.overlaps import Overlaps
 
@@ -153,8 +154,10 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
     ------
     SceneError
         E021, for an image of a satellite; E030, if pixels are not square and no resolution is
-        given.
+        given, or one of which no cell fits into the image, or more than 400 million.
     """
+    if resolution is not None and not resolution > 0:
+        raise SceneError("E030", f"a resolution of {resolution} m: it is above 0")
     native = _native(image, False)
     steps = _steps(native)
     if resolution is None and abs(steps[0] / steps[1] - 1) > 1e-3:
@@ -165,7 +168,13 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
     size = float(resolution or steps[1])
     extent = [step * len(axis) for step, axis in zip(steps, (native.y, native.x), strict=True)]
     # 10 cells of 0.1 m are 0.9999... m long at times, and must stay 10
-    shape = tuple(max(int(round(length / size, 6)), 1) for length in extent)
+    shape = tuple(int(round(length / size, 6)) for length in extent)
+    if not 1 <= min(shape) <= shape[0] * shape[1] <= MOST:
+        raise SceneError(
+            "E030",
+            f"{native.name}: cells of {size:g} m on {extent[1]:g} by {extent[0]:g} m are "
+            f"{shape[1]} x {shape[0]} pixels; 1 to {MOST:,} can be: change sampling.resolution",
+        )
     if native.kind == "plane":
         from affine import Affine
 
@@ -226,6 +235,9 @@ def _labelled(values: Any, image: xr.DataArray, grid: GeoBox, method: str) -> xr
 
 def _native(image: xr.DataArray, periodic: bool) -> _Native:
     """Find out on what grid an image lies."""
+    if not isinstance(image, xr.DataArray):
+        kind = type(image).__name__
+        raise BadInput(f"an image is one xarray.DataArray, not a {kind}: name one, ds['bt_13']")
     name = str(image.name or image.attrs.get("long_name", "an image"))
     if image.ndim < 2 or not all(dim in image.coords for dim in image.dims[-2:]):
         raise UnusableInput(

@@ -30,7 +30,7 @@ __all__ = [
     "sha256_of",
 ]
 
-_VERSIONS = {"crop": 1, "tiles": 2, "regrid": 2}
+_VERSIONS = {"crop": 2, "tiles": 2, "regrid": 2}
 """Raised when the code of a stage makes other bytes."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,16 +66,11 @@ def train_encoder(
     Raises
     ------
     SceneError
-        E104 if there is such a model already and it shall not be replaced.
+        As `model_to_train`.
     """
     from tiling.scenes.embedding.training import train
 
-    path = dataset.layout().models(name)
-    if path.exists() and dataset.options.overwrite != "all":
-        raise SceneError(
-            "E104", f"{path} is there: use it, name another (--name), or train it anew with"
-            " --overwrite all",
-        )  # fmt: skip
+    path = model_to_train(dataset, name)
     text = (dataset.folder / "meta.yaml").read_bytes()
     return train(
         tiles_of(dataset, collection),
@@ -83,6 +79,28 @@ def train_encoder(
         meta_sha256=hashlib.sha256(text).hexdigest(),
         **options,
     )
+
+
+def model_to_train(dataset: Dataset, name: str) -> Path:
+    """Return where an encoder will lie.
+
+    Raises
+    ------
+    SceneError
+        E102 for a name that leads elsewhere, E104 if there is such a model already and it shall not
+        be replaced.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise SceneError(
+            "E102", f"{name!r} is no name of a model: letters, digits, _, . and -, such as small2"
+        )
+    path = dataset.layout().models(name)
+    if path.exists() and dataset.options.overwrite != "all":
+        raise SceneError(
+            "E104", f"{path} is there: use it, name another (--name), or train it anew with"
+            " --overwrite all",
+        )  # fmt: skip
+    return path
 
 
 def embedding(

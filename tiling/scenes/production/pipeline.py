@@ -117,6 +117,7 @@ class Pipeline:
 
     def regrid(self, *, last: bool = True) -> tuple[Stage, Outcome]:
         """Regrid all scenes; `last` where that is what was asked for."""
+        self.stages.resolution()  # before hours are spent on crops
         crops, outcome = self.cropped
         stages = self.stages if last else self.before
         stage = stages.regridded(crops, self.limits, outcome.failed)
@@ -124,6 +125,8 @@ class Pipeline:
 
     def tiles(self, kind: Kind) -> Outcome:
         """Cut the tiles of all scenes."""
+        self.stages.tile_size(kind)
+        self.stages.resolution()
         crops, outcome = self.cropped
         stage = self.stages.tiles(kind, crops, self.limits, outcome.failed)
         if kind == "triplets" and self.aux is None:

@@ -101,9 +101,10 @@ class Stages:
         """Grid of the domain; None where it is as the source has it."""
         if self.domain.kind == "as_source":
             return None
-        return domain_grid(self.domain, self._resolution())
+        return domain_grid(self.domain, self.resolution())
 
-    def _resolution(self) -> float:
+    def resolution(self) -> float:
+        """Return the metres of a pixel."""
         if self.meta.sampling.resolution is None:
             raise SceneError("E030", "tiles and regridded scenes need sampling.resolution, in m")
         return self.meta.sampling.resolution
@@ -163,7 +164,7 @@ class Stages:
         failed
             Scenes whose crops failed, by their own IDs; they wait for the next run.
         """
-        self._resolution()
+        self.resolution()
         jobs, folder = {}, self.layout.regridded
         settings = grid_settings(self.meta, self._pictures(limits), self.method, self.pack)
         for scene, crop in self._cropped(crops).items():
@@ -254,13 +255,13 @@ class Stages:
         from tiling.scenes.imagery.regridding import grid_of
 
         images = read_images(self.layout.crops / first)
-        return grid_of(next(iter(images.values())), self._resolution())
+        return grid_of(next(iter(images.values())), self.resolution())
 
     def _placing(self) -> Any:
         assert self.meta.sampling.triplets is not None
         extent = tuple(self.whole_grid().boundingbox)
         periodic = self.meta.fields.periodic
-        return placing(self.meta.sampling.triplets, extent, self._resolution(), periodic=periodic)
+        return placing(self.meta.sampling.triplets, extent, self.resolution(), periodic=periodic)
 
     @cached_property
     def _functions(self) -> Path:
@@ -284,7 +285,7 @@ class Stages:
             found = triplet_locations(self.splits(crops), triplets.counts, self._placing())
         else:
             places, grid = read_trajectory(self.dataset), self.whole_grid()
-            side = self.tile_size(kind) * self._resolution()
+            side = self.tile_size(kind) * self.resolution()
             times = {scene: start(self.scenes[scene]) for scene in cropped}
             found = trajectory_tiles(times, *places, grid.crs, tuple(grid.boundingbox), side)
         return {scene: tiles for scene, tiles in by_scene(found).items() if scene in cropped}
@@ -307,7 +308,7 @@ class Stages:
             return {}
         labels = read_labels(self.dataset.folder / self.meta.labels)
         tiles = [tile for of_scene in wanted.values() for tile in of_scene]
-        return labelled(labels, tiles, size * self._resolution())[0]
+        return labelled(labels, tiles, size * self.resolution())[0]
 
     def _cropped(self, crops: Stage) -> dict[str, CropJob]:
         """Return the crop of each scene that has something to show."""

@@ -10,6 +10,7 @@ import pytest
 
 from tiling.scenes.abi.source import AbiSource
 from tiling.scenes.errors import SceneError, UnusableInput
+from tiling.scenes.imagery.regridding import on_grid
 from tiling.scenes.meta.model import Image, Interval, ProductType, Storage
 from tiling.scenes.sources.contract import Source
 from tiling.scenes.sources.objectfiles import ObjectFile
@@ -178,6 +179,18 @@ def bucket(bands, tmp_path_factory):
     return root
 
 
+@pytest.mark.parametrize("resolution", [2e3, 20e3, 32e3, 53e3])
+@pytest.mark.parametrize("pad", [0, 0.1])
+def test_a_window_holds_what_cells_at_the_edge_are_means_of(bucket, domain, resolution, pad):
+    """Cells may be many pixels long, and blocks of pixels begin anywhere before the edge."""
+    source = AbiSource("goes16", Store(Storage("file", str(bucket))))
+    (item,) = source.query(["bt_13"], [interval("14:00", "14:30")])
+    for lat in (16.7, 17.1):
+        grid = domain(lat, -85, 160, resolution)
+        found = on_grid(source.open_window(item, grid, pad), grid)
+        assert np.isfinite(found).all()
+
+
 @pytest.mark.parametrize(("resolution", "side"), [(2000.0, 1), (500.0, 2), (None, 2)])
 @pytest.mark.parametrize("air", ["none", "simple", "tables"])
 def test_true_colour_of_a_domain(bucket, domain, resolution, side, air):
@@ -267,8 +280,9 @@ def test_a_file_of_another_band_than_its_name_says(bucket, tmp_path, domain, mod
     source = AbiSource("goes16", Store(Storage("file", str(tmp_path), mode=mode)))
     for quantity in ("rad_1", "refl_1"):
         (item,) = source.query([quantity], [interval("14:00", "14:30")])
-        with pytest.raises(UnusableInput, match=r"C01.*band 1 by its name, of band 13 inside"):
+        with pytest.raises(UnusableInput, match=r"C01.*band 1 by its name, of band 13") as error:
             source.open_window(item, domain(17, -85, 60))
+        assert str(one) in str(error.value), "the whole path, for who has to look at the file"
 
 
 def test_a_file_without_what_calibration_needs_is_named(bucket, tmp_path, domain):

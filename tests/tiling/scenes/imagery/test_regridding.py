@@ -15,6 +15,7 @@ from tiling.scenes.errors import SceneError
 from tiling.scenes.imagery import regridding
 from tiling.scenes.imagery.regridding import all_on_grid, grid_of, on_grid
 from tiling.scenes.meta.model import Domain
+from workbench.errors import BadInput
 
 STEP = 56e-6  # radians, 2 km
 LON0 = -89.5
@@ -294,6 +295,19 @@ def test_a_plane_fills_its_grid(method, cells, dx, resolution, start) -> None:
         inner = found[:, 1:-1] - axes(grid)[0][1:-1]
         if method != "nearest" and inner.size and resolution >= dx:
             assert np.abs(inner).max() <= (dx * 0.3 if method == "area" else 0.01)
+
+
+@pytest.mark.parametrize("resolution", [0, -5, float("nan"), 1e-3, 1e9])
+def test_a_resolution_that_no_grid_has(resolution) -> None:
+    """Not a grid of a cell beyond the field, nor one that no memory holds."""
+    with pytest.raises(SceneError, match="E030"):
+        grid_of(plane(), resolution)
+
+
+@pytest.mark.parametrize("what", [plane().to_dataset(), plane().values])
+def test_what_is_no_image_is_said_to_be_none(what) -> None:
+    with pytest.raises(BadInput, match=r"one xarray.DataArray, not a (Dataset|ndarray)"):
+        on_grid(what, grid_of(plane()))
 
 
 def test_a_mean_over_a_periodic_plane_that_no_block_divides() -> None:

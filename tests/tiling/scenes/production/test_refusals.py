@@ -13,6 +13,7 @@ from tiling.scenes.imagery.files import read_images
 from tiling.scenes.production import scenework, valuelimits
 from tiling.scenes.production.dataset import open_dataset
 from tiling.scenes.production.stages import Stages
+from workbench.errors import BadInput
 
 EMPTY = """\
 source: LES
@@ -92,9 +93,33 @@ def test_all_scenes_failed(empty, task, monkeypatch):
     assert [len(of.failed) for of in tasks.regrid(empty)] == [5, 0], "as where some failed"
 
 
-def test_an_encoder_is_looked_for_before_scenes_are_read(empty):
-    with pytest.raises(SceneError, match=r"E093: .*small\.pt"):
-        tasks.embed(empty)
+@pytest.mark.parametrize(
+    ("task", "options", "said"),
+    [
+        (tasks.embed, {}, r"E093: .*small\.pt"),
+        (tasks.train, {"name": "../elsewhere"}, "E102: '../elsewhere' is no name of a model"),
+        (tasks.train, {"training": {"learning_rate": float("nan")}}, "learning_rate nan"),
+        (tasks.train, {"training": {"loss": "none"}}, "loss is 'none'"),
+        (tasks.transform, {"transform_type": "fourier"}, "'fourier' is not known"),
+        (tasks.transform, {"transform_extra_args": {"n": 3}}, "pca has no argument 'n'"),
+        (tasks.trajectories, {"dt_max": float("nan")}, "E102: dt_max is nan"),
+        (tasks.tiles, {"kind": "squares"}, "E102: kind='squares': it is one of triplets"),
+        (tasks.tiles, {"store": "tiff"}, "E102: store='tiff': it is one of netcdf, zarr"),
+        (tasks.tiles, {"step_size": 0}, "E102: step_size is 0"),
+        (tasks.tiles, {"kind": "trajectories"}, r"E033: set sampling\.trajectories\.tile_N"),
+    ],
+)
+def test_what_cannot_be_is_said_before_scenes_are_read(empty, task, options, said):
+    """That may take hours, and a word in the command is wrong however they come out."""
+    with pytest.raises((SceneError, BadInput), match=said):
+        task(empty, **options)
+    assert not list(empty.rglob("cropped"))
+
+
+def test_a_resolution_is_asked_for_before_scenes_are_read(empty):
+    (empty / "meta.yaml").write_text("source: LES\ntype: lwp\n")
+    with pytest.raises(SceneError, match=r"E030: .*sampling\.resolution"):
+        tasks.regrid(empty)
     assert not list(empty.rglob("cropped"))
 
 
