@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -30,6 +31,18 @@ settings.load_profile("workbench")
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ("2022-01-12T10:52:11", "2022-01-20T10:52:11", "2022-01-30T10:52:11", "2022-02-09T10:52:11")
 """Acquisitions of `series`, two before and two after the change of baseline."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the collector of garbage what imports make: most objects there are, and they stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _require(name: str, condition: object, reason: str) -> None:
@@ -93,12 +106,25 @@ def shared_data(require: Callable[[str, object, str], None]) -> Path:
 
 @pytest.fixture(scope="session")
 def two_workers() -> Iterator[LocalCluster]:
-    """A cluster of two single-threaded worker processes, shared by the whole session."""
+    """A cluster of two single-threaded worker processes, shared by the whole session.
+
+    Most of the time it waits: its processes look at themselves less often than others do.
+    """
+    import dask
+    import distributed  # noqa: F401  # else its configuration is taken back with what is set here
+
     from workbench.clusters.kinds import make_cluster
 
-    with make_cluster(
-        "local", jobs=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-    ) as cluster:
+    seldom = {
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.system-monitor.interval": "10s",
+        "distributed.worker.profile.enabled": False,
+    }
+    with dask.config.set(seldom):
+        cluster = make_cluster(
+            "local", jobs=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        )
+    with cluster:
         yield cluster
 
 

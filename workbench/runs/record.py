@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -55,11 +56,15 @@ _LIBRARIES = (
 def versions() -> dict[str, str]:
     """Return the versions of Python, the platform, the workbench and the libraries it stands on."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
+    return found | _installed()
+
+
+@cache  # a process keeps what it has loaded, and to read all of them takes 0.1 s
+def _installed() -> dict[str, str]:
+    found = {}
     for name, distribution in {"workbench": "eo-workbench", **{n: n for n in _LIBRARIES}}.items():
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(distribution)
-        except PackageNotFoundError:
-            continue
     return found
 
 

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SOURCE = Path(__file__).with_name("slowprocesses.py")
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that hang up, as they may."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+@pytest.fixture(scope="session")
+def http_server() -> type[Server]:
+    """Serves on this machine: `http_server(("127.0.0.1", 0), handler)`."""
+    return Server
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -50,7 +50,9 @@ def test_parameters_and_processes_of_users(graph):
         execute(asked, processes=[own])
 
 
-def test_processes_published_in_files_and_at_addresses_that_the_catalogue_lists(graph, tmp_path):
+def test_processes_published_in_files_and_at_addresses_that_the_catalogue_lists(
+    graph, http_server, tmp_path
+):
     own = {"parameters": [{"name": "a", "schema": {"type": "number"}}],
            **graph("multiply", x={"from_parameter": "a"}, y=2)}  # fmt: skip
     path = tmp_path / "twice.json"
@@ -65,7 +67,7 @@ def test_processes_published_in_files_and_at_addresses_that_the_catalogue_lists(
     with pytest.raises(OpenEOError, match="cannot be read"):
         execute(asked(str(tmp_path / "none.json")))
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with http_server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
         catalog = tmp_path / "catalog.yml"

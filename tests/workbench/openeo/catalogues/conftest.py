@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,8 +115,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def server(http_server):
+    made = http_server(("127.0.0.1", 0), Handler)
     made.files, made.asked, made.ranges, made.lengths = {}, [], True, True
     made.url = f"http://127.0.0.1:{made.server_port}"
     thread = threading.Thread(target=made.serve_forever, daemon=True)

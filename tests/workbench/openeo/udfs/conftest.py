@@ -48,7 +48,7 @@ def family():
     before = set(alive())
 
     def found(wait=False):
-        for _ in range(50 if wait else 1):
+        for _ in range(300 if wait else 1):
             if not (left := set(alive()) - before):
                 return []
             time.sleep(0.1 if wait else 0)
