@@ -1,15 +1,11 @@
-"""Images on the grid of a domain or a tile, by one gather whose places are worked out once.
-
-Which pixels of an image lie where follows from its CF grid mapping: scan angles of a geostationary
-imager, degrees, any other projection, or a plain plane in metres.
-"""
+"""Images on the grid of a domain or a tile, by one gather whose places are worked out once."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +13,16 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from tiling.scenes.domains.planes import MOST, axes, centred, corners, lonlat
-from tiling.scenes.domains.scanangles import View, scan_angles, view_of
+from tiling.scenes.domains.scanangles import View, scan_angles
 from tiling.scenes.errors import SceneError, UnusableInput
-from workbench.errors import BadInput
-from workbench.rasters.gathering import Gather, block_mean
+from tiling.scenes.imagery.nativegrids import (
+    NativeGrid,
+    coarser,
+    is_regular,
+    native_grid,
+    pixel_size,
+)
+from workbench.rasters.gathering import Gather
 from workbench.rasters.overlaps import Overlaps
 
 __all__ = ["CRS_NAME", "Method", "all_on_grid", "grid_coordinates", "grid_of", "on_grid"]
@@ -31,27 +33,9 @@ Floats = npt.NDArray[np.float64]
 CRS_NAME = "spatial_ref"
 """Coordinate that is the grid mapping of a regridded image."""
 
-METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of 6,371 km
 _EDGE = 1e-6  # of a pixel: sums of floats that are equal on paper
 _KEPT = 4  # gathers of whole domains in one process; one of 10^6 pixels is 12 MB
 _kept: OrderedDict[Any, Gather | Overlaps] = OrderedDict()
-
-
-class _Native(NamedTuple):
-    """The grid an image comes on."""
-
-    kind: Literal["geostationary", "degrees", "projected", "plane"]
-    x: Floats
-    """Coordinates of columns and rows: radians, degrees or metres."""
-    y: Floats
-    frame: View | str | None
-    """The view of the imager, or the CRS of a projection."""
-    wrap: tuple[bool, bool]
-    """Whether rows and columns go on at the other end."""
-    name: str
-
-    def key(self) -> tuple[Any, ...]:
-        return self.kind, self.x.tobytes(), self.y.tobytes(), self.frame, self.wrap
 
 
 def on_grid(
@@ -98,12 +82,12 @@ def on_grid(
     """
     if method not in ("bilinear", "nearest", "area"):
         raise SceneError("E031", f"no method {method!r}: bilinear, nearest or area")
-    native = _native(image, periodic)
+    native = native_grid(image, periodic)
     values = image.values
     if values.dtype != np.float32:
         values = values.astype(np.float32)
     if method == "bilinear":
-        values, native = _coarser(values, native, float(grid.affine.a))
+        values, native = coarser(values, native, float(grid.affine.a))
     places = _places(native, grid, method, keep)
     if isinstance(places, Overlaps):
         found = places.mean(values)
@@ -158,8 +142,8 @@ def grid_of(image: xr.DataArray, resolution: float | None = None) -> GeoBox:
     """
     if resolution is not None and not resolution > 0:
         raise SceneError("E030", f"a resolution of {resolution} m: it is above 0")
-    native = _native(image, False)
-    steps = _steps(native)
+    native = native_grid(image, False)
+    steps = pixel_size(native)
     if resolution is None and abs(steps[0] / steps[1] - 1) > 1e-3:
         raise SceneError(
             "E030",
@@ -233,145 +217,7 @@ def _labelled(values: Any, image: xr.DataArray, grid: GeoBox, method: str) -> xr
     return xr.DataArray(values, coords, dims, name=image.name, attrs=attrs)
 
 
-def _native(image: xr.DataArray, periodic: bool) -> _Native:
-    """Find out on what grid an image lies."""
-    if not isinstance(image, xr.DataArray):
-        kind = type(image).__name__
-        raise BadInput(f"an image is one xarray.DataArray, not a {kind}: name one, ds['bt_13']")
-    name = str(image.name or image.attrs.get("long_name", "an image"))
-    if image.ndim < 2 or not all(dim in image.coords for dim in image.dims[-2:]):
-        raise UnusableInput(
-            "E061", f"{name}: no coordinates along {', '.join(map(str, image.dims))}"
-        )
-    y, x = (np.asarray(image.coords[dim].values, np.float64) for dim in image.dims[-2:])
-    if min(len(x), len(y)) < 2:
-        raise UnusableInput("E061", f"{name}: {len(y)} x {len(x)} pixels have no pixel size")
-    mapping = image.attrs.get("grid_mapping") or image.encoding.get("grid_mapping")
-    if mapping is None:
-        if _in_degrees(image):
-            return _Native("degrees", x, y, None, (False, _goes_around(x)), name)
-        return _Native("plane", x, y, None, (periodic, periodic), name)
-    if mapping not in image.coords:
-        raise UnusableInput(
-            "E061",
-            f"{name}: its grid mapping {mapping!r} is missing: open the file with "
-            f"decode_coords='all', or take it along by dataset.set_coords({mapping!r})",
-        )
-    attrs = image.coords[mapping].attrs
-    kind = attrs.get("grid_mapping_name")
-    if kind == "geostationary":
-        return _Native("geostationary", x, y, view_of(attrs, name), (False, False), name)
-    if kind == "latitude_longitude":
-        return _Native("degrees", x, y, None, (False, _goes_around(x)), name)
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        crs = CRS.from_cf(attrs).to_wkt()
-    except (CRSError, KeyError, ValueError) as error:
-        raise UnusableInput("E061", f"{name}: unusable grid mapping {kind!r} ({error})") from error
-    return _Native("projected", x, y, crs, (False, False), name)
-
-
-def _in_degrees(image: xr.DataArray) -> bool:
-    """Return whether both axes are longitudes and latitudes by name or unit."""
-    return all(
-        str(dim).lower() in names or image.coords[dim].attrs.get("units") == unit
-        for dim, names, unit in zip(
-            image.dims[-2:],
-            (("lat", "latitude"), ("lon", "longitude")),
-            ("degrees_north", "degrees_east"),
-            strict=True,
-        )
-    )
-
-
-def _goes_around(x: Floats) -> bool:
-    return bool((x.max() - x.min()) * len(x) / (len(x) - 1) > 360 - 1e-3)
-
-
-def _steps(native: _Native) -> tuple[float, float]:
-    """Return the height and width of a pixel, metres: below the satellite, or at the middle."""
-    y, x = (abs(axis[-1] - axis[0]) / (len(axis) - 1) for axis in (native.y, native.x))
-    if native.kind == "geostationary" and isinstance(native.frame, View):
-        return y * native.frame.height, x * native.frame.height
-    if native.kind == "degrees":
-        middle = np.radians((native.y.min() + native.y.max()) / 2)
-        return y * METRES_PER_DEGREE, x * METRES_PER_DEGREE * float(np.cos(middle))
-    return float(y), float(x)
-
-
-def _coarser(values: Any, native: _Native, resolution: float) -> tuple[Any, _Native]:
-    """Return means of blocks of pixels where cells are at least twice as long as pixels.
-
-    Blocks begin at multiples of their size from the origin of the coordinates, so that they do not
-    depend on the window that was read; those of a plane that wraps must divide it. Pixels at an end
-    that fill no block are a smaller one, but of a satellite: its image goes on beyond a domain.
-    """
-    places = native.y, native.x
-    blocks = [
-        _block(axis, resolution / step, wraps, native.name)
-        for axis, step, wraps in zip(places, _steps(native), native.wrap, strict=True)
-    ]
-    sizes = [size for size, _ in blocks]
-    if sizes == [1, 1]:
-        return values, native
-    if native.kind == "geostationary":
-        firsts = [
-            first if len(axis) - first >= 2 * size else 0
-            for axis, (size, first) in zip(places, blocks, strict=True)
-        ]
-        values = values[..., firsts[0] :, firsts[1] :]
-        cut = [
-            axis[first : first + (len(axis) - first) // size * size]
-            for axis, first, size in zip(places, firsts, sizes, strict=True)
-        ]
-    else:
-        more = [
-            (-first % size, (first - len(axis)) % size)
-            for axis, (size, first) in zip(places, blocks, strict=True)
-        ]
-        widths = [(0, 0)] * (values.ndim - 2) + more
-        values = np.pad(values, widths, constant_values=np.nan) if np.any(more) else values
-        cut = [
-            np.pad(axis, added, constant_values=np.nan)
-            for axis, added in zip(places, more, strict=True)
-        ]
-    y, x = (np.nanmean(a.reshape(-1, size), axis=1) for a, size in zip(cut, sizes, strict=True))
-    return block_mean(values, (sizes[0], sizes[1])), native._replace(y=y, x=x)
-
-
-def _block(axis: Floats, wanted: float, wraps: bool, name: str) -> tuple[int, int]:
-    """Return how many pixels of an axis a block has, and where the first whole one begins.
-
-    Parameters
-    ----------
-    wanted
-        Pixels of a cell.
-
-    Raises
-    ------
-    SceneError
-        E030 if the blocks that divide an axis that wraps are shorter than half a cell.
-    """
-    size = len(axis)
-    block = min(int(wanted * (1 + 1e-9)), size // 2)
-    if block < 2 or not _regular(axis):
-        return 1, 0
-    if not wraps:
-        spacing = (axis[-1] - axis[0]) / (size - 1)
-        return block, -int(np.floor(axis[0] / spacing + 1e-3)) % block
-    fitting = max(by for by in range(1, block + 1) if size % by == 0)
-    if 2 * fitting <= block:
-        raise SceneError(
-            "E030",
-            f"{name}: {size} pixels that go around have no equal blocks of about {wanted:.3g}, a "
-            "cell of sampling.resolution: choose another resolution, or sampling.method: area",
-        )
-    return fitting, 0
-
-
-def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather | Overlaps:
+def _places(native: NativeGrid, grid: GeoBox, method: Method, keep: bool) -> Gather | Overlaps:
     """Return where the pixels of a grid lie in a native one."""
     key = (grid, native.key(), method == "area")
     found = _kept.get(key)
@@ -392,7 +238,7 @@ def _places(native: _Native, grid: GeoBox, method: Method, keep: bool) -> Gather
     return found
 
 
-def _held(native: _Native, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+def _held(native: NativeGrid, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
     """Return positions with those in the outer half of an outermost pixel moved to its centre.
 
     A field ends where its pixels end, not at their centres. Beyond a satellite's image, and beyond
@@ -407,7 +253,7 @@ def _held(native: _Native, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
     return held[0], held[1]
 
 
-def _positions(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
+def _positions(native: NativeGrid, grid: GeoBox) -> tuple[Floats, Floats]:
     """Return rows and columns of the centres of pixels in a native grid."""
     x, y = _coordinates(native, grid)
     period = 360.0 if native.kind == "degrees" else 0.0
@@ -420,7 +266,7 @@ def _positions(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
     return rows, cols
 
 
-def _coordinates(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
+def _coordinates(native: NativeGrid, grid: GeoBox) -> tuple[Floats, Floats]:
     """Return x and y of the centres of pixels of a grid in the coordinates of a native one."""
     if native.kind == "plane":
         if grid.crs is not None:
@@ -442,14 +288,9 @@ def _coordinates(native: _Native, grid: GeoBox) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _regular(axis: Floats) -> bool:
-    step = (axis[-1] - axis[0]) / (len(axis) - 1)
-    return bool(np.abs(axis - (axis[0] + step * np.arange(len(axis)))).max() <= 1e-3 * abs(step))
-
-
 def _along(values: Floats, axis: Floats) -> Floats:
     """Return positions along an axis whose coordinates need not be evenly spaced."""
-    if _regular(axis):
+    if is_regular(axis):
         step = (axis[-1] - axis[0]) / (len(axis) - 1)
         return np.asarray((values - axis[0]) / step + 0.5)
     steps = np.diff(axis)
