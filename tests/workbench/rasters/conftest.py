@@ -8,8 +8,9 @@ import xarray as xr
 import spaceeye
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def result() -> xr.Dataset:
-    """A lazy result with everything that a store has to hold."""
+    """A lazy result with everything that a store has to hold, computed once."""
     stack = spaceeye.simulate(70).stack.chunk({"y": 32, "x": 32})
-    return spaceeye.interpolate(stack, alpha=1.0, output_times=30, max_gap=20)
+    found = spaceeye.interpolate(stack, alpha=1.0, output_times=30, max_gap=20)
+    return found.compute().chunk(found.chunksizes)
