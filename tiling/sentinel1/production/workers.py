@@ -14,6 +14,8 @@ __all__ = ["workers"]
 
 logger = logging.getLogger(__name__)
 
+_LEAST_MB = 768.0  # libraries take 320, maps of areas and NORMLIM more than 512 with them
+
 
 @contextmanager
 def workers(
@@ -35,7 +37,8 @@ def workers(
     client
         Of the caller, who ends it; None for a cluster of this run's own, which ends with the block.
     processes, megabytes, threads
-        Of that cluster: workers, memory of each, and threads that their libraries may use.
+        Of that cluster: workers, memory of each, and threads that their libraries may use. Less
+        than 768 MB would stop a worker half-way, so that much it may take.
     serial
         None is given: work goes on in this thread.
     most
@@ -50,6 +53,13 @@ def workers(
         yield None
         return
     processes = min(processes, most or processes)
+    if megabytes < _LEAST_MB:
+        logger.warning(
+            "ram_per_process: %g MB are too few for all steps: workers may take %g MB",
+            megabytes,
+            _LEAST_MB,
+        )
+        megabytes = _LEAST_MB
     from workbench.clusters import connect
 
     limits = {f"{library}_NUM_THREADS": str(threads) for library in ("NUMBA", "OMP", "OPENBLAS")}

@@ -196,16 +196,19 @@ def test_the_caller_s_own_client_is_used_and_left_open():
 
 
 def test_workers_are_as_the_configuration_says():
-    with workers(None, processes=1, megabytes=700, threads=3, serial=False) as client:
+    with workers(None, processes=1, megabytes=900, threads=3, serial=False) as client:
         told = client.scheduler_info()["workers"].values()
-        assert [(one["nthreads"], one["memory_limit"]) for one in told] == [(1, 700_000_000)]
+        assert [(one["nthreads"], one["memory_limit"]) for one in told] == [(1, 900_000_000)]
         assert client.submit(os.getenv, "NUMBA_NUM_THREADS").result() == "3"
         assert client.cluster.scheduler.allowed_failures == 0
 
 
-def test_there_are_no_more_workers_than_steps_at_a_time():
-    with workers(None, processes=3, megabytes=700, threads=1, serial=False, most=2) as client:
-        assert len(client.scheduler_info()["workers"]) == 2
+def test_there_are_no_more_workers_than_steps_at_a_time(caplog):
+    """And each may take what the largest steps need: with 512 MB one stood still after a map."""
+    with workers(None, processes=3, megabytes=512, threads=1, serial=False, most=2) as client:
+        told = client.scheduler_info()["workers"].values()
+        assert [one["memory_limit"] for one in told] == [768_000_000] * 2
+    assert "512 MB are too few for all steps: workers may take 768 MB" in caplog.text
 
 
 def test_one_step_after_the_other_needs_no_workers(two_workers):
