@@ -33,16 +33,19 @@ TIMES = ("2022-01-12T10:52:11", "2022-01-20T10:52:11", "2022-01-30T10:52:11", "2
 """Acquisitions of `series`, two before and two after the change of baseline."""
 
 
+# Looked for seldom: most objects here are modules and tests, which stay. Never switched off: what
+# dask decorates while it is imported would then leave it off.
+gc.set_threshold(10_000, 20, 20)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Spare the collector of garbage what imports make: most objects there are, and they stay."""
-    gc.disable()
+    """Spare the collector of garbage what imports make."""
     try:
         return (yield)
     finally:
         gc.collect()
         gc.freeze()
-        gc.enable()
 
 
 def _require(name: str, condition: object, reason: str) -> None:

@@ -120,22 +120,26 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 
 _lock = threading.Lock()
 _waiting = 0
-_was_on = True
+_thresholds = gc.get_threshold()
 
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """Keep Python from collecting garbage of its own accord while any thread is in such a block."""
-    global _waiting, _was_on
+    """Keep Python from collecting garbage of its own accord while any thread is in such a block.
+
+    By the threshold, and not by `gc.disable`: dask, and others, switch it on again at the end of
+    functions of their own, and what dask decorates while it is off leaves it off.
+    """
+    global _waiting, _thresholds
     with _lock:
         if not _waiting:
-            _was_on = gc.isenabled()
-            gc.disable()
+            _thresholds = gc.get_threshold()
+            gc.set_threshold(0)
         _waiting += 1
     try:
         yield
     finally:
         with _lock:
             _waiting -= 1
-            if not _waiting and _was_on:
-                gc.enable()
+            if not _waiting:
+                gc.set_threshold(*_thresholds)

@@ -141,15 +141,29 @@ def test_memory_for_blocks_has_a_limit():
 
 
 def test_no_garbage_is_collected_while_bytes_are_on_their_way():
-    seen = []
+    """Whatever others switch on meanwhile; afterwards all is as before."""
+    seen, before = [], gc.get_threshold()
+
+    class Cycle:
+        def __init__(self):
+            self.own = self
+
+        def __del__(self):
+            seen.append("collected")
 
     def ranges(spans):
-        seen.append(gc.isenabled())
+        gc.enable()
+        Cycle()
+        kept = [[] for _ in range(3 * max(before[0], 700))]
+        seen.append(len(kept) > 0)
         return [bytes(b - a) for a, b in spans]
 
+    gc.collect()
     ObjectFile(ranges, 100).read()
-    assert seen == [False]
-    assert gc.isenabled()
+    assert seen == [True]
+    assert gc.get_threshold() == before
+    gc.collect()
+    assert seen == [True, "collected"]
 
 
 @both
