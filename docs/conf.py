@@ -79,8 +79,8 @@ def _left_out(_app: Any, _what: str, _name: str, thing: Any, *_: Any) -> bool | 
 
 
 SEVERAL = {
-    "Acquisition", "Bounds", "Calibration", "Ground", "Image", "Manifest", "Offer", "Product",
-    "Result", "Situation", "Source",
+    "Acquisition", "Bounds", "Calibration", "Ground", "Image", "Limits", "Manifest", "Offer",
+    "Product", "Result", "Situation", "Source",
 }  # fmt: skip
 """Names in signatures that things in several modules have."""
 

@@ -63,7 +63,7 @@ DefMemPerCPU=512
 
 MessageTimeout=10
 InactiveLimit=0
-KillWait=5
+KillWait=30
 MinJobAge=20
 SlurmctldTimeout=30
 SlurmdTimeout=30

@@ -149,7 +149,7 @@ def test_a_cancelled_run_takes_its_jobs_along_and_goes_on(site, notebook, tmp_pa
     folder = submit(notebook, parameters, folder="run")
     patiently((folder / "output" / "1.txt").exists, 60, "two steps")
     site.call("scancel", run_status(folder).job.job)
-    patiently(lambda: run_status(folder).state == "interrupted", 40, "the run to say so")
+    patiently(lambda: run_status(folder).state == "interrupted", 60, "the run to say so")
     patiently(lambda: not site.queue(), 20, "the queue to be empty")
     assert "stopped by SIGTERM" in run_status(folder).error
     before = (folder / "output" / "0.txt").read_text()
