@@ -87,7 +87,7 @@ class Piece:
     points: int
 
     def write(self, folder: Path) -> Path:
-        """Write the burst unless it is there; deflate level 1, which is fast."""
+        """Write the burst unless it is there."""
         path = folder / f"{self.track.name}.zip"
         if path.exists() and path.with_suffix(".md5").exists():
             return path
@@ -98,7 +98,6 @@ class Piece:
             self.track.dates,
             batches,
             self.track.metadata,
-            level=1,
             overwrite=True,
         )
 

@@ -139,7 +139,7 @@ class Plan:
             "on_error": "skip" if self.skip_bad else "raise",
         }
 
-    @property
+    @cached_property
     def departures(self) -> tuple[str, ...]:
         """Words for what makes the product another one than the official of its area."""
         method, standard = self.method, Method(self.method.dates)

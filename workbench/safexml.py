@@ -54,20 +54,43 @@ def parse_xml(
     BadFile
         If the document is too large, malformed, or declares a document type or an entity.
     """
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from xml.etree.ElementTree import ParseError, fromstring
+    from xml.parsers.expat import ExpatError
 
     if len(content) > largest:
         raise error(f"{name}: larger than {largest:,} bytes, the limit for XML")
-    root: Element | None = None
     try:
-        root = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException:
-        pass  # not a cause of the error: it cannot be unpickled, where causes are sent along
-    except (ParseError, LookupError, ValueError) as reason:
+        root = None if _declares_a_type(content) else fromstring(content)
+    except (ExpatError, ParseError, LookupError, ValueError) as reason:
         raise error(f"{name}: the XML is malformed: {reason}") from reason
     if root is None:
         raise error(f"{name}: the XML declares a document type or entity")
     return root
+
+
+def _declares_a_type(content: bytes) -> bool:
+    """Whether XML has a document type, in which alone entities can be declared.
+
+    The parser is that of `xml.etree`, which cannot be told to refuse one. It stops where the type
+    begins, so nothing that it declares is worked out.
+
+    Raises
+    ------
+    ExpatError, LookupError, ValueError
+        If the XML is malformed.
+    """
+    from xml.parsers.expat import ParserCreate
+
+    class Found(Exception):
+        """Stops the parser."""
+
+    def stop(*_: object) -> None:
+        raise Found
+
+    parser = ParserCreate()
+    parser.StartDoctypeDeclHandler = stop
+    try:
+        parser.Parse(content, True)
+    except Found:
+        return True
+    return False

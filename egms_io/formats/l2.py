@@ -15,7 +15,7 @@ from egms_io.formats.l3 import FieldSpec
 from egms_io.formats.metadata import BurstMetadata, burst_xml
 from egms_io.formats.names import BurstName
 from egms_io.formats.text import csv_rows, decimal_texts
-from egms_io.formats.zips import LEVEL, deflate, write_zip
+from egms_io.formats.zips import deflate, write_zip
 from workbench.files import atomic
 
 L2B_FIELDS = (
@@ -54,7 +54,6 @@ def write_burst(
     batches: Iterable[tuple[Mapping[str, Any], npt.NDArray[np.float64]]],
     metadata: BurstMetadata,
     *,
-    level: int = LEVEL,
     overwrite: bool = False,
 ) -> Path:
     """Write one burst: a ZIP of XML and CSV, and its ``.md5``.
@@ -66,8 +65,6 @@ def write_burst(
     batches
         Columns by the names of `L2B_FIELDS`, (n,) each, and the series, (n, dates) mm. Batches are
         written as they come, so a large burst needs the memory of one batch.
-    level
-        Of deflate, 0 to 9.
 
     Returns
     -------
@@ -79,10 +76,10 @@ def write_burst(
         When a file is in the way and `overwrite` is false.
     """
     header = ",".join([*(field.name for field in L2B_FIELDS), *dates]) + "\n"
-    pieces = [deflate(header.encode(), level)]
+    pieces = [deflate(header.encode())]
     for columns, series in batches:
         texts: list[Any] = [_field_text(columns[field.name], field) for field in L2B_FIELDS]
-        pieces.append(deflate(csv_rows([*texts, decimal_texts(series, 1)]), level))
+        pieces.append(deflate(csv_rows([*texts, decimal_texts(series, 1)])))
     path = folder / f"{name}.zip"
     day = dt.datetime.strptime(metadata.production_date, "%d/%m/%Y").date()
     with atomic(path, overwrite=overwrite) as file:

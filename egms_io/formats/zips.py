@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import struct
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from isal import isal_zlib
 
-LEVEL = 4
-"""Of deflating: a fifth of the time of level 6, which zlib takes by itself, and 12 % more bytes."""
+LEVEL = 3
+"""Of ISA-L, its highest: a thirtieth of the time of zlib's usual 6, and a sixth more bytes."""
 
+_STEP = 1 << 20  # bytes handed over at once: what ISA-L makes of them depends on where they are cut
 _BIG = 0xFFFFFFFF
 
 
@@ -47,8 +47,8 @@ class Piece:
         return self.data.read_bytes() if isinstance(self.data, Path) else self.data
 
 
-def deflate(content: bytes | Iterable[bytes], level: int = LEVEL) -> Piece:
-    """Deflate bytes at a level of 0 to 9, ending with a full flush.
+def deflate(content: bytes | Iterable[bytes]) -> Piece:
+    """Deflate bytes, ending with a full flush.
 
     Parameters
     ----------
@@ -56,14 +56,26 @@ def deflate(content: bytes | Iterable[bytes], level: int = LEVEL) -> Piece:
         The bytes, or stretches of them one after the other. However they are cut, the deflated
         bytes are the same.
     """
-    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    packer = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
     packed, crc, size = [], 0, 0
-    for part in [content] if isinstance(content, bytes) else content:
-        packed.append(packer.compress(part))
-        crc, size = isal_zlib.crc32(part, crc), size + len(part)
-    packed.append(packer.flush(zlib.Z_FULL_FLUSH))
+    for step in _steps([content] if isinstance(content, bytes) else content):
+        packed.append(packer.compress(step))
+        crc, size = isal_zlib.crc32(step, crc), size + len(step)
+    packed.append(packer.flush(isal_zlib.Z_FULL_FLUSH))
     data = b"".join(packed)
     return Piece(data, crc, size, len(data))
+
+
+def _steps(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes, `_STEP` at a time."""
+    held = bytearray()
+    for part in parts:
+        held += part
+        whole = len(held) - len(held) % _STEP
+        for start in range(0, whole, _STEP):
+            yield bytes(held[start : start + _STEP])
+        del held[:whole]
+    yield bytes(held)
 
 
 def join_crc(first: int, second: int, second_size: int) -> int:

@@ -26,7 +26,7 @@ def write_geoparquet(product: FinishedProduct, component: str, path: Path) -> No
     with atomic(path, overwrite=True) as file:
         first = next(tables)
         with pq.ParquetWriter(
-            file, first.schema, compression="zstd", use_dictionary=["pid"]
+            file, first.schema, compression="snappy", use_dictionary=["pid"]
         ) as writer:
             writer.write_table(first)
             for table in tables:
@@ -43,11 +43,11 @@ def _narrow_band(band: Band, component: str) -> Any:
 def _narrow(table: Any) -> Any:
     import pyarrow as pa
 
-    columns = {
-        name: table[name] if name in _EXACT else table[name].cast(pa.float32())
-        for name in table.column_names
-    }
-    return pa.table(columns)
+    fields = [
+        field if field.name in _EXACT else pa.field(field.name, pa.float32())
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
 
 
 def _geo_table(table: Any) -> Any:

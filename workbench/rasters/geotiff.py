@@ -188,6 +188,7 @@ def write_cogs(
     overwrite: bool = False,
     block: int = BLOCK,
     pixels: Callable[[Window], Any] | None = None,
+    predictor: bool = True,
 ) -> list[Path]:
     """Write every date as a COG: tiles of 512, deflate, overviews, band names, nodata.
 
@@ -211,6 +212,9 @@ def write_cogs(
     pixels
         Gives the numbers of all dates on a window, (time, band, y, x) in the type of `reflectance`,
         of which then only what is said about them counts; None takes them from it.
+    predictor
+        Whether pixels are deflated as differences from those beside them, which makes files of
+        measured values smaller, and those of a few values that repeat larger.
 
     Returns
     -------
@@ -237,12 +241,17 @@ def write_cogs(
                 _read_from(held) if pixels is None else lambda window: pixels(window)[wanted],
             )  # fmt: skip
         for source, n in zip(plain, wanted, strict=True):
-            cog_of(source, paths[n], overwrite=overwrite)
+            cog_of(source, paths[n], overwrite=overwrite, predictor=predictor)
     return paths
 
 
 def cog_of(
-    source: Path, path: Path, *, overwrite: bool = False, resampling: str = "average"
+    source: Path,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    resampling: str = "average",
+    predictor: bool = True,
 ) -> None:
     """Make a COG of a plain GeoTIFF.
 
@@ -256,6 +265,8 @@ def cog_of(
         Replace an existing file.
     resampling
         How overviews are made, in GDAL's words.
+    predictor
+        As for `write_cogs`.
 
     Raises
     ------
@@ -269,7 +280,7 @@ def cog_of(
     except BadFile as error:
         raise unreadable(path, str(error).replace(str(source), path.name)) from error
     with atomic_path(path, overwrite=overwrite, check=written_raster) as target:
-        _to_cog(source, target, resampling)
+        _to_cog(source, target, resampling, predictor)
 
 
 def _read_from(cube: xr.DataArray) -> Callable[[Window], Any]:
@@ -310,12 +321,13 @@ def _write_plain(
                 file.write(image, window=window)
 
 
-def _to_cog(source: Path, target: Path, resampling: str) -> None:
+def _to_cog(source: Path, target: Path, resampling: str, predictor: bool) -> None:
     from rasterio.shutil import copy
 
     copy(
-        str(source), str(target), driver="COG", compress="deflate", level=DEFLATE, predictor="yes",
-        blocksize=512, overview_resampling=resampling, num_threads="1",
+        str(source), str(target), driver="COG", compress="deflate", level=DEFLATE,
+        predictor="yes" if predictor else "no", blocksize=512, overview_resampling=resampling,
+        num_threads="1",
     )  # fmt: skip
 
 

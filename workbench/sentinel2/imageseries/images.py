@@ -102,19 +102,25 @@ def write_dates(
     cube, near = (open_store(store, dask=lazy).isel(time=slice(*dates)) for lazy in (True, False))
 
     def write(
-        image: xr.DataArray, numbers: Numbers, within: str, name: str, about: Mapping[str, Any]
+        image: xr.DataArray,
+        numbers: Numbers,
+        within: str,
+        name: str,
+        about: Mapping[str, Any],
+        predictor: bool = True,
     ) -> None:
         def pixels(window: Window) -> Any:
             rows, cols = window.slices
             return numbers(near.isel(y=rows, x=cols))
 
         write_cogs(
-            image, Path(folder) / within, prefix=name, tags=about, block=block, pixels=pixels
-        )
+            image, Path(folder) / within, prefix=name, tags=about, block=block, pixels=pixels,
+            predictor=predictor,
+        )  # fmt: skip
 
     write(cube["reflectance"], _reflectance, IMAGES, kind.name, tags)
     about = {**tags, **kind.quality_tags}
-    write(_quality(kind, cube), partial(_layers, kind), QUALITY, "quality", about)
+    write(_quality(kind, cube), partial(_layers, kind), QUALITY, "quality", about, predictor=False)
     for name in indices:
         image = cube[name].expand_dims(band=[name], axis=1)
         write(image, partial(_index, name), INDICES, name, {**tags, **cube[name].attrs})
@@ -130,7 +136,7 @@ def _index(name: str, part: xr.Dataset) -> Any:
 
 def _layers(kind: SeriesKind, part: xr.Dataset) -> Any:
     """Return the numbers of `_quality`; to concatenate with labels takes longer than to read."""
-    shown = kind.shown(part)
+    shown = kind.shown(part[list(kind.layers)].load())  # each is read once, however often shown
     return np.stack([shown[name].values.astype(np.float32) for name in kind.layers], axis=1)
 
 
