@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 
 import click
 
+from workbench.errors import OutputExists
+
 __all__ = [
     "QUEUE_KINDS",
     "Bounds",
@@ -47,6 +49,7 @@ _KINDS = ("none", *_NEW_KINDS, "existing")
 _WORKERS = ("jobs", "adapt", "memory", "walltime")  # options of the workers of a new cluster
 
 _LEAST_MEMORY = 10**7  # bytes; less is a forgotten unit
+_OVERWRITE = re.compile(r"overwrite=True(?: / --overwrite)?")
 _WALLTIME = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -270,9 +273,20 @@ def check_workers(kind: str, workers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def overwrite_option(command: Command) -> Command:
-    """Add ``--overwrite``."""
+    """Add ``--overwrite``; what finds an output in the way speaks of it, not of ``overwrite=``."""
+
+    @functools.wraps(command)
+    def called(*args: Any, **values: Any) -> Any:
+        try:
+            return command(*args, **values)
+        except OutputExists as error:
+            words = _OVERWRITE.sub("--overwrite", str(error))
+            if words == str(error):
+                raise
+            raise type(error)(words) from error
+
     text = "Replace outputs that are in the way."
-    return click.option("--overwrite", is_flag=True, help=text)(command)
+    return click.option("--overwrite", is_flag=True, help=text)(called)  # type: ignore[return-value]
 
 
 def skip_bad_option(command: Command) -> Command:

@@ -156,7 +156,7 @@ def _read_burst(
     options: BurstOptions,
     records: Sequence[dict[str, Any]],
 ) -> Partial | BadBurst:
-    """Map a burst; a bad file is a result, not an error that is worth another try."""
+    """Map a burst; a bad file is a result, so that it stops no other."""
     try:
         return map_burst(burst, area, folder, options, records)
     except BadBurst as error:

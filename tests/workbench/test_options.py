@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workbench.clusters.connections import make_cluster
 from workbench.clusters.queues import QUEUES
-from workbench.errors import NoCluster
+from workbench.errors import NoCluster, OutputExists
 from workbench.options import (
     QUEUE_KINDS,
     Bounds,
@@ -46,6 +46,26 @@ def test_without_options_nothing_is_skipped_replaced_or_sent_out():
         "overwrite": False,
         "cluster": {"kind": "none"},
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a.nc exists: pass overwrite=True to replace it", "pass --overwrite to replace it"),
+        ("a exists: pass overwrite=True / --overwrite or choose", "pass --overwrite or choose"),
+        ("a exists; set overwrite in the section Workbench", "a exists; set overwrite in the"),
+    ],
+)
+def test_what_is_in_the_way_is_told_in_words_of_options(said, shown):
+    @click.command()
+    @overwrite_option
+    def refuse(overwrite):
+        raise OutputExists(said)
+
+    error = CliRunner().invoke(refuse).exception
+    assert type(error) is OutputExists
+    assert shown in str(error)
+    assert "overwrite=" not in str(error)
 
 
 def test_values_have_their_types():

@@ -338,5 +338,6 @@ def _foretell(task: str, folder: Path, options: dict[str, Any], values: dict[str
 
     dataset = open_dataset(folder, Options(**options, looking=True))
     pipeline = Pipeline(dataset, values.get("aux_name"), values.get("pack", False))
+    pipeline.stages.check_prefix(values.get("scene_prefix"))
     for line in forecasts(pipeline, task.replace("_", "-"), values.get("kind", "triplets")):
         click.echo(str(line))

@@ -330,6 +330,11 @@ def trajectories(
     -------
     list of Path
         NetCDF files of the paths; one without any path is said by a warning.
+
+    Raises
+    ------
+    BadInput
+        If no scene begins with `scene_prefix`; nothing is made.
     """
     from tiling.scenes.production.flowpaths import flow_paths
 
@@ -337,6 +342,7 @@ def trajectories(
         raise SceneError("E102", f"dt_max is {dt_max}: minutes, 0 or more")
     pipeline = _pipeline(data_path, None, options)
     with pipeline.held():
+        pipeline.stages.check_prefix(scene_prefix)
         images, made_as = pipeline.regridded()
         return flow_paths(
             pipeline.dataset, pipeline.stages.told, pipeline.stages.scenes, images, made_as,

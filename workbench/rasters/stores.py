@@ -96,9 +96,9 @@ def open_store(path: str | os.PathLike[str], *, dask: bool = True) -> xr.Dataset
         On Dask in the chunks of the store, unless `dask` is false. Numbers as they are stored: DN
         are not scaled and nodata is not replaced by NaN; ``spatial_ref`` is a coordinate.
     """
-    chunks: dict[str, Any] = {} if dask else {"chunks": None}
     import xarray as xr
 
+    chunks: dict[str, Any] = {} if dask else {"chunks": None}
     found: xr.Dataset = xr.open_zarr(path, mask_and_scale=False, decode_coords="all", **chunks)
     return found
 

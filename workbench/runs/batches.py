@@ -23,6 +23,7 @@ from workbench.files import write_json
 from workbench.locks import FolderLock
 from workbench.plain import plain
 from workbench.runs.items import Item
+from workbench.runs.record import FELL_SHORT
 from workbench.runs.status import GOING, WELL, Status, run_status
 from workbench.runs.submission import (
     RECORD,
@@ -109,6 +110,7 @@ def submit_again(
 ) -> int:
     """Submit the items of a batch that are neither done nor in the queue; return their number.
 
+    Those that ended with failures are among them: they go on from what they have made.
     `settings` and `job` change those of the items that are submitted.
 
     Raises
@@ -222,7 +224,7 @@ class BatchStatus:
             table.append((item.name, item.state, seconds, item.message))
         wide = max(len(name) for name, *_ in table)
         lines = [  # of one layout, whatever the states: who watches sees what differs
-            f"  {name:<{wide}}  {state:<{len(_NOT_SUBMITTED)}}  {seconds:>7}  {message}".rstrip()
+            f"  {name:<{wide}}  {state:<{len(FELL_SHORT)}}  {seconds:>7}  {message}".rstrip()
             for name, state, seconds, message in table
         ]
         return "\n".join([self.head, *lines])

@@ -61,7 +61,8 @@ def submit(
 
     It goes on when you log out. Everything about it is found in its folder, RUN. With --each the
     folder has one for every row of the table. Given the folder of a run that has ended, the run is
-    submitted again and goes on from what is finished; of a batch, the items that are not done.
+    submitted again and goes on from what is finished; of a batch, the items that are not done or
+    were done with failures.
     """
     drivers = [name for name in options if name.startswith(_DRIVER)]
     job = {
@@ -136,8 +137,8 @@ def _tell(what: str, folder: Path) -> None:
 def status(ctx: click.Context, folder: str | None, watch: bool) -> None:
     """Tell where the submitted run in the folder RUN stands; without one, each of those in `runs`.
 
-    Of a batch, every item. Exit code 0 if it waits, runs or is done, 1 if it failed, was
-    interrupted or lost, or an item did or was not submitted.
+    Of a batch, every item. Exit code 0 if it waits, runs or is done, 1 if it failed, was done with
+    failures, interrupted or lost, or an item did or was not submitted.
     """
     from workbench.runs.batches import batch_status, is_batch, submitted
     from workbench.runs.status import run_status

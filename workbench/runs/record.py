@@ -30,9 +30,15 @@ from workbench.runs.report import DaskReport
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Run", "versions"]
+__all__ = ["FELL_SHORT", "INCOMPLETE", "Run", "versions"]
 
 logger = logging.getLogger(__name__)
+
+FELL_SHORT = "done with failures"
+"""Status of a run that ended by itself and made only a part of what it was asked for."""
+
+INCOMPLETE = "Incomplete"
+"""Type of the error in the summary of a run that fell short: nothing was raised."""
 
 _CLOCKS_DIFFER_S = 3600.0  # between hosts, at most
 _LIBRARIES = (
@@ -188,7 +194,7 @@ class Run:
 
         It is ``"done with failures"``, or ``"failed"`` where `wholly` nothing was made.
         """
-        self._short = ("failed" if wholly else "done with failures", why)
+        self._short = ("failed" if wholly else FELL_SHORT, why)
 
     def output(self, path: str | os.PathLike[str]) -> Path:
         """Record a file that the run has written, and return its path."""
@@ -215,7 +221,7 @@ class Run:
         phases = {name: round(spent, 4) for name, spent in self.seconds.items()}
         failure = {"type": type(error).__name__, "message": str(error)} if error else None
         if self._short and not error:
-            failure = {"type": "Incomplete", "message": self._short[1]}
+            failure = {"type": INCOMPLETE, "message": self._short[1]}
         return {
             "system": self.system,
             "status": status,

@@ -20,7 +20,7 @@ GOING = ("waiting", "running")
 """States in which something may still change."""
 
 WELL = (*GOING, "done")
-"""States in which nothing has failed."""
+"""States in which nothing has failed. One that ended with failures goes on when it is submitted."""
 
 _LOG_LINES = 5
 _DASHBOARD = re.compile(r"Dask dashboard: (\S+)")
@@ -32,7 +32,8 @@ class Status:
 
     folder: Path
     state: str
-    """waiting, running, done, failed, interrupted, or lost: ended without a word."""
+    """waiting, running, done, done with failures, failed, interrupted, or lost: ended without a
+    word."""
     job: JobState
     seconds: float | None
     """How long it took; None before its end."""

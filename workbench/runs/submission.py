@@ -26,7 +26,7 @@ from workbench.files import atomic, file_record, write_json
 from workbench.notebooks import check_parameters, run_notebook
 from workbench.notebooks.parameters import notebook_parameters, read_parameters
 from workbench.plain import plain
-from workbench.runs.record import Run
+from workbench.runs.record import FELL_SHORT, INCOMPLETE, Run
 from workbench.settings import setting
 
 __all__ = ["carry_out", "submit", "submit_again"]
@@ -133,8 +133,12 @@ def submit_again(
 
 
 def carry_out(folder: str | os.PathLike[str]) -> Path:
-    """Run the notebook of a run's folder here; this is what the job does."""
+    """Run the notebook of a run's folder here; this is what the job does.
+
+    Where the system at work in it fell short, so has this run: its status is the same.
+    """
     folder = Path(folder).absolute()
+    begun = datetime.now(UTC).replace(microsecond=0)
     record = read_record(folder)
     output = folder / f"{record['name']}.ipynb"
     with Run(
@@ -155,7 +159,21 @@ def carry_out(folder: str | os.PathLike[str]) -> Path:
         finally:
             if output.exists():
                 run.output(output)
+        if products := record["parameters"].get("output"):
+            _fall_short_with(run, Path(record["cwd"], products, "summary.json"), begun)
     return output
+
+
+def _fall_short_with(run: Run, summary: Path, begun: datetime) -> None:
+    """Let a run fall short if a run that began since then, of which `summary` tells, did so."""
+    try:
+        told = json.loads(summary.read_text("utf-8"))
+        if told["error"]["type"] != INCOMPLETE or datetime.fromisoformat(told["started"]) < begun:
+            return
+        why, wholly = str(told["error"]["message"]), told["status"] != FELL_SHORT
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is of no such run
+        return
+    run.fall_short(why, wholly=wholly)
 
 
 def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:

@@ -43,7 +43,12 @@ class Tasks:
     client
         Where to run; None for threads of this process.
     retries
-        How often a call that raised is tried again before its error counts.
+        How often a call that raised is tried again before its error counts. One that is for the
+        person at the keyboard (`workbench.errors.is_user_error`: a bad file, a bad option, an
+        output that stands in the way, a full disk) would be the same again, so it counts at once.
+        All others are tried again, also an `OSError` that nobody has put into words yet. What may
+        pass, such as a server that is overloaded, is therefore either raised as it is or tried
+        again where it is met. Whatever is said here, Dask sends the calls of a lost worker anew.
     errors
         ``"raise"`` drops what remains and raises the first error; ``"return"`` gives
         ``(tag, exception)`` in place of that call's result and goes on.

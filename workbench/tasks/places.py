@@ -1,8 +1,8 @@
 """The places where calls run: the caller's own thread, threads of this process, a Dask cluster.
 
 A place is handed calls, each with a number, and gives back outcomes by these numbers as the calls
-end. It tries a call again that raised, and decides nothing else: what waits and what comes first is
-the dispatcher's affair.
+end. It tries a call again that raised, unless the error is a user's and would be the same again,
+and decides nothing else: what waits and what comes first is the dispatcher's affair.
 """
 # mypy: allow-untyped-calls
 
@@ -22,8 +22,9 @@ from threading import Condition
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
-from workbench.errors import portable_errors
+from workbench.errors import is_user_error, portable_errors
 from workbench.tasks.calls import Call, carry_out
+from workbench.tasks.refusals import Refused
 from workbench.tasks.watch import Watch
 
 if TYPE_CHECKING:
@@ -97,14 +98,14 @@ def cores() -> int:
 
 
 def _outcome(sent: Sent, retries: int) -> Outcome:
-    """Make a call, again at once if it raises, as a worker does."""
+    """Make a call, again at once if it raises what may pass, as a worker does."""
     for left in range(retries, -1, -1):
         try:
             call = sent.call
             value = carry_out(call.function, call.args, call.kwargs, sent.mark)
             return Outcome(sent.number, value, None)
         except Exception as error:
-            if not left:
+            if not left or is_user_error(error):
                 return Outcome(sent.number, None, error)
     raise AssertionError("unreachable")
 
@@ -225,6 +226,8 @@ class Cluster:
             fetched = self._fetched(futures)
         outcomes = []
         for future, (value, error) in zip(futures, fetched, strict=True):
+            if isinstance(value, Refused):
+                error, value = value.error(), None
             outcomes.append(Outcome(self._numbers.pop(future), value, error))
             future.release()
         return outcomes
@@ -277,12 +280,18 @@ def _unpack_and_carry_out(message: bytes) -> Any:
     """Make a packed call; this is what runs on a worker.
 
     Packed here and once, so that no keyword of the function is taken for one of Dask's and no text
-    among the arguments for a key.
+    among the arguments for a key. A user's error is given back: Dask would try the call again.
     """
     from distributed.protocol.pickle import loads
 
-    with portable_errors():
-        return carry_out(*loads(message))
+    try:
+        with portable_errors():
+            return carry_out(*loads(message))
+    except Exception as error:
+        may_pass = not is_user_error(error)
+        if may_pass:
+            raise
+        return Refused.of(error)
 
 
 def _result(client: Client, future: Future[Any]) -> tuple[Any, BaseException | None]:

@@ -83,6 +83,14 @@ def test_unknown_option(run):
     assert run("GenerateNothing").exit_code == 2
 
 
+def test_init_refuses_in_words_of_options(run, tmp_path):
+    assert run("init", tmp_path).exit_code == 0
+    found = run("init", tmp_path)
+    assert found.exit_code == 1
+    assert "meta.yaml exists: pass --overwrite to replace it" in found.output
+    assert run("init", tmp_path, "--overwrite").exit_code == 0
+
+
 def test_from_nothing(run, tmp_path):
     """A starter, a dry run that makes nothing, two scenes of a simulation, and what is cleaned."""
     from tiling.scenes.sample import write_sample

@@ -322,6 +322,18 @@ def test_a_filter_that_fits_nothing_gives_1(run, goes):
         assert "error: E102: '2019' fits none of the 4 scenes" in found.output
 
 
+def test_a_prefix_that_fits_nothing_is_refused_before_anything_is_made(run, goes):
+    shutil.rmtree(goes / "rect", ignore_errors=True)
+    before = states(goes)
+    for more in ((), ("--dry-run",), ("--scene-filter", "0202", "--scene-prefix", SCENES[2])):
+        found = run("trajectories", "--data-path", goes, "--scene-prefix", "goes17_", *more)
+        assert found.exit_code == 2, found.output
+        wanted = SCENES[2] if "0202" in more else "goes17_"
+        assert f"no scene begins with '{wanted}'; scenes: such as {SCENES[0]}" in found.output
+    assert changed(goes, before) == set()
+    assert not (goes / "rect").exists()
+
+
 def test_each_stage_is_said_once(run, goes):
     """On standard output; what Dask or threads do is another matter."""
     found = run("regrid", "--data-path", goes)

@@ -11,7 +11,7 @@ import pytest
 
 from workbench.clusters.queues import JobState, Slurm
 from workbench.errors import NoCluster
-from workbench.runs import batches, commands, submission
+from workbench.runs import Run, batches, commands, submission
 
 
 @pytest.fixture
@@ -105,6 +105,65 @@ def test_each_item_is_a_run_and_only_what_is_not_done_is_submitted_again(
     carry_out(jobs["4"])
     assert workbench_command("status", "all").exit_code == 0
     assert json.loads((tmp_path / "all" / "summary.json").read_text())["counts"] == {"done": 3}
+
+
+def test_an_item_done_with_failures_is_not_well_and_goes_on_when_it_is_submitted_again(
+    workbench_command, notebook, queue, monkeypatch, tmp_path
+):
+    """As a notebook of Sentinel-1 ends where some tiles failed: its cells raise nothing."""
+    jobs, _ = queue
+    short = {"a": False, "b": True}  # whether wholly
+
+    def run(notebook, output, parameters, **options):
+        shutil.copyfile(notebook, output)
+        name = output.parent.name
+        with Run(parameters["output"], system="sentinel1") as record:
+            if name in short:
+                record.fall_short("2 of 7 tiles failed", wholly=short[name])
+
+    monkeypatch.setattr(submission, "run_notebook", run)
+    workbench_command("submit", notebook, *SUBMIT)
+    for folder in list(jobs.values()):
+        assert workbench_command("carry-out", folder).exit_code == 0
+    seen = workbench_command("status", "all", "--watch")
+    assert seen.exit_code == 1
+    lines = seen.output.splitlines()
+    assert lines[0] == "all: 1 of 3 items done, 1 done with failures, 1 failed"
+    assert lines[2].split(maxsplit=5)[:4] == ["a", "done", "with", "failures"]
+    assert {line.index("2 of 7 tiles failed") for line in lines[2:4]} == {lines[1].index("message")}
+    one = workbench_command("status", "all/a")
+    assert one.exit_code == 1
+    assert one.output.startswith("a: done with failures")
+    assert "error: 2 of 7 tiles failed" in one.output
+    counts = json.loads((tmp_path / "all" / "summary.json").read_text())["counts"]
+    assert counts == {"done with failures": 1, "failed": 1, "done": 1}
+
+    assert "2 items" in workbench_command("submit", "all").output
+    assert [folder.name for folder in jobs.values()] == ["a", "b", "c", "a", "b"]
+    short.clear()
+    for job in ("4", "5"):
+        workbench_command("carry-out", jobs[job])
+    assert workbench_command("status", "all").exit_code == 0
+
+
+@pytest.mark.parametrize("summary", ["of an earlier run", "of a run that was done", "{", "[]", ""])
+def test_a_summary_that_tells_of_no_failure_of_this_run_changes_nothing(
+    workbench_command, notebook, queue, carry_out, summary
+):
+    workbench_command("submit", notebook, *SUBMIT)
+    place = Path("all", "a", "output")
+    place.mkdir()
+    with Run(place, system="sentinel1") as record:
+        if summary != "of a run that was done":
+            record.fall_short("2 of 7 tiles failed")
+    path = place / "summary.json"
+    if summary == "of an earlier run":
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps({**told, "started": "2020-02-02T00:00:00+00:00"}))
+    elif not summary.startswith("of"):
+        path.write_text(summary)
+    carry_out(queue[0]["1"])
+    assert json.loads(Path("all", "a", "summary.json").read_text())["status"] == "done"
 
 
 def test_of_a_batch_that_is_watched_only_what_changes_is_told_again(

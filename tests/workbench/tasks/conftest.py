@@ -21,17 +21,41 @@ def tasks_for(request):
 
 
 @pytest.fixture
-def flaky(tmp_path):
-    """A call that raises a number of times before it gives its name."""
+def tried(tmp_path):
+    """Count a try of a call, here or on a worker, and return how many there have been."""
 
-    def call(name: str, failures: int) -> str:
-        tries = Path(f"{folder}/{name}")
-        with tries.open("a") as file:
-            file.write("x")
-        if len(tries.read_text()) <= failures:
-            raise OSError(f"{name} is not ready")
-        return name
+    def count(name: str, more: int = 1) -> int:
+        path = Path(folder, name)
+        with path.open("a") as file:
+            file.write("x" * more)
+        return path.stat().st_size
 
     folder = str(tmp_path / "tries")
     Path(folder).mkdir()
+    return count
+
+
+@pytest.fixture
+def flaky(tried):
+    """A call that raises a number of times before it gives its name."""
+
+    def call(name: str, failures: int) -> str:
+        if tried(name) <= failures:
+            raise OSError(f"{name} is not ready")
+        return name
+
+    return call
+
+
+@pytest.fixture
+def failing(tried):
+    """A call that raises the same error each time, behind which there is another."""
+
+    def call(name: str, kind: type[Exception]) -> None:
+        tried(name)
+        try:
+            raise OSError(f"{name} was not read")
+        except OSError as error:
+            raise kind(f"{name}: nothing can be made of it") from error
+
     return call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,14 +77,21 @@ def _masks(
             raise SceneError("E014", "N_hours_from_zenith needs a domain with a centre")
         apart = seconds_from_zenith(times, longitude)
         yield "N_hours_from_zenith", np.abs(apart) < 3600 * filters.hours_from_zenith
-    import pandas as pd
-
-    dates = pd.DatetimeIndex(times)
-    for field, allowed in filters.fields.items():
-        yield field, np.isin(getattr(dates, field), allowed)
+    if filters.fields:
+        yield from _field_masks(times, filters.fields)
     if filters.near_trajectory:
         if trajectory is None or not np.size(trajectory):
             raise SceneError("E038", "using_trajectory_sampling needs trajectories.filepath")
         near = np.zeros(times.shape, bool)
         near[nearest(nanoseconds(times), nanoseconds(trajectory))] = True
         yield "using_trajectory_sampling", near
+
+
+def _field_masks(
+    times: NDArray[np.datetime64], fields: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    import pandas as pd
+
+    dates = pd.DatetimeIndex(times)
+    for field, allowed in fields.items():
+        yield field, np.isin(getattr(dates, field), allowed)

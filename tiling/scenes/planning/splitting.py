@@ -9,7 +9,7 @@ import numpy as np
 from tiling.scenes.errors import SceneError
 from tiling.scenes.meta.model import Triplets
 
-__all__ = ["shares", "split"]
+__all__ = ["LEAST", "shares", "split"]
 
 LEAST = 2
 """Scenes of a collection: anchor and distant tile of a triplet come from different ones."""

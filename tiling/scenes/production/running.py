@@ -85,13 +85,13 @@ def carry_out(
     Returns
     -------
     Outcome
-        A scene that failed is tried anew by the next run, not by this one.
+        A scene with a bad file is tried anew by the next run, not by this one; after any other
+        error `workbench.tasks.Tasks` tries it again.
     """
     start, made, failed = time.monotonic(), set[str](), dict[str, str]()
     record.forget(jobs)
     label, unit = (stage, "scenes") if jobs else ("", "")  # no bar for nothing
-    # once: what may pass is tried again where it is read, and Dask resends what a lost worker had
-    tasks = Tasks(client, retries=0, errors="return", threads=threads, label=label, unit=unit)
+    tasks = Tasks(client, errors="return", threads=threads, label=label, unit=unit)
     try:
         with tasks:
             for scene, job in jobs.items():

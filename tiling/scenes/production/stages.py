@@ -150,6 +150,19 @@ class Stages:
             )
         return asked
 
+    def check_prefix(self, prefix: str | None) -> None:
+        """Refuse a beginning that none of the scenes that are asked for has, before any is made.
+
+        Raises
+        ------
+        BadInput
+            As `tiling.scenes.trajectories.tracks.series`.
+        """
+        from tiling.scenes.trajectories.tracks import series
+
+        if prefix is not None:
+            series({scene: start(self.scenes[scene]) for scene in self._asked_for()}, prefix)
+
     def regridded(
         self, crops: Stage, limits: Mapping[str, Any], failed: Iterable[str] = ()
     ) -> Stage:

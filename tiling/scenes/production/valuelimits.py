@@ -47,9 +47,7 @@ def statistics(dataset: Dataset, crops: Iterable[Path]) -> dict[str, dict[str, A
         raise SceneError("E103", "there are no cropped scenes to take statistics of")
     from tiling.scenes.production.scenework import count_values
 
-    tasks = Tasks(
-        dataset.options.client, retries=0, errors="return", label="statistics", unit="scenes"
-    )
+    tasks = Tasks(dataset.options.client, errors="return", label="statistics", unit="scenes")
     counted = []
     with tasks:
         for path in paths:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tiling.scenes.planning.splitting import LEAST
+
 __all__ = ["goes_meta", "simulation_meta"]
 
 
@@ -16,6 +18,7 @@ def goes_meta(
     ends: tuple[np.datetime64, np.datetime64],
     centre: tuple[float, float],
     side: float,
+    scenes: int,
     days: int,
     triplets: int,
 ) -> str:
@@ -29,13 +32,14 @@ def goes_meta(
         First and last moment.
     centre
         Latitude and longitude of the domain.
+    scenes
+        In all. A collection needs two of its own: fewer than four are shared, one has no triplets.
     days
         With two or more, the collections of triplets have days of their own.
     triplets
         To train on; half as many to study.
     """
     size = min(32, int(side / 1000 / 2.5) // 8 * 8)
-    splitting = "by_time_blocks" if days > 1 else "random_by_relative_sample_size"
     first, last = (np.datetime_as_string(each, unit="s") for each in ends)
     return f"""\
 # Simulated clouds in files of GOES: the whole of this dataset is known, see truth.json.
@@ -57,12 +61,7 @@ domain:
 
 sampling:
   resolution: 1000.0
-  triplets:
-    N_triplets: {{train: {triplets}, study: {triplets // 2}}}
-    tile_N: {size}
-    neigh_dist_scaling: 0.5
-    scene_collections_splitting: {splitting}
-  rect-slidingwindow:
+{_triplets(scenes, days, triplets, size)}  rect-slidingwindow:
     tile_N: {size}
     step: {size * 3 // 8}
 
@@ -99,4 +98,20 @@ sampling:
   rect-slidingwindow:
     tile_N: {size // 4}
     step: {size // 16}
+"""
+
+
+def _triplets(scenes: int, days: int, triplets: int, size: int) -> str:
+    """Return the lines of the triplets, which scenes so few can make."""
+    if scenes < LEAST:
+        return ""
+    splitting = "by_time_blocks" if days > 1 else "random_by_relative_sample_size"
+    if scenes < 2 * LEAST:
+        splitting = "shared"
+    return f"""\
+  triplets:
+    N_triplets: {{train: {triplets}, study: {triplets // 2}}}
+    tile_N: {size}
+    neigh_dist_scaling: 0.5
+    scene_collections_splitting: {splitting}
 """

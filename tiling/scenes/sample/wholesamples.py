@@ -204,6 +204,7 @@ def write_sample(
             (ends[0], ends[1]),
             (latitude, longitude),
             side,
+            scenes * days,
             days,
             triplets,
         ),

@@ -135,7 +135,7 @@ class Store:
         """Return the `listing` of each of several folders; a server is asked for many at once."""
         wanted = list(dict.fromkeys(folders))
         threads = 1 if self.is_local else min(_LISTED_AT_ONCE, max(1, len(wanted)))
-        tasks = Tasks(threads=threads, retries=0, largest=None)
+        tasks = Tasks(threads=threads, largest=None)
         for folder in wanted:
             tasks.submit(self.listing, folder, tag=folder)
         found = dict(tasks)

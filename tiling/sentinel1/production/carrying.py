@@ -90,7 +90,8 @@ def carry_out(
     watch_ram
         Log the memory of each step and process.
     retries
-        How often a step that raised is tried again.
+        How often a step that raised is tried again, as for `workbench.tasks.Tasks`: never after an
+        error that would be the same again.
     ended
         Called with the name of each step that is made or has failed.
 

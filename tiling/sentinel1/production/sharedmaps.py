@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tiling.sentinel1.production.steps import Step
 from workbench.errors import FolderInUse
@@ -26,23 +24,12 @@ _LOOK_S = 0.5
 _TELL_S = 60.0
 
 
-class MapFolders:
+class MapFolders(ExitStack):
     """Holds the folders in which maps are made, until the last of them is there."""
 
     def __init__(self) -> None:
-        self._held = ExitStack()
+        super().__init__()
         self._waited_for: set[str] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._held.close()
 
     def hold(self, steps: Iterable[Step]) -> bool:
         """Hold the folders of the maps among some steps, as soon as no other run does.
@@ -67,13 +54,13 @@ class MapFolders:
         """Take note that a step has ended, well or not."""
         self._waited_for.discard(name)
         if not self._waited_for:
-            self._held.close()
+            self.close()
 
     def _wait_for(self, folder: Path) -> None:
         told = -_TELL_S
         while True:
             try:
-                self._held.enter_context(held(folder, "a run of Sentinel-1 that makes maps"))
+                self.enter_context(held(folder, "a run of Sentinel-1 that makes maps"))
             except FolderInUse as reason:
                 if time.monotonic() - told >= _TELL_S:
                     told = time.monotonic()

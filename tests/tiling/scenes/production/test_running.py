@@ -63,6 +63,22 @@ def test_a_bad_file_is_tried_once(tmp_path, where):
     assert [path.read_text() for path in jobs.values()] == ["tried\n"] * 3
 
 
+def refused_at_first(path):
+    with path.open("a") as file:
+        file.write("tried\n")
+    if len(path.read_text().splitlines()) < 3:
+        raise ConnectionError("the server is busy")
+    return Made("made", 0.5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_passes_is_tried_again(tmp_path, threads):
+    record, jobs = Record.load(tmp_path, "crop"), {n: tmp_path / n for n in ("a", "b")}
+    failed = tmp_path / "failed_scenes.yml"
+    outcome = carry_out("crop", refused_at_first, jobs, record, failed, threads=threads)
+    assert (outcome.made, dict(outcome.failed)) == (2, {})
+
+
 def test_listed_until_made(run, tmp_path):
     note_failures(tmp_path / "failed_scenes.yml", "regrid", {"z": "why"})
     run({"a": "bad", "b": "bad", "c": "bad"})

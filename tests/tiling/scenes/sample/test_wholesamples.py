@@ -10,10 +10,13 @@ import xarray as xr
 import yaml
 from pyproj import CRS, Transformer
 
+from tiling.scenes.meta.reading import checked_meta
+from tiling.scenes.planning.splitting import split
 from tiling.scenes.sample import read_sample, write_full_disks, write_sample
 from tiling.scenes.sample.abifiles import MIDDLE
 from tiling.scenes.sample.bands import BANDS
 from tiling.scenes.sample.views import plane, sun
+from tiling.scenes.sources.registry import known_sources
 from workbench.errors import BadInput, OutputExists
 
 
@@ -237,6 +240,25 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, wrong, m
     with pytest.raises(BadInput, match=message):
         write_sample(tmp_path / "sample", **wrong)
     assert not (tmp_path / "sample").exists()
+
+
+@pytest.mark.parametrize(
+    ("scenes", "days", "splitting"),
+    [(1, 1, None), (2, 1, "shared"), (3, 1, "shared"), (1, 3, "shared"),
+     (4, 1, "random_by_relative_sample_size"), (2, 2, "by_time_blocks"), (1, 4, "by_time_blocks")],
+)  # fmt: skip
+def test_however_few_scenes_the_dataset_is_accepted(tmp_path, scenes, days, splitting):
+    made = write_sample(tmp_path, scenes=scenes, days=days, side=40e3)
+    meta, problems = checked_meta(made.goes, known_sources())
+    assert not problems
+    found = meta.sampling.triplets
+    if splitting is None:
+        assert found is None
+        return
+    assert (found.splitting, dict(found.counts)) == (splitting, {"train": 120, "study": 60})
+    times = {str(time): time for time in made.starts}
+    parts = split(times, found, meta.domain.longitude)
+    assert min(map(len, parts.values())) >= 2
 
 
 def test_at_the_limb_there_is_space_beside_the_domain(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tiling.sentinel1.errors import CorruptedDataSAFEError
 from tiling.sentinel1.production.steps import Step
 from tiling.sentinel1.sample.wholesamples import write_sample
 from workbench.files import atomic
@@ -46,6 +47,12 @@ def fail_once(work):
         flag.touch()
         raise RuntimeError("the first time")
     return write(work)
+
+
+def find_bad(work):
+    with Path(work["target"]).with_suffix(".tries").open("a") as tries:
+        tries.write("x")
+    raise CorruptedDataSAFEError("S1A_x", "no annotation")
 
 
 def be_killed(work):

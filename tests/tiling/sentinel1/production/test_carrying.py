@@ -7,6 +7,7 @@ import os
 import pytest
 from distributed import Client, LocalCluster
 
+from tiling.sentinel1.errors import CorruptedDataSAFEError
 from tiling.sentinel1.production.carrying import carry_out
 from tiling.sentinel1.production.memory import MemoryWatch
 from tiling.sentinel1.production.standing import Standing
@@ -21,6 +22,7 @@ from .conftest import (
     fail_once,
     fail_with_choice,
     fill_disk,
+    find_bad,
     write,
     write_nothing,
 )
@@ -79,6 +81,13 @@ def test_a_failure_takes_along_what_needs_it_and_nothing_else(step, place):
 
 def test_a_step_that_raised_is_tried_again_once(step):
     assert set(carry_out([step("a", function=fail_once)]).made) == {"a"}
+
+
+def test_a_step_whose_input_is_bad_is_not_tried_again(step, place):
+    bad = step("bad", function=find_bad)
+    (error,) = carry_out([bad], client=place).failed.values()
+    assert (type(error), str(error)) == (CorruptedDataSAFEError, "S1A_x: no annotation")
+    assert bad.outputs[0].with_suffix(".tries").read_text() == "x"
 
 
 def test_a_step_that_writes_nothing_has_failed(step):
