@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,11 @@ __all__ = ["Plane", "decode", "masks_of", "opened", "read_bands", "read_masked",
 Array = npt.NDArray[Any]
 
 _MOVED = 0.01  # of a pixel, by which grids that are stated may be off
+
+# GDAL asks a server that is busy (429, 500, 502, 503, 504) again, after this many seconds and then
+# ever longer; by itself it takes the first answer and keeps it. What the file was opened with
+# holds for its pixels.
+_PATIENCE = {"GDAL_HTTP_MAX_RETRY": "3", "GDAL_HTTP_RETRY_DELAY": "0.5"}
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -233,7 +238,7 @@ def opened(path: str, drivers: Sequence[str], **options: str) -> Any:
     """Open a raster with the first of `drivers` that knows its format, and with no other."""
     import rasterio
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _patient(path):
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         for driver in drivers[:-1]:
             try:
@@ -241,6 +246,21 @@ def opened(path: str, drivers: Sequence[str], **options: str) -> Any:
             except rasterio.errors.RasterioIOError:
                 continue
         return rasterio.open(path, driver=drivers[-1], **options)
+
+
+def _patient(path: str) -> Any:
+    """Return a context in which a file at an address is asked for again if its server is busy.
+
+    How often, and after how long, somebody may have configured: GDAL's options of that name.
+    """
+    import rasterio
+    from rasterio.env import get_gdal_config
+
+    if not path.startswith("/vsi") and "://" not in path:
+        return nullcontext()
+    return rasterio.Env(
+        **{name: value for name, value in _PATIENCE.items() if get_gdal_config(name) is None}
+    )
 
 
 def decode(planes: Sequence[Plane]) -> None:
