@@ -288,10 +288,9 @@ def _unpack_and_carry_out(message: bytes) -> Any:
         with portable_errors():
             return carry_out(*loads(message))
     except Exception as error:
-        may_pass = not is_user_error(error)
-        if may_pass:
-            raise
-        return Refused.of(error)
+        if is_user_error(error):
+            return Refused.of(error)
+        raise
 
 
 def _result(client: Client, future: Future[Any]) -> tuple[Any, BaseException | None]:
