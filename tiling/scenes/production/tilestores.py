@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiling.scenes.imagery.files import tile_store
+from tiling.scenes.imagery.stores import tile_store
 from tiling.scenes.production.dataset import Dataset
 from tiling.scenes.production.fingerprints import fingerprint
 from tiling.scenes.production.standing import Record

@@ -22,14 +22,9 @@ import zarr
 from tiling.scenes.domains.planes import domain_grid, lonlat, tile_grid
 from tiling.scenes.domains.scanangles import View, scan_angles
 from tiling.scenes.errors import UnusableInput
-from tiling.scenes.imagery.files import (
-    attributes,
-    read_images,
-    tile_store,
-    write_images,
-    write_tile,
-)
+from tiling.scenes.imagery.files import attributes, read_images, write_images, write_tile
 from tiling.scenes.imagery.regridding import all_on_grid
+from tiling.scenes.imagery.stores import tile_store
 from tiling.scenes.meta.model import AuxProduct, Domain, Meta, ProductType
 from workbench.errors import BadInput, DiskFull
 
@@ -250,9 +245,9 @@ def _triplets(folder: Path, count: int) -> list[tuple[int, dict[str, Any]]]:
 def test_a_store_holds_the_tiles_of_a_collection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tiling.scenes.imagery import files
+    from tiling.scenes.imagery import stores
 
-    monkeypatch.setattr(files, "SHARD", 2)
+    monkeypatch.setattr(stores, "SHARD", 2)
     triplets = _triplets(tmp_path, 5)
     path = tile_store(triplets, tmp_path / "train.zarr")
     group = zarr.open_group(path, mode="r")
