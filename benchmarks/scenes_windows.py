@@ -40,6 +40,7 @@ from tiling.scenes.imagery.regridding import all_on_grid
 from tiling.scenes.meta.model import Domain, Interval, ProductType, Storage
 from tiling.scenes.sample.fulldisks import write_full_disks
 from tiling.scenes.sources.contract import Item
+from tiling.scenes.sources.filesystems import Disk
 from tiling.scenes.sources.storage import Store
 
 CENTRE = 13.3, -57.72
@@ -52,20 +53,19 @@ JOBS = {
 GOALS = {"true colour": 10}  # times satpy's CPU seconds; of one band 20, of bytes 50
 
 
-class Server(Store):
+class Ranges(Disk):
     """Files of this disk that are read as those of a server are: in ranges, each counted."""
 
-    def __init__(self, storage: Storage) -> None:
-        super().__init__(storage)
-        self.is_local, self.requests = False, 0
-        self._behind = Store(storage)
+    requests = 0
 
-    def _entries(self, key: str) -> Any:
-        return self._behind._entries(key)
+    def path(self, address: str) -> Path | None:
+        """Return None, as a server does."""
+        return None
 
-    def _ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[Any]:
-        self.requests += len(ranges)
-        return self._behind._ranges(key, ranges)
+    def ranges(self, address: str, spans: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return the bytes of several stretches of a file."""
+        self.requests += len(spans)
+        return super().ranges(address, spans)
 
 
 class Route:
@@ -75,7 +75,9 @@ class Route:
         kind, inputs = JOBS[name]
         self.type = ProductType(kind, "channels" if inputs else "truecolor", inputs)
         storage = Storage("file", str(bucket))
-        self.store = Server(storage) if server else Store(storage)
+        self.store = Store(storage)
+        if server:
+            self.store.files, self.store.is_local = Ranges(Path()), False
         self.source, self.grid = AbiSource("goes16", self.store), grid
         span = Interval(*(np.datetime64(f"2020-02-02T{t}", "ns") for t in ("14:00", "14:09")))
         found = self.source.query(self.source.inputs(self.type), [span])
@@ -139,7 +141,7 @@ def bytes_read(bucket: Path, name: str, grid: GeoBox) -> list[float]:
         }
         least = sum(chunks(Path(route.items[key].key), window) for key, window in windows.items())
         store = route.store
-        found += [store.bytes_read / 1e6, store.requests, least / 1e6]  # type: ignore[attr-defined]
+        found += [store.bytes_read / 1e6, store.files.requests, least / 1e6]  # type: ignore[union-attr]
     return [sum(item.size for item in route.items.values()) / 1e6, *found]
 
 

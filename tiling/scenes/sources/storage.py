@@ -7,24 +7,17 @@ bytes of an answer and a request as a whole have their limits.
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from tiling.scenes.errors import UnusableInput
-from tiling.scenes.sources.faults import (
-    CONNECT_SECONDS,
-    READ_SECONDS,
-    REQUEST_SECONDS,
-    StorageFault,
-    fault_of,
-)
+from tiling.scenes.sources.faults import StorageFault, fault_of
+from tiling.scenes.sources.filesystems import AT_ONCE, CountedFile, Disk, Entry, Server
 from tiling.scenes.sources.objectfiles import ObjectFile
 from workbench.files import Check, atomic_path
 from workbench.tasks import Tasks
@@ -39,7 +32,6 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _PIECE = 8 << 20  # bytes of a mirrored object that are fetched with one request
 _PIECES = 4  # of them at a time
-_LISTED_AT_ONCE = 16
 _LOCAL = ("file", "local")
 
 
@@ -73,7 +65,6 @@ class Store:
     ) -> None:
         self.storage = storage
         self.is_local = storage.protocol in _LOCAL
-        self._folder = Path(folder or "")
         self.kept = None if kept is None else Path(kept)
         self._waits = tuple(waits)
         bucket = storage.bucket.rstrip("/")
@@ -81,8 +72,8 @@ class Store:
             bucket = bucket.removeprefix(f"{storage.protocol}://")
         self.root = "/".join(part for part in (bucket, storage.prefix.strip("/")) if part)
         """Bucket and prefix."""
-        service = storage.endpoint_url or f"the {storage.protocol} service"
-        self.server = "" if self.is_local else service
+        self.files: Disk | Server = Disk(Path(folder or "")) if self.is_local else Server(storage)
+        """Where they lie."""
         self._bytes, self._lock = 0, threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -124,7 +115,7 @@ class Store:
         """
         key = self.key(folder)
         try:
-            found = self._tried(partial(self._entries, key), key)
+            found = self._entries(key)
         except StorageFault as fault:
             if fault.fault == "absent":
                 return []
@@ -134,7 +125,7 @@ class Store:
     def listings(self, folders: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         """Return the `listing` of each of several folders; a server is asked for many at once."""
         wanted = list(dict.fromkeys(folders))
-        threads = 1 if self.is_local else min(_LISTED_AT_ONCE, max(1, len(wanted)))
+        threads = 1 if self.is_local else min(AT_ONCE, max(1, len(wanted)))
         tasks = Tasks(threads=threads, largest=None)
         for folder in wanted:
             tasks.submit(self.listing, folder, tag=folder)
@@ -147,7 +138,7 @@ class Store:
         for count, part in enumerate(parts):
             above = self.key("/".join(parts[:count]))
             try:
-                names = {name for name, _, _ in self._tried(partial(self._entries, above), above)}
+                names = {name for name, _, _ in self._entries(above)}
             except StorageFault as fault:
                 return str(fault)
             if part not in names:
@@ -157,18 +148,15 @@ class Store:
 
     def size(self, key: str) -> int:
         """Return the bytes of a file."""
-        if self.is_local:
-            return self._tried(lambda: self._local(key).stat().st_size, key)
-        info = self._tried(lambda: self._system().info(self.address(key), **self._limit()), key)
-        return int(info["size"])
+        return self._tried(lambda: self.files.size(self.address(key)), key)
 
     def path(self, key: str) -> Path | None:
         """Return where a file lies on this disk, None where it does not.
 
         In mode ``mirror`` it is fetched first.
         """
-        if self.is_local:
-            return self._local(key)
+        if (here := self.files.path(self.address(key))) is not None:
+            return here
         if self.storage.mode == "mirror" and self.kept is not None:
             return self.mirror(key, self.kept)
         return None
@@ -189,7 +177,7 @@ class Store:
         """
         here = self.path(key)
         if here is not None:
-            return self._tried(lambda: cast(BinaryIO, _CountedFile(here, self._count)), key)
+            return self._tried(lambda: cast(BinaryIO, CountedFile(here, self._count)), key)
         known = self.size(key) if size is None else size
         return cast(BinaryIO, ObjectFile(lambda ranges: self._fetched(key, ranges), known))
 
@@ -251,16 +239,8 @@ class Store:
                 write(part)
         return place
 
-    def _entries(self, key: str) -> list[tuple[str, int, bool]]:
-        """Return name, bytes and whether it is a file of all that is in a folder."""
-        if self.is_local:
-            with os.scandir(self._local(key)) as entries:
-                return [(e.name, e.stat().st_size, e.is_file()) for e in entries if _leads(e)]
-        found = self._system().ls(self.address(key), detail=True, **self._limit())
-        return [
-            (PurePosixPath(e["name"]).name, int(e.get("size") or 0), e["type"] == "file")
-            for e in found
-        ]
+    def _entries(self, key: str) -> list[Entry]:
+        return self._tried(lambda: self.files.entries(self.address(key)), key)
 
     def _fetched(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return the bytes of several ranges; what did not come is asked for again."""
@@ -268,7 +248,7 @@ class Store:
 
         def more() -> None:
             left = [span for span in ranges if span not in pieces]
-            found = self._ranges(key, left)
+            found = self.files.ranges(self.address(key), left)
             errors = []
             for span, piece in zip(left, found, strict=True):
                 if isinstance(piece, BaseException):
@@ -289,17 +269,6 @@ class Store:
         self._tried(more, key)
         return [pieces[span] for span in ranges]
 
-    def _ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[Any]:
-        if self.is_local:
-            with self._local(key).open("rb") as file:
-                return [os.pread(file.fileno(), b - a, a) for a, b in ranges]
-        starts, ends = [a for a, _ in ranges], [b for _, b in ranges]
-        paths = [self.address(key)] * len(starts)
-        found: list[Any] = self._system().cat_ranges(
-            paths, starts, ends, on_error="return", **self._limit()
-        )
-        return found
-
     def _tried(self, call: Callable[[], _T], key: str) -> _T:
         """Call, again after a while where that may help, and say plainly what was the matter."""
         for wait in (*self._waits, None):
@@ -317,85 +286,12 @@ class Store:
 
     def _fault(self, error: Exception, key: str) -> StorageFault:
         kind = fault_of(error)
-        if kind == "absent" and self._has_no_bucket():
+        if kind == "absent" and not self.files.has(self.root):
             kind = "bucket"
         known = kind in ("absent", "bucket")
         detail = "" if known else " ".join(str(error).split())[:200] or type(error).__name__
-        return StorageFault(kind, self.address(key), self.root, self.server, detail)
-
-    def _has_no_bucket(self) -> bool:
-        if self.is_local:
-            return not self._local("").is_dir()
-        if self.storage.protocol.startswith("http"):  # a server need not list what it has
-            return False
-        try:
-            self._system().info(self.root.split("/")[0], **self._limit())
-        except Exception as error:
-            return fault_of(error) in ("absent", "bucket")
-        return False
-
-    def _system(self) -> Any:
-        return _file_system(self.storage, CONNECT_SECONDS, READ_SECONDS, os.getpid())
-
-    def _limit(self) -> dict[str, float]:
-        return {"timeout": REQUEST_SECONDS} if self._system().async_impl else {}
-
-    def _local(self, key: str) -> Path:
-        return self._folder / self.address(key)
+        return StorageFault(kind, self.address(key), self.root, self.files.name, detail)
 
     def _count(self, number: int) -> None:
         with self._lock:
             self._bytes += number
-
-
-@lru_cache(maxsize=8)
-def _file_system(storage: Storage, connect: float, read: float, process: int) -> Any:
-    """Return the file system of fsspec: one in a process, for all threads."""
-    import fsspec  # type: ignore[import-untyped]
-
-    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
-    if storage.protocol in ("s3", "s3a"):
-        options |= {
-            "anon": storage.anon,
-            "endpoint_url": storage.endpoint_url,
-            "config_kwargs": {
-                "connect_timeout": connect,
-                "read_timeout": read,
-                "retries": {"total_max_attempts": 1},
-                "max_pool_connections": 2 * _LISTED_AT_ONCE,
-            },
-        }
-    if storage.protocol in ("http", "https"):
-        from aiohttp import ClientTimeout
-
-        limits = ClientTimeout(total=None, sock_connect=connect, sock_read=read)
-        options["client_kwargs"] = {"timeout": limits}
-    system = fsspec.filesystem(storage.protocol, **options)
-    if hasattr(system, "retries"):
-        system.retries = 1  # tries are counted here
-    return system
-
-
-def _leads(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry of a folder is no link to what is gone."""
-    return not entry.is_symlink() or os.path.exists(entry.path)  # noqa: PTH110  a str, not a Path
-
-
-class _CountedFile(io.FileIO):
-    """A file on this disk that tells how many bytes were read."""
-
-    def __init__(self, path: Path, count: Callable[[int], None]) -> None:
-        super().__init__(path)
-        self._count = count
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read as many bytes as `buffer` holds, fewer at the end."""
-        number = super().readinto(buffer)
-        self._count(number)
-        return number
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read so many bytes, or all."""
-        found = super().read(size)
-        self._count(len(found))
-        return found

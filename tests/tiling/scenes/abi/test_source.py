@@ -13,7 +13,7 @@ from tiling.scenes.errors import SceneError, UnusableInput
 from tiling.scenes.imagery.regridding import on_grid
 from tiling.scenes.meta.model import Image, Interval, ProductType, Storage
 from tiling.scenes.sources.contract import Source
-from tiling.scenes.sources.objectfiles import ObjectFile
+from tiling.scenes.sources.filesystems import Disk
 from tiling.scenes.sources.storage import Store
 
 COLOUR = ProductType("truecolor_rgb", "truecolor", ("refl_1", "refl_2", "refl_3"))
@@ -229,28 +229,16 @@ def test_bands_of_one_grid_and_of_several(bucket, domain):
     np.testing.assert_allclose(windows["refl_1"]["x"].values.reshape(-1, 2).mean(axis=1), x)
 
 
-class Objects(Store):
-    """Files of a folder as if they lay on a server; counts what is fetched."""
+class Objects(Disk):
+    """Files of a folder as if they lay on a server."""
 
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.is_local = False
-
-    def path(self, key):
+    def path(self, address):
         return None
-
-    def open(self, key, size=None):
-        content = self._local(key).read_bytes()
-
-        def ranges(spans):
-            self._count(sum(end - start for start, end in spans))
-            return [content[start:end] for start, end in spans]
-
-        return ObjectFile(ranges, len(content))
 
 
 def test_windows_of_objects_are_kept(bucket, domain, tmp_path):
-    store = Objects(Storage("file", str(bucket)), kept=tmp_path)
+    store = Store(Storage("file", str(bucket)), kept=tmp_path)
+    store.files, store.is_local = Objects(Path()), False
     source = AbiSource("goes16", store)
     here = AbiSource("goes16", Store(Storage("file", str(bucket))))
     grid = domain(17, -85, 60)

@@ -15,6 +15,7 @@ import pytest
 
 from tiling.scenes.errors import UnusableInput
 from tiling.scenes.meta.model import Storage
+from tiling.scenes.sources import filesystems
 from tiling.scenes.sources import storage as storage_module
 from tiling.scenes.sources.faults import StorageFault, fault_of
 from tiling.scenes.sources.objectfiles import BLOCK, HEADER, ObjectFile
@@ -276,7 +277,7 @@ def test_each_cause_has_its_own_code_and_words(make, server, put, monkeypatch, t
     server.trouble.refusals = 99
     texts["E069"] = message(good, f"{HOUR}/a.nc")
     server.trouble.clear()
-    monkeypatch.setattr(storage_module, "READ_SECONDS", 1)
+    monkeypatch.setattr(filesystems, "READ_SECONDS", 1)
     server.trouble.silence = 3
     texts["E068"] = message(store(BUCKET), f"{HOUR}/a.nc")
     for code, text in texts.items():
@@ -362,7 +363,7 @@ def test_other_protocols_of_fsspec():
 
 def test_http(make, server, body, monkeypatch, tmp_path):
     make("s3")
-    monkeypatch.setattr(storage_module, "READ_SECONDS", 1)
+    monkeypatch.setattr(filesystems, "READ_SECONDS", 1)
     store = Store(Storage("http", f"{server.url}/{BUCKET}"), waits=(0.01, 0.01))
     key = store.key(HOUR, "a.nc")
     server.trouble.refusals = 2
