@@ -22,16 +22,32 @@ from workbench.rasters.windows import Window
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-__all__ = ["Plane", "decode", "masks_of", "opened", "read_bands", "read_masked", "stamp_of"]
+__all__ = [
+    "Plane",
+    "decode",
+    "is_address",
+    "masks_of",
+    "opened",
+    "patient",
+    "read_bands",
+    "read_masked",
+    "stamp_of",
+]
 
 Array = npt.NDArray[Any]
 
 _MOVED = 0.01  # of a pixel, by which grids that are stated may be off
 
-# GDAL asks a server that is busy (429, 500, 502, 503, 504) again, after this many seconds and then
-# ever longer; by itself it takes the first answer and keeps it. What the file was opened with
-# holds for its pixels.
-_PATIENCE = {"GDAL_HTTP_MAX_RETRY": "3", "GDAL_HTTP_RETRY_DELAY": "0.5"}
+# A server that is busy (429, 500, 502, 503, 504) is asked again, after half a second and then ever
+# longer; one that cannot be reached, or sends nothing, is given up. By itself GDAL takes the first
+# answer and keeps it, and waits for ever. Seconds, but for the tries and the bytes a second.
+_PATIENCE = {
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_CONNECTTIMEOUT": "15",
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+}
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -185,13 +201,17 @@ def _reading(plane: Plane, window: Window) -> Iterator[Any]:
 
     rows = window.rows
     try:
-        with _opened_for_pixels(plane) as file:
+        with patient(plane.path), _opened_for_pixels(plane) as file:
             yield file
     except (rasterio.errors.RasterioError, OSError) as error:
+        way_out = (
+            "Its server may not have sent it: try again"
+            if is_address(plane.path)
+            else "Replace or remove the file"
+        )
         raise BadFile(
             f"{plane.path}: cannot read band {plane.band}, rows {rows[0]} to {rows[1]}: "
-            f"{error.__cause__ or error}. Replace or remove the file, or read with on_error='skip',"
-            " verify=True"
+            f"{error.__cause__ or error}. {way_out}, or read with on_error='skip', verify=True"
         ) from error
 
 
@@ -238,7 +258,7 @@ def opened(path: str, drivers: Sequence[str], **options: str) -> Any:
     """Open a raster with the first of `drivers` that knows its format, and with no other."""
     import rasterio
 
-    with warnings.catch_warnings(), _patient(path):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         for driver in drivers[:-1]:
             try:
@@ -248,15 +268,20 @@ def opened(path: str, drivers: Sequence[str], **options: str) -> Any:
         return rasterio.open(path, driver=drivers[-1], **options)
 
 
-def _patient(path: str) -> Any:
-    """Return a context in which a file at an address is asked for again if its server is busy.
+def is_address(path: str) -> bool:
+    """Whether GDAL asks a server for a file."""
+    return path.startswith("/vsi") or "://" in path
 
-    How often, and after how long, somebody may have configured: GDAL's options of that name.
+
+def patient(path: str) -> Any:
+    """Return a context in which a file at an address is neither given up at once nor for ever.
+
+    What somebody has configured, by GDAL's options of these names, stays.
     """
     import rasterio
     from rasterio.env import get_gdal_config
 
-    if not path.startswith("/vsi") and "://" not in path:
+    if not is_address(path):
         return nullcontext()
     return rasterio.Env(
         **{name: value for name, value in _PATIENCE.items() if get_gdal_config(name) is None}

@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.errors import BadFile
 from workbench.rasters.grids import make_grid
-from workbench.rasters.planes import Plane, opened, stamp_of
+from workbench.rasters.planes import Plane, is_address, opened, patient, stamp_of
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -128,7 +128,7 @@ def open_raster(
         if Path(path).stat().st_size == 0:
             raise BadFile(f"{name}: the file is empty")
     try:
-        with opened(name, drivers) as file:
+        with patient(name), opened(name, drivers) as file:
             if local:
                 _check_complete(Path(path), file)
             placed = file.crs is not None and not file.transform.is_identity
@@ -150,7 +150,10 @@ def open_raster(
                 stamp_of(name) if local else None,
             )
     except (rasterio.errors.RasterioError, OSError) as error:
-        raise BadFile(f"{name}: not a readable {' or '.join(drivers)} file: {error}") from error
+        unsent = ", or its server did not send it" if is_address(name) else ""
+        raise BadFile(
+            f"{name}: not a readable {' or '.join(drivers)} file{unsent}: {error}"
+        ) from error
     if np.dtype(raster.dtype).kind not in dtypes:
         raise BadFile(f"{name}: pixels are {raster.dtype}, expected {_kinds(dtypes)}")
     return raster

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ import rasterio
 from affine import Affine
 
 from workbench.errors import BadFile
+from workbench.rasters import planes
 from workbench.rasters.planes import Plane
 from workbench.rasters.rasterfiles import GEOTIFF, open_raster
 from workbench.rasters.windows import Window
@@ -20,8 +22,8 @@ from workbench.rasters.windows import Window
 VALUES = np.arange(300 * 300, dtype=np.uint16).reshape(300, 300)
 
 
-def serve(path: Path, busy: set[int], port) -> None:
-    """Serve a file, and write down each answer; those of `busy`, counted from 1, are 503."""
+def serve(path: Path, busy: set[int], port, silent: bool) -> None:
+    """Serve a file, and write down each answer; those of `busy`, from 1, are 503, or none."""
     content, asked = path.read_bytes(), count(1)
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,6 +34,8 @@ def serve(path: Path, busy: set[int], port) -> None:
             is_busy = next(asked) in busy
             with path.with_suffix(".answers").open("a") as answers:
                 answers.write("503\n" if is_busy else "200\n")
+            if is_busy and silent:
+                time.sleep(60)
             if is_busy:
                 self.send_error(503)
                 return
@@ -69,9 +73,10 @@ def address(tmp_path):
     context = multiprocessing.get_context("spawn")
     started = []
 
-    def start(busy=frozenset()):
+    def start(busy=frozenset(), silent=False):
         port = context.Queue()
-        started.append(context.Process(target=serve, args=(path, set(busy), port), daemon=True))
+        about = path, set(busy), port, silent
+        started.append(context.Process(target=serve, args=about, daemon=True))
         started[0].start()
         return f"http://127.0.0.1:{port.get(timeout=60)}/image.tif"
 
@@ -101,9 +106,20 @@ def test_a_busy_server_is_asked_again(address, tmp_path, busy):
 
 def test_one_that_stays_busy_is_an_error_of_the_file(address, tmp_path):
     url = address(range(1, 1000))
-    with pytest.raises(BadFile, match=r"image\.tif: not a readable GTiff file: .*503"):
+    with pytest.raises(BadFile, match=r"image\.tif: not .* its server did not send it: .*503"):
         open_raster(url, GEOTIFF, local=False)
     assert 4 <= len(answers(tmp_path)) <= 8  # of HEAD and of GET
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])  # HEAD, header, pixels
+def test_one_that_sends_nothing_is_not_waited_for(address, first, monkeypatch):
+    monkeypatch.setitem(planes._PATIENCE, "GDAL_HTTP_LOW_SPEED_TIME", "1")
+    monkeypatch.setitem(planes._PATIENCE, "GDAL_HTTP_MAX_RETRY", "1")
+    url = address(range(first, 1000), silent=True)
+    began = time.monotonic()
+    with pytest.raises(BadFile, match=r"image\.tif: .* server (did|may) not (send|have sent) it"):
+        read(url)
+    assert time.monotonic() - began < 20
 
 
 def test_what_somebody_configured_stays(address, tmp_path, monkeypatch):
