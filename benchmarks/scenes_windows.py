@@ -139,7 +139,9 @@ def bytes_read(bucket: Path, name: str, grid: GeoBox) -> list[float]:
         windows = {
             item.input: route.source.open_window(item, grid, pad) for item in route.items.values()
         }
-        least = sum(chunks(Path(route.items[key].key), window) for key, window in windows.items())
+        least = sum(
+            chunks(bucket / route.items[key].key, window) for key, window in windows.items()
+        )
         store = route.store
         found += [store.bytes_read / 1e6, store.files.requests, least / 1e6]  # type: ignore[union-attr]
     return [sum(item.size for item in route.items.values()) / 1e6, *found]
