@@ -1,7 +1,8 @@
 """Whether a finished file is whole, told by its end: archives, tables, pictures.
 
 Each function raises whatever its format raises for a file that is cut short; `workbench.files`
-turns that into one line. Rasters and cubes: `workbench.rasters.wholerasters` and `.stores`.
+turns that into one line. Rasters and cubes: `workbench.rasters.wholerasters` and
+`workbench.rasters.stores`.
 """
 
 from __future__ import annotations
