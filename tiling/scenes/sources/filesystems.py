@@ -18,15 +18,13 @@ from tiling.scenes.sources.faults import CONNECT_SECONDS, READ_SECONDS, REQUEST_
 if TYPE_CHECKING:
     from tiling.scenes.meta.model import Storage
 
-__all__ = ["AT_ONCE", "CountedFile", "Disk", "Entry", "Server"]
+__all__ = ["AT_ONCE", "CountedFile", "Disk", "Entry", "FileServer"]
 
 AT_ONCE = 16
 """Folders that a server is asked to list at a time."""
 
 Entry = tuple[str, int, bool]
 """Name and bytes of what is in a folder, and whether it is a file."""
-
-Span = tuple[int, int]
 
 
 class Disk:
@@ -56,7 +54,7 @@ class Disk:
         """Return the bytes of a file."""
         return (self._folder / address).stat().st_size
 
-    def ranges(self, address: str, spans: Sequence[Span]) -> list[Any]:
+    def ranges(self, address: str, spans: Sequence[tuple[int, int]]) -> list[Any]:
         """Return the bytes of several stretches of a file."""
         with (self._folder / address).open("rb") as file:
             return [os.pread(file.fileno(), end - start, start) for start, end in spans]
@@ -66,7 +64,7 @@ class Disk:
         return (self._folder / root).is_dir()
 
 
-class Server:
+class FileServer:
     """Files on a server.
 
     Parameters
@@ -95,7 +93,7 @@ class Server:
         """Return the bytes of a file."""
         return int(self._system.info(address, **self._limit)["size"])
 
-    def ranges(self, address: str, spans: Sequence[Span]) -> list[Any]:
+    def ranges(self, address: str, spans: Sequence[tuple[int, int]]) -> list[Any]:
         """Return the bytes of several stretches of a file, or the error in their place."""
         starts, ends = [start for start, _ in spans], [end for _, end in spans]
         found: list[Any] = self._system.cat_ranges(

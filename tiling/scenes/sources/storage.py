@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from tiling.scenes.errors import UnusableInput
 from tiling.scenes.sources.faults import StorageFault, fault_of
-from tiling.scenes.sources.filesystems import AT_ONCE, CountedFile, Disk, Entry, Server
+from tiling.scenes.sources.filesystems import AT_ONCE, CountedFile, Disk, Entry, FileServer
 from tiling.scenes.sources.objectfiles import ObjectFile
 from workbench.files import Check, atomic_path
 from workbench.tasks import Tasks
@@ -72,7 +72,9 @@ class Store:
             bucket = bucket.removeprefix(f"{storage.protocol}://")
         self.root = "/".join(part for part in (bucket, storage.prefix.strip("/")) if part)
         """Bucket and prefix."""
-        self.files: Disk | Server = Disk(Path(folder or "")) if self.is_local else Server(storage)
+        self.files: Disk | FileServer = (
+            Disk(Path(folder or "")) if self.is_local else FileServer(storage)
+        )
         """Where they lie."""
         self._bytes, self._lock = 0, threading.Lock()
 
