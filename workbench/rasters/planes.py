@@ -274,7 +274,7 @@ def is_address(path: str) -> bool:
 
 
 def patient(path: str) -> Any:
-    """Return a context in which a file at an address is neither given up at once nor for ever.
+    """Return a context in which a file at an address is asked for again, and not for ever.
 
     What somebody has configured, by GDAL's options of these names, stays.
     """
